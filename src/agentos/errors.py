@@ -1,0 +1,197 @@
+"""Every error that AgentOS raises on its own account.
+
+```
+AgentOsError                 code, hint, retryable
+├── MachineError             the machine could not be made, or has ended
+│   ├── IsolationUnavailable this host does not offer the isolation asked for
+│   ├── ExecTimeout          a command outlived its timeout; keeps the output so far
+│   ├── CommandFailed        a command checked for success ended otherwise
+│   ├── LimitExceeded        a limit was hit; names it
+│   └── NetworkDenied        the network policy forbids a host
+├── SoftwareError            a software package could not be installed
+│   ├── RegistryUnreachable  its registry did not answer
+│   └── ChecksumMismatch     what arrived is not what was pinned
+├── AgentError               an agent could not do its work
+│   ├── AgentNotFound        no agent of that name
+│   ├── AgentCrashed         its process ended in the middle; keeps the end of its stderr
+│   ├── AuthenticationRequired  it has no credentials
+│   └── ModelFailed          the model provider refused or broke off
+├── SessionClosed            the session has ended
+├── BudgetExceeded           a budget in money or tokens is used up
+├── SyncConflict             both sides changed the same thing
+└── ConfigInvalid            a configuration file or scenario cannot be read
+```
+
+File verbs raise Python's own `FileNotFoundError`, `PermissionError` and so on.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AgentOsError(Exception):
+    """Say what happened, to what, and what to do.
+
+    Args:
+        message: What happened, and to what.
+        code: A stable identifier for programs; each class has a default.
+        hint: What the reader can do about it.
+        retryable: Whether the same call may succeed later.
+    """
+
+    default_code: ClassVar[str] = "error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.hint = hint
+        self.retryable = retryable
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class MachineError(AgentOsError):
+    """The machine could not be made, or it has ended."""
+
+    default_code = "machine_error"
+
+
+class IsolationUnavailable(MachineError):
+    """This host does not offer the isolation that was asked for."""
+
+    default_code = "isolation_unavailable"
+
+
+class ExecTimeout(MachineError):
+    """A command outlived its timeout and was killed.
+
+    `stdout` and `stderr` hold what it wrote until then, as bytes.
+    """
+
+    default_code = "exec_timeout"
+
+    def __init__(self, message: str, *, stdout: bytes = b"", stderr: bytes = b"") -> None:
+        super().__init__(message, hint="raise timeout=, or use spawn() for a long-running command")
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class CommandFailed(MachineError):
+    """A command that was checked for success ended with another exit code.
+
+    `exit_code`, `stdout` and `stderr` (bytes) say how.
+    """
+
+    default_code = "command_failed"
+
+    def __init__(self, message: str, *, exit_code: int, stdout: bytes, stderr: bytes) -> None:
+        tail = stderr[-400:].decode(errors="replace").strip()
+        super().__init__(message, hint=f"stderr ends: {tail}" if tail else None)
+        self.exit_code = exit_code
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class LimitExceeded(MachineError):
+    """A limit was hit; `limit` names it."""
+
+    default_code = "limit_exceeded"
+
+    def __init__(self, message: str, *, limit: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.limit = limit
+
+
+class NetworkDenied(MachineError):
+    """The network policy of the machine forbids this host."""
+
+    default_code = "network_denied"
+
+
+class SoftwareError(AgentOsError):
+    """A software package could not be installed."""
+
+    default_code = "software_error"
+
+
+class RegistryUnreachable(SoftwareError):
+    """The package registry did not answer."""
+
+    default_code = "registry_unreachable"
+
+
+class ChecksumMismatch(SoftwareError):
+    """The package that arrived is not the one that was pinned."""
+
+    default_code = "checksum_mismatch"
+
+
+class AgentError(AgentOsError):
+    """An agent could not do its work."""
+
+    default_code = "agent_error"
+
+
+class AgentNotFound(AgentError):
+    """There is no agent of that name."""
+
+    default_code = "agent_not_found"
+
+
+class AgentCrashed(AgentError):
+    """The agent's process ended in the middle of its work.
+
+    `stderr_tail` is the end of what it wrote to stderr.
+    """
+
+    default_code = "agent_crashed"
+
+    def __init__(self, message: str, *, stderr_tail: str = "", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.stderr_tail = stderr_tail
+
+
+class AuthenticationRequired(AgentError):
+    """The agent has no credentials for its model provider."""
+
+    default_code = "authentication_required"
+
+
+class ModelFailed(AgentError):
+    """The model provider refused a call, was unreachable, or broke off."""
+
+    default_code = "model_failed"
+
+
+class SessionClosed(AgentOsError):
+    """The session has ended."""
+
+    default_code = "session_closed"
+
+
+class BudgetExceeded(AgentOsError):
+    """A budget in money or tokens is used up."""
+
+    default_code = "budget_exceeded"
+
+
+class SyncConflict(AgentOsError):
+    """Both sides changed the same thing."""
+
+    default_code = "sync_conflict"
+
+
+class ConfigInvalid(AgentOsError):
+    """A configuration file or scenario cannot be read."""
+
+    default_code = "config_invalid"

@@ -1,0 +1,1 @@
+"""The machine: an isolated Linux computer with files, processes and a network policy."""

@@ -1,0 +1,1 @@
+"""Ways to isolate a machine, one module each."""

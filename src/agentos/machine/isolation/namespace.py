@@ -1,0 +1,195 @@
+"""Machines made of Linux namespaces, by the launcher in `native/`.
+
+Needs Linux 5.12 and user namespaces, as any user or as root. Facts on each step, and what it
+costs, are in `docs/isolation.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from agentos.errors import IsolationUnavailable, MachineError
+from agentos.machine.channel import BootFailed, Channel, resolve
+from agentos.machine.isolation.id_map import MACHINE_USER, choose_id_map
+from agentos.machine.layers.host_image import Image
+
+LAUNCHER = Path(__file__).parents[2] / "native" / "agentos-init"
+_CONTROL = 3
+
+_USER_NAMESPACE_STEPS = {"clone into new namespaces", "uid_map", "gid_map", "setgroups"}
+
+
+class NamespaceMachine:
+    """A running machine: its control channel and its init process.
+
+    Use `NamespaceMachine.start`; `close` ends every process in it and waits until they are gone.
+    """
+
+    def __init__(self, channel: Channel, launcher: int) -> None:
+        self.channel = channel
+        self._launcher = launcher
+        self._reaped: asyncio.Future[None] | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        image: Image,
+        *,
+        hostname: str = "agentos",
+        size: str = "50%",
+        binds: tuple[tuple[Path, str], ...] = (),
+        on_lost: Callable[[MachineError], None] | None = None,
+    ) -> NamespaceMachine:
+        """Build a machine and wait until its init serves.
+
+        Args:
+            image: What its root is made of.
+            hostname: Its own name.
+            size: Bound of all that it writes: bytes, or a share of memory such as "50%".
+            binds: Further host directories and where they appear, read-only.
+            on_lost: Called when the machine is gone.
+
+        Raises:
+            IsolationUnavailable: This host does not permit it; the hint says what would.
+        """
+        plan = _plan(image, hostname, size, binds)
+        host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        host_end.setblocking(False)
+        for end in (host_end, machine_end):  # room for one packet of the largest size
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        try:
+            host_end.send(plan)
+            launcher = _spawn(machine_end.fileno())
+        except BaseException:
+            host_end.close()
+            raise
+        finally:
+            machine_end.close()
+        machine = cls(Channel(host_end, on_lost), launcher)
+        try:
+            await machine.channel.booted()
+        except BootFailed as error:
+            await machine.close()
+            raise _explain(error) from error
+        except BaseException:
+            await machine.close()
+            raise
+        machine._reap_launcher()
+        return machine
+
+    def _reap_launcher(self) -> None:
+        if self._launcher:
+            _wait(self._launcher)
+            self._launcher = 0
+
+    async def close(self) -> None:
+        """End the machine and wait until none of its processes is left."""
+        if self._reaped is None:
+            self._reaped = asyncio.ensure_future(self._end())
+        await asyncio.shield(self._reaped)
+
+    async def _end(self) -> None:
+        self.channel.lose("the machine was closed")
+        self._reap_launcher()
+        init = self.channel.init_pid
+        if init is None:
+            return
+        try:
+            pidfd = os.pidfd_open(init)
+        except ProcessLookupError:
+            return
+        try:
+            await _readable(pidfd)
+        finally:
+            os.close(pidfd)
+        _wait(init)
+
+
+def _plan(image: Image, hostname: str, size: str, binds: tuple[tuple[Path, str], ...]) -> bytes:
+    ids = choose_id_map()
+    words: list[str | Path] = ["uid-map", ids.uid, "gid-map", ids.gid, "hostname", hostname]
+    words += ["size", size, "user", str(MACHINE_USER)]
+    for lower in image.lowers:
+        words += ["lower", lower]
+    for source, target in (*image.binds, *binds):
+        words += ["bind", source, target]
+    for path in image.hidden:
+        words += ["hide", path]
+    return b"".join(os.fsencode(word) + b"\0" for word in words)
+
+
+def _spawn(control: int) -> int:
+    """Start the launcher with nothing of this process but the control socket."""
+    null = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0)
+    try:
+        return os.posix_spawn(
+            LAUNCHER,
+            ["agentos-init"],
+            {},
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, control, _CONTROL),
+                null,
+                (os.POSIX_SPAWN_DUP2, 0, 1),
+                (os.POSIX_SPAWN_DUP2, 0, 2),
+            ],
+            setsigmask=[],
+            setsigdef=[
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGPIPE,
+                signal.SIGCHLD,
+                signal.SIGHUP,
+            ],
+        )
+    except FileNotFoundError:
+        raise IsolationUnavailable(
+            f"the machine's launcher is missing: {LAUNCHER}",
+            code="launcher_missing",
+            hint="sudo apt-get install gcc libc6-dev, then reinstall agentos-vm",
+        ) from None
+
+
+async def _readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(fd, resolve, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(fd)
+
+
+def _wait(pid: int) -> None:
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        return  # somebody's waitpid(-1) was first
+
+
+def _explain(error: BootFailed) -> IsolationUnavailable:
+    """Turn the step that failed into what to do about it."""
+    if error.step in _USER_NAMESPACE_STEPS:
+        hint = (
+            "allow them: sudo sysctl -w user.max_user_namespaces=65536; on Debian also "
+            "kernel.unprivileged_userns_clone=1, on Ubuntu "
+            "kernel.apparmor_restrict_unprivileged_userns=0; "
+            "run a container with --security-opt seccomp=unconfined"
+        )
+        return IsolationUnavailable(
+            f"this host forbids user namespaces ({error.step}: {os.strerror(error.errno)})",
+            code="user_namespaces_forbidden",
+            hint=hint,
+        )
+    if error.step == "mount proc":
+        hint = "inside a container, run it with --security-opt systempaths=unconfined"
+    elif error.errno in (errno.ENOSYS, errno.EINVAL):
+        hint = "AgentOS needs Linux 5.12 or newer with overlayfs; `agentos doctor` tells more"
+    else:
+        hint = "`agentos doctor` probes what this host permits"
+    return IsolationUnavailable(error.message, hint=hint)

@@ -1,0 +1,1 @@
+"""What a machine's root file system is made of."""

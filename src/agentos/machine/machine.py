@@ -1,0 +1,390 @@
+"""`AgentOs`: an isolated Linux machine in Python's hands."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, Self
+
+from agentos.config import data_dir
+from agentos.errors import IsolationUnavailable, MachineError
+from agentos.machine.channel import Channel
+from agentos.machine.files import HOME, FileVerbs, MachineNotStarted, Path, _encode
+from agentos.machine.isolation.namespace import NamespaceMachine
+from agentos.machine.layers.host_image import host_image
+from agentos.machine.network import NetworkGateway, NetworkPolicy
+from agentos.machine.process import (
+    MAX_OUTPUT,
+    ExecResult,
+    Launch,
+    Process,
+    Redirect,
+    argv_of,
+    run,
+)
+from agentos.machine.processes import ProcessInfo, list_processes
+from agentos.machine.protocol import ExecFlag, Op
+
+if TYPE_CHECKING:
+    from agentos.machine.terminal import Terminal
+    from agentos.models.provider import ModelProvider
+    from agentos.sessions import McpServer, Permission, Session
+
+#: Where installed software appears in every machine.
+SOFTWARE = "/opt/agentos"
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class AgentOs(FileVerbs):
+    """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
+
+    Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
+    `agentos` (uid 1000).
+
+    Args:
+        image: What its root is made of; `"host"` is this host's own programs, read-only.
+        software: Installed software whose programs go on the machine's PATH, such as `"codex"`;
+            what is missing is installed when the machine starts.
+        isolation: `"namespace"`, the one backend so far.
+        network: What it may reach; by default nothing.
+        env: Environment of every command.
+        name: Its host name.
+
+    Raises:
+        IsolationUnavailable: (when started) This host does not permit machines.
+
+    Example:
+        ```python
+        async with AgentOs() as vm:
+            await vm.write_file("hello.sh", "echo hello from $(hostname)")
+            result = await vm.exec("sh hello.sh")
+            print(result.stdout)
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        image: str = "host",
+        software: Sequence[str] = (),
+        isolation: Literal["namespace"] = "namespace",
+        network: NetworkPolicy | None = None,
+        env: Mapping[str, str] | None = None,
+        name: str | None = None,
+    ) -> None:
+        if image != "host":
+            raise MachineError(
+                f"there is no image {image!r}", code="image_unknown", hint='use "host"'
+            )
+        if isolation != "namespace":
+            raise IsolationUnavailable(
+                f"there is no isolation {isolation!r}",
+                code="isolation_unknown",
+                hint='use "namespace"',
+            )
+        if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
+            raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
+        self.name = name or "agentos"
+        self.software = tuple(software)
+        self.network = NetworkGateway(_Listeners(self), network)
+        self._env = dict(env or {})
+        self._machine: NamespaceMachine | None = None
+        self._image_lock = -1
+        self._path = _SYSTEM_PATH
+        self._closers: list[Callable[[MachineError], None]] = []
+        self._sessions: list[Session] = []
+
+    @classmethod
+    async def create(
+        cls,
+        *,
+        image: str = "host",
+        software: Sequence[str] = (),
+        isolation: Literal["namespace"] = "namespace",
+        network: NetworkPolicy | None = None,
+        env: Mapping[str, str] | None = None,
+        name: str | None = None,
+    ) -> Self:
+        """Make a machine and start it; the caller closes it."""
+        machine = cls(
+            image=image, software=software, isolation=isolation, network=network, env=env, name=name
+        )
+        await machine.start()
+        return machine
+
+    async def start(self) -> None:
+        """Start the machine; `async with` does it too."""
+        if self._machine is not None:
+            raise RuntimeError("a machine is started once")
+        if self.software:
+            await self._install()
+        shared = data_dir() / "software"
+        shared.mkdir(parents=True, exist_ok=True)
+        image = host_image()
+        self._image_lock = image.lock
+        try:
+            self._machine = await NamespaceMachine.start(
+                image, hostname=self.name, binds=((shared, SOFTWARE),), on_lost=self._on_lost
+            )
+            await self.network.ensure_started()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _install(self) -> None:
+        from agentos.software import ensure
+
+        for installed in await ensure(self.software):
+            programs = f"{SOFTWARE}/{installed.name}/{installed.version}/bin"
+            if (installed.path / "bin").is_dir():
+                self._path = f"{programs}:{self._path}"
+
+    def _on_lost(self, error: MachineError) -> None:
+        for closer in self._closers:
+            closer(error)
+
+    @property
+    def channel(self) -> Channel:
+        """The control channel to the machine's init."""
+        if self._machine is None:
+            raise MachineNotStarted
+        return self._machine.channel
+
+    @property
+    def closed(self) -> bool:
+        """Whether the machine has ended."""
+        return self._machine is not None and self._machine.channel.lost is not None
+
+    async def close(self) -> None:
+        """End the machine with all that runs in it; nothing of it is left. Safe to repeat."""
+        try:
+            for session in self._sessions:
+                await session.close()
+            await self.network.close()
+        finally:
+            if self._machine is not None:
+                await self._machine.close()
+            if self._image_lock >= 0:
+                os.close(self._image_lock)
+                self._image_lock = -1
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # ---- commands ----
+
+    async def exec(
+        self,
+        command: str | Sequence[str | bytes],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        input: str | bytes | None = None,
+        timeout: float | None = None,
+        check: bool = False,
+        max_output: int = MAX_OUTPUT,
+    ) -> ExecResult:
+        """Run a command to its end and return what it wrote.
+
+        Args:
+            command: Text runs in `sh -c`; a list runs directly.
+            cwd: Where to run it; by default the home directory.
+            env: Added to the machine's environment.
+            input: What it reads on stdin; by default nothing.
+            timeout: Seconds after which it is killed.
+            check: Whether an exit code other than 0 is an error.
+            max_output: How many bytes of each stream to keep at most.
+
+        Raises:
+            FileNotFoundError: There is no such program, or no such `cwd`.
+            ExecTimeout: It ran into the timeout; the output so far is kept.
+            CommandFailed: It failed and `check` was set.
+            LimitExceeded: It wrote more than `max_output` and was killed.
+            MachineError: The machine ended.
+        """
+        return await run(
+            self.channel,
+            self._launch(command, cwd, env),
+            input=input.encode() if isinstance(input, str) else input,
+            timeout=timeout,
+            check=check,
+            max_output=max_output,
+            shown=_shown_command(command),
+        )
+
+    async def spawn(
+        self,
+        command: str | Sequence[str | bytes],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: Redirect = "pipe",
+        stdout: Redirect = "pipe",
+        stderr: Redirect = "pipe",
+        limit: int = 2**20,
+        contain: bool = False,
+    ) -> Process:
+        """Start a command with live streams.
+
+        Args:
+            command: Text runs in `sh -c`; a list runs directly.
+            cwd: Where to run it; by default the home directory.
+            env: Added to the machine's environment.
+            stdin: `"pipe"` or `"null"`.
+            stdout: `"pipe"` or `"null"`.
+            stderr: `"pipe"` or `"null"`.
+            limit: The longest line that `readline` returns, in bytes. A reader that is slow
+                makes the command wait, so memory stays bounded.
+            contain: Keep whatever the command starts among its descendants, even what
+                detaches itself, so that all of it can be found.
+
+        Raises:
+            FileNotFoundError: There is no such program, or no such `cwd`.
+        """
+        from agentos.machine.spawning import spawn
+
+        flags = ExecFlag.CONTAIN if contain else ExecFlag.NONE
+        launch = self._launch(command, cwd, env, flags)
+        return await spawn(
+            self.channel, launch, stdin=stdin, stdout=stdout, stderr=stderr, limit=limit
+        )
+
+    async def terminal(
+        self,
+        command: str | Sequence[str | bytes] = "sh",
+        *,
+        rows: int = 24,
+        cols: int = 80,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Terminal:
+        """Start a command on a terminal of its own.
+
+        Args:
+            command: Text runs in `sh -c`; a list runs directly.
+            rows: The terminal's height in characters.
+            cols: The terminal's width in characters.
+            cwd: Where to run it; by default the home directory.
+            env: Added to the machine's environment; TERM is `xterm-256color` unless given.
+        """
+        from agentos.machine.terminal import Terminal
+
+        settings = {"TERM": "xterm-256color", **(env or {})}
+        launch = self._launch(command, cwd, settings, ExecFlag.PTY, (rows, cols))
+        return await Terminal.open(self.channel, launch)
+
+    def _launch(
+        self,
+        command: str | Sequence[str | bytes],
+        cwd: Path | None,
+        env: Mapping[str, str] | None,
+        flags: ExecFlag = ExecFlag.NONE,
+        window: tuple[int, int] = (0, 0),
+    ) -> Launch:
+        return Launch(
+            argv_of(command),
+            HOME if cwd is None else _encode(cwd),
+            self.environment(env),
+            flags,
+            window,
+        )
+
+    def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the environment of a command that is given `env`."""
+        return {
+            "HOME": "/home/agentos",
+            "LANG": "C.UTF-8",
+            "LOGNAME": "agentos",
+            "PATH": self._path,
+            "SHELL": "/bin/sh",
+            "USER": "agentos",
+            **self._env,
+            **(env or {}),
+        }
+
+    async def processes(self) -> list[ProcessInfo]:
+        """List what runs in the machine."""
+        proc = await self.open_fd("/proc", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return list_processes(proc)
+        finally:
+            os.close(proc)
+
+    async def signal(self, pid: int, number: int) -> None:
+        """Send a signal to one process of the machine.
+
+        Raises:
+            ProcessLookupError: There is no such process.
+            PermissionError: It is the machine's init.
+        """
+        await self.channel.call(Op.SIGNAL, [], (pid, number, 0, 0), f"process {pid}")
+
+    # ---- sessions ----
+
+    async def create_session(
+        self,
+        agent: str = "codex",
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        model: str | None = None,
+        instructions: str | None = None,
+        provider: ModelProvider | None = None,
+        mcp_servers: Mapping[str, McpServer] | None = None,
+        permission: Permission = "allow",
+    ) -> Session:
+        """Start an agent in this machine and open a session with it.
+
+        Args:
+            agent: Its name, such as `"codex"`.
+            env: Environment of the agent, such as `OPENAI_API_KEY`.
+            cwd: Where it works; by default the home directory.
+            model: The model it asks for.
+            instructions: Added to the agent's own.
+            provider: A model provider on the host, such as the rehearsal model.
+            mcp_servers: MCP servers by name, beside those in the agent's own configuration.
+            permission: `"allow"`, `"ask"`, `"reject"`, or a callback.
+
+        Raises:
+            AgentNotFound: There is no such agent.
+            AuthenticationRequired: It has no credentials; the hint says which would do.
+            NetworkDenied: The machine's policy forbids the model provider.
+            SoftwareError: The agent could not be installed.
+        """
+        from agentos.sessions.create import create_session
+
+        session = await create_session(
+            self,
+            agent,
+            env=env,
+            cwd=cwd,
+            model=model,
+            instructions=instructions,
+            provider=provider,
+            mcp_servers=mcp_servers,
+            permission=permission,
+        )
+        self._sessions.append(session)
+        return session
+
+
+class _Listeners:
+    """Open listening sockets inside a machine, for its gateway."""
+
+    def __init__(self, machine: AgentOs) -> None:
+        self._machine = machine
+
+    async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
+        numbers = (port, int(kind == "udp"), 0, 0)
+        reply = await self._machine.channel.call(Op.LISTEN, [address.encode()], numbers)
+        return socket.socket(fileno=reply.fd)
+
+
+def _shown_command(command: str | Sequence[str | bytes]) -> str:
+    words = command if isinstance(command, str) else " ".join(os.fsdecode(word) for word in command)
+    return repr(words if len(words) <= 80 else f"{words[:77]}...")

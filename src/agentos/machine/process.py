@@ -1,0 +1,253 @@
+"""Commands in a machine: run to their end with `exec`, or live with `spawn`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agentos.errors import CommandFailed, ExecTimeout, LimitExceeded, MachineError
+from agentos.machine.capture import Capture, feed
+from agentos.machine.channel import Channel, resolve
+from agentos.machine.protocol import ExecFlag, Op, Reply, Scope, Usage, decode_usage
+
+#: What `exec` keeps of each stream unless told otherwise, in bytes.
+MAX_OUTPUT = 64 * 2**20
+
+Redirect = Literal["pipe", "null"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """How a command ended, and what it wrote.
+
+    Attributes:
+        exit_code: Its exit code; 128 + n when signal n killed it.
+        stdout_bytes: All that it wrote to stdout.
+        stderr_bytes: All that it wrote to stderr.
+        usage: CPU seconds and memory it used.
+    """
+
+    exit_code: int
+    stdout_bytes: bytes
+    stderr_bytes: bytes
+    usage: Usage
+
+    @property
+    def stdout(self) -> str:
+        """Stdout as text; bytes that are not UTF-8 are replaced."""
+        return self.stdout_bytes.decode(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        """Stderr as text; bytes that are not UTF-8 are replaced."""
+        return self.stderr_bytes.decode(errors="replace")
+
+
+class Process:
+    """A running command of a machine.
+
+    `pid` is its id in the machine, and `supervisor` that of the process that keeps a
+    contained command's family together, or 0. `stdin`, `stdout` and `stderr` are asyncio
+    streams, or None where they were not piped.
+
+    Example:
+        ```python
+        process = await vm.spawn(["cat"])
+        process.stdin.write(b"hello\\n")
+        process.stdin.close()
+        line = await process.stdout.readline()
+        await process.wait()
+        ```
+    """
+
+    def __init__(
+        self, channel: Channel, pid: int, exit: asyncio.Future[Reply], supervisor: int = 0
+    ) -> None:
+        self._channel = channel
+        self._exit = exit
+        self.pid = pid
+        self.supervisor = supervisor
+        self.stdin: asyncio.StreamWriter | None = None
+        self.stdout: asyncio.StreamReader | None = None
+        self.stderr: asyncio.StreamReader | None = None
+        self._readers: list[asyncio.ReadTransport] = []
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, 128 + n when signal n killed it; None while it runs."""
+        if not self._exit.done() or self._exit.exception():
+            return None
+        return exit_code_of(self._exit.result().a)
+
+    async def wait(self) -> int:
+        """Wait until it ends and return its exit code.
+
+        Raises:
+            MachineError: The machine ended first.
+        """
+        reply = await asyncio.shield(self._exit)
+        return exit_code_of(reply.a)
+
+    async def signal(self, number: int) -> None:
+        """Send a signal to its process group; a process that has ended is left alone."""
+        await self._signal(self.pid, number, Scope.GROUP)
+
+    async def kill(self) -> None:
+        """Kill it with all that it started: in its session, or of a contained one everything."""
+        if self.supervisor:
+            await self._signal(self.supervisor, signal.SIGKILL, Scope.FAMILY)
+        else:
+            await self._signal(self.pid, signal.SIGKILL, Scope.SESSION)
+
+    async def _signal(self, pid: int, number: int, scope: Scope) -> None:
+        if self._exit.done():
+            return
+        try:
+            await self._channel.call(Op.SIGNAL, [], (pid, number, scope, 0), f"process {pid}")
+        except ProcessLookupError:
+            return  # it ended meanwhile
+
+    def close(self) -> None:
+        """Let go of its streams; the process itself goes on."""
+        if self.stdin:
+            self.stdin.close()
+        for transport in self._readers:
+            transport.close()
+
+    async def __aenter__(self) -> Process:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self.kill()
+            await self.wait()
+        except MachineError:
+            pass  # the machine ended, and the process with it
+        finally:
+            self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """All that init needs to start a command."""
+
+    argv: list[bytes]
+    cwd: bytes
+    env: Mapping[str, str]
+    flags: ExecFlag = ExecFlag.NONE
+    window: tuple[int, int] = (0, 0)
+
+    async def send(
+        self, channel: Channel, fds: Sequence[int], exit: asyncio.Future[Reply]
+    ) -> Reply:
+        """Start it with these descriptors as stdin, stdout and stderr."""
+        env = [os.fsencode(f"{name}={value}") for name, value in self.env.items()]
+        rows, columns = self.window
+        numbers = (int(self.flags), rows << 16 | columns, len(self.argv), len(env))
+        reply = await channel.send(Op.EXEC, [self.cwd, *self.argv, *env], numbers, fds, exit)
+        if reply.error:
+            culprit = self.cwd if reply.data == b"cwd" else self.argv[0]
+            raise OSError(reply.error, os.strerror(reply.error), os.fsdecode(culprit))
+        return reply
+
+
+def argv_of(command: str | Sequence[str | bytes]) -> list[bytes]:
+    """Turn a command into words: text goes through `sh -c`."""
+    words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
+    if not words:
+        raise ValueError("the command is empty")
+    encoded = [os.fsencode(word) for word in words]
+    if any(b"\0" in word for word in encoded):
+        raise ValueError("a command may not hold a NUL byte")
+    return encoded
+
+
+def exit_code_of(status: int) -> int:
+    """Turn a wait status into a shell's exit code."""
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+async def run(
+    channel: Channel,
+    launch: Launch,
+    *,
+    input: bytes | None,
+    timeout: float | None,
+    check: bool,
+    max_output: int,
+    shown: str,
+) -> ExecResult:
+    """Run a command to its end with its output captured.
+
+    It ends when the command does: what it left running in the background goes on, and its
+    further output is discarded.
+    """
+    loop = asyncio.get_running_loop()
+    exit: asyncio.Future[Reply] = loop.create_future()
+    stdin, feeding = feed(input)
+    output, errors = Capture(max_output), Capture(max_output)
+    try:
+        try:
+            reply = await launch.send(channel, [stdin, output.write_end, errors.write_end], exit)
+        finally:
+            os.close(stdin)
+            output.started()
+            errors.started()
+        try:
+            async with asyncio.timeout(timeout):
+                ended = await _finish(exit, output, errors, shown)
+        except TimeoutError:
+            await _kill(channel, reply.a, exit)
+            output.drain()
+            errors.drain()
+            raise ExecTimeout(
+                f"{shown} did not end within {timeout} s and was killed",
+                stdout=output.value(),
+                stderr=errors.value(),
+            ) from None
+        except BaseException:
+            channel.signal_nowait(reply.a, signal.SIGKILL, Scope.SESSION)
+            raise
+    finally:
+        output.close_or_discard(channel.discarded)
+        errors.close_or_discard(channel.discarded)
+        feeding.close()
+    result = ExecResult(
+        exit_code_of(ended.a), output.value(), errors.value(), decode_usage(ended.data)
+    )
+    if check and result.exit_code:
+        raise CommandFailed(
+            f"{shown} ended with exit code {result.exit_code}",
+            exit_code=result.exit_code,
+            stdout=result.stdout_bytes,
+            stderr=result.stderr_bytes,
+        )
+    return result
+
+
+async def _finish(
+    exit: asyncio.Future[Reply], output: Capture, errors: Capture, shown: str
+) -> Reply:
+    full: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    output.on_full = errors.on_full = lambda: resolve(full)
+    ends: set[asyncio.Future[Any]] = {exit, full}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    if exit.done():
+        output.drain()
+        errors.drain()
+    if output.full or errors.full:
+        raise LimitExceeded(
+            f"{shown} wrote more than {output.limit} bytes",
+            limit="max_output",
+            hint="raise max_output=, or stream it with spawn()",
+        )
+    return exit.result()
+
+
+async def _kill(channel: Channel, pid: int, exit: asyncio.Future[Reply]) -> None:
+    channel.signal_nowait(pid, signal.SIGKILL, Scope.SESSION)
+    await exit

@@ -1,0 +1,68 @@
+"""What runs in a machine, read from its own `/proc`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessInfo:
+    """One process of a machine; every id is the machine's own.
+
+    Attributes:
+        started: When it started, in clock ticks after boot: orders processes, tells a reused pid.
+        state: The kernel's letter: R, S, D, T, Z, ...
+        command: Its command line; empty for a zombie.
+        executable: The base name of its program, cut to 15 characters by the kernel.
+    """
+
+    pid: int
+    ppid: int
+    pgid: int
+    sid: int
+    state: str
+    started: int
+    executable: str
+    command: tuple[str, ...]
+
+
+def list_processes(proc: int) -> list[ProcessInfo]:
+    """List the processes below a descriptor of the machine's `/proc`, init left out."""
+    found = (_read_process(proc, name) for name in os.listdir(proc) if name.isdigit())
+    return sorted((p for p in found if p is not None and p.pid != 1), key=lambda p: p.pid)
+
+
+def _read_process(proc: int, pid: str) -> ProcessInfo | None:
+    status = _read(proc, f"{pid}/stat")
+    if not status:
+        return None  # it ended while we looked
+    name, _, rest = status.partition(b"(")[2].rpartition(b")")
+    fields = rest.split()
+    command = (_read(proc, f"{pid}/cmdline") or b"").rstrip(b"\0")
+    return ProcessInfo(
+        pid=int(pid),
+        ppid=int(fields[1]),
+        pgid=int(fields[2]),
+        sid=int(fields[3]),
+        state=fields[0].decode(),
+        started=int(fields[19]),
+        executable=os.fsdecode(name),
+        command=tuple(os.fsdecode(word) for word in command.split(b"\0")) if command else (),
+    )
+
+
+def _read(proc: int, path: str) -> bytes | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    try:
+        chunks = []
+        while chunk := os.read(fd, 65536):
+            chunks.append(chunk)
+        return b"".join(chunks)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(fd)

@@ -1,0 +1,186 @@
+"""Copy trees between the host and a machine, or within a machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentos.machine.files import FileVerbs
+
+_AT_ONCE = 32
+
+
+async def _all(jobs: list[Callable[[], Awaitable[None]]]) -> None:
+    """Run jobs side by side, a bounded number at once; the first error ends them all."""
+    pending = iter(jobs)
+
+    async def work() -> None:
+        for job in pending:
+            await job()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(_AT_ONCE, len(jobs))):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def upload(files: FileVerbs, host: str, vm: str) -> None:
+    """Copy a file or directory of the host into a machine."""
+    status = os.stat(host)
+    if not stat.S_ISDIR(status.st_mode):
+        await _upload_file(files, host, vm, stat.S_IMODE(status.st_mode))
+        return
+    jobs: list[Callable[[], Awaitable[None]]] = []
+    for directory, names, leaves in os.walk(host, onerror=_raise):
+        target = os.path.normpath(os.path.join(vm, os.path.relpath(directory, host)))
+        await files.mkdir(target, parents=True)
+        links = [name for name in names if os.path.islink(os.path.join(directory, name))]
+        for name in leaves + links:
+            jobs.append(
+                _upload_job(files, os.path.join(directory, name), os.path.join(target, name))
+            )
+    await _all(jobs)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _upload_job(files: FileVerbs, host: str, vm: str) -> Callable[[], Awaitable[None]]:
+    async def job() -> None:
+        mode = os.lstat(host).st_mode
+        if stat.S_ISLNK(mode):
+            await _replace_link(files, os.readlink(host), vm)
+        elif stat.S_ISREG(mode):
+            await _upload_file(files, host, vm, stat.S_IMODE(mode))
+
+    return job
+
+
+async def _replace_link(files: FileVerbs, target: str, path: str) -> None:
+    try:
+        await files.symlink(target, path)
+    except FileExistsError:
+        await files.remove(path)
+        await files.symlink(target, path)
+
+
+async def _upload_file(files: FileVerbs, host: str, vm: str, mode: int) -> None:
+    source = os.open(host, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        target = await files._open_regular(vm, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            await _stream(source, target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+    await files.chmod(vm, mode & 0o777)
+
+
+async def _stream(source: int, target: int) -> None:
+    if os.fstat(source).st_size <= 256 * 1024:
+        _copy_all(source, target)
+    else:
+        await asyncio.to_thread(_copy_all, source, target)
+
+
+def _copy_all(source: int, target: int) -> None:
+    while chunk := os.read(source, 1024 * 1024):
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(target, rest) :]
+
+
+async def download(files: FileVerbs, vm: str, host: str) -> None:
+    """Copy a file or directory of a machine to the host."""
+    if not (await files.stat(vm)).is_dir:
+        await _download_file(files, vm, host)
+        return
+    jobs: list[Callable[[], Awaitable[None]]] = []
+    async for directory, _, names in files.walk(vm):
+        target = os.path.normpath(os.path.join(host, os.path.relpath(directory, vm)))
+        os.makedirs(target, exist_ok=True)
+        for name in names:
+            jobs.append(
+                _download_job(files, os.path.join(directory, name), os.path.join(target, name))
+            )
+    await _all(jobs)
+
+
+def _download_job(files: FileVerbs, vm: str, host: str) -> Callable[[], Awaitable[None]]:
+    async def job() -> None:
+        status = await files.stat(vm, follow_symlinks=False)
+        if status.is_symlink:
+            if os.path.lexists(host):
+                os.unlink(host)
+            os.symlink(await files.readlink(vm), host)
+        elif status.is_file:
+            await _download_file(files, vm, host)
+
+    return job
+
+
+async def _download_file(files: FileVerbs, vm: str, host: str) -> None:
+    source = await files._open_regular(vm, os.O_RDONLY)
+    try:
+        mode = stat.S_IMODE(os.fstat(source).st_mode) & 0o777
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        if os.path.islink(host):
+            os.unlink(host)
+        target = os.open(host, flags, mode | 0o200)
+        try:
+            await _stream(source, target)
+            os.fchmod(target, mode)
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+async def copy_within(files: FileVerbs, source: str, target: str) -> None:
+    """Copy a file, link or directory within a machine."""
+    status = await files.stat(source, follow_symlinks=False)
+    if not status.is_dir:
+        await _copy_leaf(files, source, target)
+        return
+    if os.path.normpath(target).startswith(os.path.normpath(source) + os.sep):
+        raise shutil.Error(f"cannot copy a directory into itself: {source} to {target}")
+    jobs: list[Callable[[], Awaitable[None]]] = []
+    async for directory, _, names in files.walk(source):
+        copied = os.path.normpath(os.path.join(target, os.path.relpath(directory, source)))
+        await files.mkdir(copied, parents=True)
+        jobs += [
+            _copy_job(files, os.path.join(directory, n), os.path.join(copied, n)) for n in names
+        ]
+    await _all(jobs)
+
+
+def _copy_job(files: FileVerbs, source: str, target: str) -> Callable[[], Awaitable[None]]:
+    return lambda: _copy_leaf(files, source, target)
+
+
+async def _copy_leaf(files: FileVerbs, source: str, target: str) -> None:
+    status = await files.stat(source, follow_symlinks=False)
+    if status.is_symlink:
+        await _replace_link(files, await files.readlink(source), target)
+        return
+    if not status.is_file:
+        return
+    read_end = await files._open_regular(source, os.O_RDONLY)
+    try:
+        write_end = await files._open_regular(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            await _stream(read_end, write_end)
+        finally:
+            os.close(write_end)
+    finally:
+        os.close(read_end)
+    await files.chmod(target, status.mode & 0o777)

@@ -1,0 +1,119 @@
+/* The machine's launcher and init, as seen from each of its parts.
+ *
+ * The host spawns this program with one end of a SOCK_SEQPACKET pair as
+ * descriptor CONTROL. The first packet is the plan of the machine (plan.c);
+ * the program builds it (launcher.c, rootfs.c, network.c), becomes its pid 1
+ * and serves requests (init.c) until the socket closes, which ends the machine.
+ */
+#ifndef AGENTOS_H
+#define AGENTOS_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { CONTROL = 3, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
+
+/* Requests from the host: header, then NUL-terminated strings, then descriptors. */
+enum op {
+    OP_EXEC = 1,     /* a: EXEC_ flags, b: rows << 16 | columns, c: argc, d: envc; cwd, argv, env
+                      -> a: pid, b: pid of its supervisor or 0 */
+    OP_OPEN = 2,     /* a: flags, b: mode; path -> descriptor */
+    OP_STAT = 3,     /* a: follow a last symlink; path -> struct statx */
+    OP_MKDIR = 4,    /* a: mode; path */
+    OP_UNLINK = 5,   /* a: AT_REMOVEDIR or 0; path */
+    OP_RENAME = 6,   /* from, to */
+    OP_SYMLINK = 7,  /* target, path */
+    OP_CHMOD = 8,    /* a: mode; path */
+    OP_READLINK = 9, /* path -> target */
+    OP_REMOVE = 10,  /* path, with everything below it */
+    OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
+    OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
+};
+enum { EXEC_PTY = 1, EXEC_CONTAIN = 2 };
+enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
+
+struct request {
+    uint32_t op, id;
+    int32_t a, b, c, d;
+    char text[];
+};
+
+/* Packets to the host. */
+enum kind {
+    STARTED = 1, /* a: pid of init, as the host sees it */
+    READY = 2,
+    FAILED = 3, /* error: errno, data: the step that failed; the machine is gone */
+    REPLY = 4,  /* answers request `id`; error: 0 or errno */
+    EXITED = 5, /* command `id` ended; a: wait status, data: struct usage */
+};
+
+struct reply {
+    uint32_t kind, id;
+    int32_t error, a, b, c;
+};
+
+struct usage {
+    uint64_t user_us, system_us, max_rss_kb;
+};
+
+/* What the machine is made of. Every string points into the plan packet. */
+struct plan {
+    const char *uid_map, *gid_map, *hostname, *size;
+    uid_t user;
+    int lowers, binds, hides;
+    const char *lower[MAX_LOWERS];
+    struct bind {
+        const char *from, *to;
+    } bind[MAX_BINDS];
+    const char *hide[MAX_BINDS];
+};
+
+/* plan.c */
+void read_plan(struct plan *plan);
+
+/* rootfs.c */
+void pin_host_directories(const struct plan *plan);
+void build_root(const struct plan *plan);
+void enter_root(void);
+void mask_proc(void);
+
+/* network.c */
+void bring_loopback_up(void);
+int open_listener(const char *address, int port, bool udp);
+
+/* lockdown.c */
+void keep_only_init_capabilities(uid_t user);
+int lock_payload_down(void);
+
+/* init.c */
+_Noreturn void serve(void);
+_Noreturn void fail(const char *step);
+void send_reply(struct reply reply, const void *data, size_t size, int fd);
+
+/* exec.c */
+void start_command(const struct request *request, size_t size, const int *fds, int fd_count);
+void reap_commands(void);
+
+/* signals.c */
+int send_signal(pid_t pid, int number, int scope);
+
+/* files.c */
+void file_operation(const struct request *request, const char *end);
+
+/* Step through the strings of a packet; NULL when there are no more. */
+static inline const char *next_text(const char **cursor, const char *end) {
+    const char *text = *cursor;
+    if (text >= end) return NULL;
+    while (*cursor < end && **cursor) ++*cursor;
+    if (*cursor >= end) return NULL; /* not terminated */
+    ++*cursor;
+    return text;
+}
+
+#endif

@@ -1,0 +1,260 @@
+/* Commands: started with the host's descriptors, locked down, and reported when they end. */
+#include "agentos.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { MAX_WORDS = 16384 };
+
+struct command {
+    const char *cwd;
+    char **argv, **env;
+    int fds[3];
+    bool pty;
+};
+
+/* Which request each running child belongs to. */
+static struct running {
+    pid_t pid;
+    uint32_t id;
+} *running;
+static size_t running_count, running_room;
+
+static bool remember(pid_t pid, uint32_t id) {
+    if (running_count == running_room) {
+        size_t room = running_room ? running_room * 2 : 16;
+        struct running *larger = realloc(running, room * sizeof *running);
+        if (!larger) return false;
+        running = larger;
+        running_room = room;
+    }
+    running[running_count++] = (struct running){pid, id};
+    return true;
+}
+
+static uint64_t microseconds(struct timeval time) {
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
+}
+
+static void report_exit(pid_t pid, int status, const struct rusage *rusage) {
+    for (size_t i = 0; i < running_count; i++) {
+        if (running[i].pid != pid) continue;
+        struct usage usage = {microseconds(rusage->ru_utime), microseconds(rusage->ru_stime),
+                              (uint64_t)rusage->ru_maxrss};
+        send_reply((struct reply){.kind = EXITED, .id = running[i].id, .a = status}, &usage,
+                   sizeof usage, -1);
+        running[i] = running[--running_count];
+        return;
+    }
+}
+
+void reap_commands(void) {
+    int status;
+    struct rusage rusage;
+    pid_t pid;
+    while ((pid = wait4(-1, &status, WNOHANG, &rusage)) > 0) report_exit(pid, status, &rusage);
+}
+
+/* ---- in the child: no heap, no return, errors by code ---- */
+
+static const char *path_of(char **env) {
+    for (; *env; env++)
+        if (!strncmp(*env, "PATH=", 5)) return *env + 5;
+    return "/usr/local/bin:/usr/bin:/bin";
+}
+
+/* execvpe, told apart: a file that is there but may not run is EACCES, not ENOENT. */
+static int exec_along_path(char **argv, char **env) {
+    if (strchr(argv[0], '/')) {
+        execve(argv[0], argv, env);
+        return errno;
+    }
+    int error = ENOENT;
+    for (const char *start = path_of(env), *stop; *start; start = *stop ? stop + 1 : stop) {
+        char file[4096];
+        stop = strchrnul(start, ':');
+        if ((size_t)snprintf(file, sizeof file, "%.*s/%s", (int)(stop - start), start, argv[0]) >=
+            sizeof file)
+            continue;
+        execve(file, argv, env);
+        if (errno != ENOENT && errno != ENOTDIR) error = errno;
+    }
+    return error;
+}
+
+/* A limit of one byte also keeps a core away from a handler that runs on the host. */
+static int forbid_core_dumps(void) {
+    struct rlimit one = {1, 1};
+    return setrlimit(RLIMIT_CORE, &one) ? errno : 0;
+}
+
+/* Returns the errno of the step that failed, and its name. */
+static int become_command(const struct command *command, const char **step) {
+    sigset_t none;
+    sigemptyset(&none);
+    *step = "start";
+    if (setsid() < 0 && errno != EPERM) return errno;
+    for (int i = 0; i < 3; i++)
+        if (dup2(command->fds[i], i) < 0) return errno;
+    if (command->pty && ioctl(0, TIOCSCTTY, 0)) return errno;
+    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC)) return errno;
+    *step = "cwd";
+    if (chdir(command->cwd)) return errno;
+    *step = "lock down";
+    int error = forbid_core_dumps();
+    if (error || (error = lock_payload_down())) return error;
+    if (sigprocmask(SIG_SETMASK, &none, NULL)) return errno;
+    *step = "exec";
+    return exec_along_path(command->argv, command->env);
+}
+
+/* vfork: init waits until the program runs or has failed, and shares its memory, so the
+ * error comes back in a variable and no page table is copied. */
+static pid_t run(const struct command *command, int *error, const char **step) {
+    volatile int child_error = 0;
+    const char *volatile child_step = "fork";
+    pid_t pid = vfork();
+    if (pid == 0) {
+        const char *reached;
+        child_error = become_command(command, &reached);
+        child_step = reached;
+        _exit(127);
+    }
+    *error = pid < 0 ? errno : child_error;
+    *step = child_step;
+    return pid;
+}
+
+/* ---- contained commands: a supervisor keeps every descendant in its family ---- */
+
+struct outcome {
+    int error;
+    pid_t pid;
+    char step[16];
+};
+
+static _Noreturn void supervise(const struct command *command, int report) {
+    struct outcome outcome = {0};
+    const char *step = "supervise";
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) || setsid() < 0) outcome.error = errno;
+    pid_t child = outcome.error ? -1 : run(command, &outcome.error, &step);
+    outcome.pid = child;
+    snprintf(outcome.step, sizeof outcome.step, "%s", step);
+    if (write(report, &outcome, sizeof outcome) < 0 || outcome.error) _exit(127);
+    if (syscall(SYS_close_range, 0, ~0U, 0) || lock_payload_down()) _exit(127);
+    int status, result = 127;
+    pid_t ended;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    while ((ended = wait(&status)) > 0 || errno == EINTR)
+        if (ended == child) {
+            result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+            break;
+        }
+    _exit(result);
+}
+
+/* Returns the supervisor, the command itself in `child`. */
+static pid_t run_contained(const struct command *command, int *error, const char **step, pid_t *child) {
+    static struct outcome outcome;
+    int report[2];
+    *step = "fork";
+    if (pipe2(report, O_CLOEXEC)) {
+        *error = errno;
+        return -1;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(CONTROL);
+        close(report[0]);
+        supervise(command, report[1]);
+    }
+    *error = pid < 0 ? errno : 0;
+    close(report[1]);
+    if (pid > 0) {
+        if (read(report[0], &outcome, sizeof outcome) != sizeof outcome) outcome.error = EIO;
+        *error = outcome.error;
+        *step = outcome.step;
+        *child = outcome.pid;
+    }
+    close(report[0]);
+    return pid;
+}
+
+/* ---- terminals ---- */
+
+/* Returns the master, the slave in `slave`; -1 with errno. */
+static int open_terminal(int size, int *slave) {
+    struct winsize window = {.ws_row = (unsigned short)(size >> 16), .ws_col = (unsigned short)(size & 0xffff)};
+    int unlock = 0, master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (master < 0) return -1;
+    if (!ioctl(master, TIOCSPTLCK, &unlock) && !ioctl(master, TIOCSWINSZ, &window)) {
+        *slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (*slave >= 0) return master;
+    }
+    int error = errno;
+    close(master);
+    errno = error;
+    return -1;
+}
+
+/* ---- the request ---- */
+
+static bool read_words(const char **cursor, const char *end, int count, char **words) {
+    for (int i = 0; i < count; i++)
+        if (!(words[i] = (char *)next_text(cursor, end))) return false;
+    words[count] = NULL;
+    return true;
+}
+
+static void refuse(uint32_t id, int error, const char *step) {
+    send_reply((struct reply){.kind = REPLY, .id = id, .error = error}, step, strlen(step), -1);
+}
+
+void start_command(const struct request *request, size_t size, const int *fds, int fd_count) {
+    static char *argv[MAX_WORDS + 1], *env[MAX_WORDS + 1];
+    const char *cursor = request->text, *end = (const char *)request + size, *step;
+    struct command command = {.argv = argv, .env = env, .pty = request->a & EXEC_PTY};
+    command.cwd = next_text(&cursor, end);
+    if (request->c < 1 || request->c > MAX_WORDS || request->d < 0 || request->d > MAX_WORDS)
+        return refuse(request->id, E2BIG, "exec");
+    if (!command.cwd || !read_words(&cursor, end, request->c, argv) ||
+        !read_words(&cursor, end, request->d, env) || fd_count != (command.pty ? 0 : 3))
+        return refuse(request->id, EBADMSG, "exec");
+    int error, master = -1, slave = -1;
+    if (command.pty) {
+        if ((master = open_terminal(request->b, &slave)) < 0)
+            return refuse(request->id, errno, "terminal");
+        for (int i = 0; i < 3; i++) command.fds[i] = slave;
+    } else {
+        memcpy(command.fds, fds, sizeof command.fds);
+    }
+    bool contain = request->a & EXEC_CONTAIN;
+    pid_t child = 0, pid = contain ? run_contained(&command, &error, &step, &child)
+                                   : run(&command, &error, &step);
+    if (slave >= 0) close(slave);
+    if (pid > 0 && !error && !remember(pid, request->id)) {
+        kill(pid, SIGKILL);
+        error = ENOMEM;
+    }
+    if (error) refuse(request->id, error, step);
+    else
+        send_reply((struct reply){.kind = REPLY,
+                                  .id = request->id,
+                                  .a = contain ? child : pid,
+                                  .b = contain ? pid : 0},
+                   NULL, 0, master);
+    if (master >= 0) close(master);
+}

@@ -1,0 +1,108 @@
+/* Pid 1 of the machine: serves the host's packets and reaps. It never execs, and it
+ * exits when the control socket closes; the kernel then ends all else in the machine. */
+#include "agentos.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MAX_FDS = 4 };
+
+static char packet[PACKET_MAX];
+
+/* One packet, with `fd` beside it unless that is negative. A host that went away is
+ * noticed by the main loop, so a failed send needs no answer here. */
+void send_reply(struct reply reply, const void *data, size_t size, int fd) {
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec parts[2] = {{&reply, sizeof reply}, {(void *)data, size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = data ? 2 : 1};
+    if (fd >= 0) {
+        message.msg_control = control.space;
+        message.msg_controllen = sizeof control.space;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        *header = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
+        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    while (sendmsg(CONTROL, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
+}
+
+_Noreturn void fail(const char *step) {
+    int error = errno;
+    send_reply((struct reply){.kind = FAILED, .error = error}, step, strlen(step), -1);
+    _exit(1);
+}
+
+static int watch_children(void) {
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &children, NULL)) fail("block SIGCHLD");
+    int fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) fail("watch for children");
+    return fd;
+}
+
+static int received_descriptors(struct msghdr *message, int *fds) {
+    int count = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(fds, CMSG_DATA(c), (size_t)count * sizeof(int));
+    }
+    return count;
+}
+
+static void answer(size_t size, const int *fds, int fd_count) {
+    const struct request *request = (const struct request *)packet;
+    if (request->op == OP_EXEC) start_command(request, size, fds, fd_count);
+    else file_operation(request, packet + size);
+}
+
+static void serve_packet(void) {
+    union {
+        char space[CMSG_SPACE(sizeof(int) * MAX_FDS)];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {packet, sizeof packet};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.space,
+                             .msg_controllen = sizeof control.space};
+    ssize_t size = recvmsg(CONTROL, &message, MSG_CMSG_CLOEXEC);
+    if (size < 0 && errno == EINTR) return;
+    if (size <= 0) _exit(0);
+    int fds[MAX_FDS], fd_count = received_descriptors(&message, fds);
+    if ((size_t)size >= sizeof(struct request) && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+        answer((size_t)size, fds, fd_count);
+    else if ((size_t)size >= sizeof(struct request))
+        send_reply((struct reply){.kind = REPLY,
+                                  .id = ((const struct request *)packet)->id,
+                                  .error = E2BIG},
+                   NULL, 0, -1);
+    for (int i = 0; i < fd_count; i++) close(fds[i]);
+}
+
+_Noreturn void serve(void) {
+    int children = watch_children();
+    send_reply((struct reply){.kind = READY}, NULL, 0, -1);
+    for (;;) {
+        struct pollfd ready[2] = {{CONTROL, POLLIN, 0}, {children, POLLIN, 0}};
+        if (poll(ready, 2, -1) < 0 && errno != EINTR) fail("wait for packets");
+        if (ready[1].revents) {
+            struct signalfd_siginfo seen;
+            while (read(children, &seen, sizeof seen) > 0) {
+            }
+            reap_commands();
+        }
+        if (ready[0].revents) serve_packet();
+    }
+}

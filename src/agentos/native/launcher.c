@@ -1,0 +1,95 @@
+/* From a plain process to pid 1 of a machine, one step a function. */
+#include "agentos.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void close_inherited_descriptors(void) {
+    if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0)) fail("close inherited descriptors");
+    if (fcntl(CONTROL, F_SETFD, FD_CLOEXEC)) fail("keep the control socket to init");
+}
+
+/* CLONE_PARENT makes init a child of the host process, which can then wait for it. */
+static pid_t clone_into_namespaces(void) {
+    struct clone_args args = {
+        .flags = CLONE_PARENT | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
+                 CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
+    };
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0) fail("clone into new namespaces");
+    return pid;
+}
+
+static void write_proc(pid_t pid, const char *name, const char *text) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0) fail(name);
+    close(fd);
+}
+
+static bool maps_one_id(const struct plan *plan) {
+    const char *count = strrchr(plan->uid_map, ' ');
+    return count && !strcmp(count, " 1");
+}
+
+/* The kernel lets an unprivileged writer map one id, and only with setgroups denied. */
+static void write_id_maps(pid_t pid, const struct plan *plan) {
+    if (maps_one_id(plan)) write_proc(pid, "setgroups", "deny");
+    write_proc(pid, "uid_map", plan->uid_map);
+    write_proc(pid, "gid_map", plan->gid_map);
+}
+
+/* Host directories are pinned first: after this the process has lost root's way to them. */
+static void become_root_of_the_machine(const struct plan *plan) {
+    if (maps_one_id(plan)) return;
+    if (setgroups(0, NULL)) fail("drop the host's groups");
+    if (setresgid(0, 0, 0)) fail("take the machine's group 0");
+    if (setresuid(0, 0, 0)) fail("take the machine's user 0");
+}
+
+static _Noreturn void become_init(const struct plan *plan, int maps_written) {
+    char byte;
+    if (read(maps_written, &byte, 1) != 1) _exit(1); /* the launcher said why */
+    close(maps_written);
+    if (setsid() < 0) fail("start a session of its own");
+    pin_host_directories(plan);
+    become_root_of_the_machine(plan);
+    build_root(plan);
+    enter_root();
+    bring_loopback_up(); /* writes to /proc/sys, so before it is masked */
+    mask_proc();
+    if (sethostname(plan->hostname, strlen(plan->hostname))) fail("set the host name");
+    keep_only_init_capabilities(plan->user);
+    /* Last: a process that is not dumpable does not own its files under /proc. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) fail("hide init from the machine's processes");
+    serve();
+}
+
+int main(void) {
+    static struct plan plan;
+    int maps_written[2];
+    close_inherited_descriptors();
+    umask(022);
+    read_plan(&plan);
+    if (pipe2(maps_written, O_CLOEXEC)) fail("make a pipe");
+    pid_t init = clone_into_namespaces();
+    if (init == 0) {
+        close(maps_written[1]);
+        become_init(&plan, maps_written[0]);
+    }
+    send_reply((struct reply){.kind = STARTED, .a = init}, NULL, 0, -1);
+    write_id_maps(init, &plan);
+    if (write(maps_written[1], "", 1) != 1) fail("tell init to go on");
+    return 0;
+}

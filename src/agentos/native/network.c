@@ -1,0 +1,107 @@
+/* The machine's network: loopback, to which every address leads, and listening
+ * sockets that init opens and the host answers. */
+#include "agentos.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void set_loopback_up(void) {
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request)) fail("bring loopback up");
+    close(fd);
+}
+
+/* `ip route add local default dev lo table local`, for one address family. */
+static void route_everything_to_loopback(int netlink, unsigned char family) {
+    struct {
+        struct nlmsghdr header;
+        struct rtmsg route;
+        struct rtattr attribute;
+        uint32_t interface;
+    } message = {
+        .header = {.nlmsg_len = sizeof message,
+                   .nlmsg_type = RTM_NEWROUTE,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE},
+        .route = {.rtm_family = family,
+                  .rtm_table = RT_TABLE_LOCAL,
+                  .rtm_protocol = RTPROT_STATIC,
+                  .rtm_scope = RT_SCOPE_HOST,
+                  .rtm_type = RTN_LOCAL},
+        .attribute = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = RTA_OIF},
+        .interface = 1, /* loopback is the first interface of every namespace */
+    };
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr error;
+        char rest[256];
+    } answer;
+    if (send(netlink, &message, sizeof message, 0) < 0 ||
+        recv(netlink, &answer, sizeof answer, 0) < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)))
+        fail("add a route");
+    errno = -answer.error.error;
+    if (errno && !(family == AF_INET6 && (errno == EOPNOTSUPP || errno == EAFNOSUPPORT)))
+        fail("add a route");
+}
+
+/* Servers inside may take port 80 without privileges: the network is theirs alone. */
+static void open_low_ports(void) {
+    int fd = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "0", 1) != 1) fail("open low ports");
+    close(fd);
+}
+
+void bring_loopback_up(void) {
+    set_loopback_up();
+    open_low_ports();
+    int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (netlink < 0) fail("open netlink");
+    route_everything_to_loopback(netlink, AF_INET);
+    route_everything_to_loopback(netlink, AF_INET6);
+    close(netlink);
+}
+
+static socklen_t parse_address(const char *text, int port, struct sockaddr_storage *address) {
+    struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        return sizeof *v4;
+    }
+    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)port);
+        return sizeof *v6;
+    }
+    errno = EINVAL;
+    return 0;
+}
+
+/* A socket keeps its namespace wherever it goes: the host accepts on it from outside.
+ * Returns a descriptor, or -1 with errno. */
+int open_listener(const char *text, int port, bool udp) {
+    struct sockaddr_storage address = {0};
+    socklen_t size = parse_address(text, port, &address);
+    if (!size) return -1;
+    int fd = socket(address.ss_family, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+        (address.ss_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on)) ||
+        bind(fd, (struct sockaddr *)&address, size) || (!udp && listen(fd, 1024))) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
