@@ -12,11 +12,30 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { LOOPBACK = 1, NAMESERVER = 0xC6120001 /* 198.18.0.1 */ };
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+
 static void set_loopback_up(void) {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request)) fail("bring loopback up");
     close(fd);
+}
+
+/* Sends one request of routing netlink; returns 0 or its errno. */
+static int ask_netlink(int netlink, const struct nlmsghdr *message) {
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr error;
+        char rest[256];
+    } answer;
+    if (send(netlink, message, message->nlmsg_len, 0) < 0 ||
+        recv(netlink, &answer, sizeof answer, 0) < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)))
+        fail("ask netlink");
+    return -answer.error.error;
 }
 
 /* `ip route add local default dev lo table local`, for one address family. */
@@ -36,19 +55,33 @@ static void route_everything_to_loopback(int netlink, unsigned char family) {
                   .rtm_scope = RT_SCOPE_HOST,
                   .rtm_type = RTN_LOCAL},
         .attribute = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = RTA_OIF},
-        .interface = 1, /* loopback is the first interface of every namespace */
+        .interface = LOOPBACK,
     };
-    struct {
-        struct nlmsghdr header;
-        struct nlmsgerr error;
-        char rest[256];
-    } answer;
-    if (send(netlink, &message, sizeof message, 0) < 0 ||
-        recv(netlink, &answer, sizeof answer, 0) < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)))
-        fail("add a route");
-    errno = -answer.error.error;
+    errno = ask_netlink(netlink, &message.header);
     if (errno && !(family == AF_INET6 && (errno == EOPNOTSUPP || errno == EAFNOSUPPORT)))
         fail("add a route");
+}
+
+/* `ip address add 198.18.0.1/32 dev lo`: resolvers ask for addresses only of a family of
+ * which the machine has one beyond 127.0.0.1. */
+static void add_address(int netlink) {
+    struct {
+        struct nlmsghdr header;
+        struct ifaddrmsg address;
+        struct rtattr attribute;
+        struct in_addr local;
+    } message = {
+        .header = {.nlmsg_len = sizeof message,
+                   .nlmsg_type = RTM_NEWADDR,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE},
+        .address = {.ifa_family = AF_INET,
+                    .ifa_prefixlen = 32,
+                    .ifa_scope = RT_SCOPE_HOST,
+                    .ifa_index = LOOPBACK},
+        .attribute = {.rta_len = RTA_LENGTH(sizeof(struct in_addr)), .rta_type = IFA_LOCAL},
+        .local = {htonl(NAMESERVER)},
+    };
+    if ((errno = ask_netlink(netlink, &message.header))) fail("add an address");
 }
 
 /* Servers inside may take port 80 without privileges: the network is theirs alone. */
@@ -65,6 +98,7 @@ void bring_loopback_up(void) {
     if (netlink < 0) fail("open netlink");
     route_everything_to_loopback(netlink, AF_INET);
     route_everything_to_loopback(netlink, AF_INET6);
+    add_address(netlink);
     close(netlink);
 }
 
@@ -85,6 +119,11 @@ static socklen_t parse_address(const char *text, int port, struct sockaddr_stora
     return 0;
 }
 
+static int allow(int fd, int level, int option) {
+    int on = 1;
+    return setsockopt(fd, level, option, &on, sizeof on);
+}
+
 /* A socket keeps its namespace wherever it goes: the host accepts on it from outside.
  * Returns a descriptor, or -1 with errno. */
 int open_listener(const char *text, int port, bool udp) {
@@ -93,10 +132,9 @@ int open_listener(const char *text, int port, bool udp) {
     if (!size) return -1;
     int fd = socket(address.ss_family, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
-    int on = 1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+    if ((!udp && allow(fd, SOL_SOCKET, SO_REUSEADDR)) || /* on UDP it would let others bind it too */
         (address.ss_family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on)) ||
+         (allow(fd, IPPROTO_IPV6, IPV6_V6ONLY) || allow(fd, IPPROTO_IPV6, IPV6_FREEBIND))) ||
         bind(fd, (struct sockaddr *)&address, size) || (!udp && listen(fd, 1024))) {
         int error = errno;
         close(fd);

@@ -1,0 +1,11 @@
+"""The network of a machine: a policy by name, and the gateway that applies it."""
+
+from __future__ import annotations
+
+from agentos.machine.network.doors import Listeners
+from agentos.machine.network.gateway import NetworkGateway
+from agentos.machine.network.journal import Connection
+from agentos.machine.network.policy import NetworkPolicy
+from agentos.machine.network.rules import Rule
+
+__all__ = ["Connection", "Listeners", "NetworkGateway", "NetworkPolicy", "Rule"]

@@ -1,0 +1,1 @@
+"""Stand-ins and real parts for tests of programs that use AgentOS."""
