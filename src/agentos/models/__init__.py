@@ -1,0 +1,1 @@
+"""Model providers: what an agent's model calls are sent to."""
