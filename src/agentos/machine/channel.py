@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import array
 import asyncio
-import contextlib
 import os
 import signal
 import socket
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -57,10 +57,11 @@ class Channel:
         self._exits: dict[int, asyncio.Future[Reply]] = {}
         self._boot: asyncio.Future[None] = self._loop.create_future()
         self._writable: asyncio.Future[None] | None = None
+        self._signals: deque[bytes] = deque()
         self._lost: MachineError | None = None
         self.init_pid: int | None = None
         self.discarded: set[Closable] = set()
-        self._loop.add_reader(sock.fileno(), self._read)
+        self._loop.add_reader(sock.fileno(), self.receive)
         _open_channels.add(self)
 
     async def booted(self) -> None:
@@ -145,8 +146,10 @@ class Channel:
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
+        self._send_signals()
 
-    def _read(self) -> None:
+    def receive(self) -> None:
+        """Take in every packet that has arrived."""
         while True:
             try:
                 size, ancillary, _, _ = self._sock.recvmsg_into(
@@ -190,10 +193,21 @@ class Channel:
             self.signal_nowait(reply.a, signal.SIGKILL, Scope.SESSION)
 
     def signal_nowait(self, pid: int, number: int, scope: int) -> None:
-        """Send a signal without waiting for the answer; a full socket drops it."""
-        packet = encode_request(Op.SIGNAL, 0, (pid, number, scope, 0), [])
-        with contextlib.suppress(OSError):
-            self._sock.send(packet, socket.MSG_NOSIGNAL)
+        """Send a signal without waiting for the answer, as soon as the socket has room."""
+        self._signals.append(encode_request(Op.SIGNAL, 0, (pid, number, scope, 0), []))
+        self._send_signals()
+
+    def _send_signals(self) -> None:
+        while self._signals and not self._lost:
+            try:
+                self._sock.send(self._signals[0], socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                self._loop.add_writer(self._sock.fileno(), self._wake_writers)
+                return
+            except OSError as error:
+                self.lose(f"the machine's control socket failed: {error.strerror}")
+                return
+            self._signals.popleft()
 
     def lose(self, reason: str | MachineError) -> None:
         """End the channel: every waiter gets the reason."""

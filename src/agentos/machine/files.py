@@ -7,16 +7,19 @@ see the same bytes; and a path is resolved within the machine, so no link leads 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from agentos.machine.channel import Channel
 from agentos.machine.protocol import FileStat, Op, decode_stat
 
 HOME = b"/home/agentos"
 _INLINE = 256 * 1024
+_T = TypeVar("_T")
 _CHUNK = 1024 * 1024
 
 
@@ -34,6 +37,8 @@ class FileVerbs:
 
     async def open_fd(self, path: Path, flags: int, mode: int = 0) -> int:
         """Open a file in the machine and return the descriptor, which the caller closes.
+
+        It never waits: of a pipe or device the descriptor is non-blocking.
 
         Args:
             path: What to open.
@@ -53,8 +58,8 @@ class FileVerbs:
         """
         fd = await self._open_regular(path, os.O_RDONLY)
         try:
-            if size is None and os.fstat(fd).st_size > _INLINE:
-                return await asyncio.to_thread(_read, fd, offset, size)
+            if min(os.fstat(fd).st_size, _INLINE + 1 if size is None else size) > _INLINE:
+                return await in_thread(_read, fd, offset, size)
             return _read(fd, offset, size)
         finally:
             os.close(fd)
@@ -82,7 +87,7 @@ class FileVerbs:
         fd = await self._open_regular(path, os.O_WRONLY | os.O_CREAT | flag, mode)
         try:
             if len(content) > _INLINE:
-                await asyncio.to_thread(_write_all, fd, content)
+                await in_thread(_write_all, fd, content)
             else:
                 _write_all(fd, content)
         finally:
@@ -123,18 +128,20 @@ class FileVerbs:
     async def walk(self, path: Path = ".") -> AsyncIterator[tuple[str, list[str], list[str]]]:
         """Go through a tree, top down, as `os.walk` does: directory, its directories, its files.
 
-        Links are not followed; they count as files. Names that the caller takes out of the
-        list of directories are not entered.
+        Links below `path` are not followed; they count as files. Names that the caller takes
+        out of the list of directories are not entered.
         """
-        top = os.fsdecode(_encode(path))
-        directories, files = await self._scan(top)
-        yield top, directories, files
-        for name in directories:
-            async for entry in self.walk(os.path.join(top, name)):
-                yield entry
+        ahead = [os.fsdecode(_encode(path))]
+        flags = os.O_RDONLY | os.O_DIRECTORY
+        while ahead:
+            directory = ahead.pop()
+            directories, files = await self._scan(directory, flags)
+            yield directory, directories, files
+            ahead += [os.path.join(directory, name) for name in reversed(directories)]
+            flags |= os.O_NOFOLLOW
 
-    async def _scan(self, path: str) -> tuple[list[str], list[str]]:
-        fd = await self.open_fd(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    async def _scan(self, path: str, flags: int) -> tuple[list[str], list[str]]:
+        fd = await self.open_fd(path, flags)
         directories: list[str] = []
         files: list[str] = []
         try:
@@ -214,7 +221,8 @@ class FileVerbs:
 
     async def symlink(self, target: Path, path: Path) -> None:
         """Make a symbolic link at `path` that leads to `target`."""
-        await self.channel.call(Op.SYMLINK, [os.fsencode(target), _encode(path)], path=_shown(path))
+        texts = [_without_nul(target), _encode(path)]
+        await self.channel.call(Op.SYMLINK, texts, path=_shown(path))
 
     async def readlink(self, path: Path) -> str:
         """Return what a symbolic link leads to."""
@@ -255,10 +263,15 @@ class MachineNotStarted(RuntimeError):
         super().__init__("the machine has not started: use `async with AgentOs() as vm:`")
 
 
-def _encode(path: Path) -> bytes:
+def _without_nul(path: Path) -> bytes:
     encoded = os.fsencode(path)
     if b"\0" in encoded:
         raise ValueError("a path may not hold a NUL byte")
+    return encoded
+
+
+def _encode(path: Path) -> bytes:
+    encoded = _without_nul(path)
     if not encoded:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "")
     return os.path.join(HOME, encoded)
@@ -266,6 +279,21 @@ def _encode(path: Path) -> bytes:
 
 def _shown(path: Path) -> str:
     return os.fsdecode(os.fsencode(path))
+
+
+async def in_thread(work: Callable[..., _T], *arguments: object) -> _T:
+    """Run blocking work on descriptors in a thread.
+
+    A cancellation waits for its end: the caller closes the descriptors then.
+    """
+    job = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+    try:
+        return await asyncio.shield(job)
+    except asyncio.CancelledError:
+        while not job.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({job})
+        raise
 
 
 def _read(fd: int, offset: int, size: int | None) -> bytes:

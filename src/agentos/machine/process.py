@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -75,6 +76,17 @@ class Process:
         self.stdout: asyncio.StreamReader | None = None
         self.stderr: asyncio.StreamReader | None = None
         self._readers: list[asyncio.ReadTransport] = []
+        exit.add_done_callback(self._on_end)
+
+    def _on_end(self, exit: asyncio.Future[Reply]) -> None:
+        """With the machine gone, let go of streams that wait for somebody to read or close."""
+        if exit.cancelled() or exit.exception() is None:
+            return
+        if self.stdin:
+            self.stdin.close()
+        for transport in self._readers:
+            if not transport.is_reading():
+                transport.close()
 
     @property
     def exit_code(self) -> int | None:
@@ -146,6 +158,8 @@ class Launch:
     ) -> Reply:
         """Start it with these descriptors as stdin, stdout and stderr."""
         env = [os.fsencode(f"{name}={value}") for name, value in self.env.items()]
+        if any(b"\0" in setting for setting in env):
+            raise ValueError("the environment may not hold a NUL byte")
         rows, columns = self.window
         numbers = (int(self.flags), rows << 16 | columns, len(self.argv), len(env))
         reply = await channel.send(Op.EXEC, [self.cwd, *self.argv, *env], numbers, fds, exit)
@@ -186,22 +200,21 @@ async def run(
     It ends when the command does: what it left running in the background goes on, and its
     further output is discarded.
     """
-    loop = asyncio.get_running_loop()
-    exit: asyncio.Future[Reply] = loop.create_future()
-    stdin, feeding = feed(input)
-    output, errors = Capture(max_output), Capture(max_output)
-    try:
-        try:
-            reply = await launch.send(channel, [stdin, output.write_end, errors.write_end], exit)
-        finally:
-            os.close(stdin)
-            output.started()
-            errors.started()
+    exit: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    pid = 0
+    with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+        stdin, feeding = feed(input)
+        ours.callback(feeding.close)
+        theirs.callback(os.close, stdin)
+        output, errors = (_capture(channel, max_output, ours, theirs) for _ in range(2))
         try:
             async with asyncio.timeout(timeout):
+                fds = [stdin, output.write_end, errors.write_end]
+                pid = (await launch.send(channel, fds, exit)).a
+                theirs.close()
                 ended = await _finish(exit, output, errors, shown)
         except TimeoutError:
-            await _kill(channel, reply.a, exit)
+            await _kill(channel, pid, exit)
             output.drain()
             errors.drain()
             raise ExecTimeout(
@@ -210,12 +223,9 @@ async def run(
                 stderr=errors.value(),
             ) from None
         except BaseException:
-            channel.signal_nowait(reply.a, signal.SIGKILL, Scope.SESSION)
+            if pid:
+                channel.signal_nowait(pid, signal.SIGKILL, Scope.SESSION)
             raise
-    finally:
-        output.close_or_discard(channel.discarded)
-        errors.close_or_discard(channel.discarded)
-        feeding.close()
     result = ExecResult(
         exit_code_of(ended.a), output.value(), errors.value(), decode_usage(ended.data)
     )
@@ -227,6 +237,15 @@ async def run(
             stderr=result.stderr_bytes,
         )
     return result
+
+
+def _capture(
+    channel: Channel, limit: int, ours: contextlib.ExitStack, theirs: contextlib.ExitStack
+) -> Capture:
+    capture = Capture(limit)
+    ours.callback(capture.close_or_discard, channel.discarded)
+    theirs.callback(capture.started)
+    return capture
 
 
 async def _finish(
@@ -249,5 +268,6 @@ async def _finish(
 
 
 async def _kill(channel: Channel, pid: int, exit: asyncio.Future[Reply]) -> None:
-    channel.signal_nowait(pid, signal.SIGKILL, Scope.SESSION)
-    await exit
+    if pid:  # otherwise it had not started, and will not
+        channel.signal_nowait(pid, signal.SIGKILL, Scope.SESSION)
+        await exit

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import signal
 import struct
 import termios
 
@@ -14,6 +15,44 @@ from agentos.machine.process import Launch, exit_code_of
 from agentos.machine.protocol import Reply, Scope
 
 _CHUNK = 64 * 1024
+
+
+class _Master:
+    """The host's end of a terminal; `fd` is -1 once it is closed."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    async def ready(self, *, writing: bool) -> None:
+        """Wait until it can be written, or read, or is closed."""
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        add, remove = (
+            (loop.add_writer, loop.remove_writer)
+            if writing
+            else (loop.add_reader, loop.remove_reader)
+        )
+        add(self.fd, resolve, ready)
+        self._waiting.add(ready)
+        try:
+            await ready
+        finally:
+            self._waiting.discard(ready)
+            if self.fd >= 0:
+                remove(self.fd)
+
+    def close(self) -> None:
+        """Let it go; whoever waits goes on."""
+        if self.fd < 0:
+            return
+        fd, self.fd = self.fd, -1
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(fd)
+        loop.remove_writer(fd)
+        os.close(fd)
+        for ready in self._waiting:
+            resolve(ready)
 
 
 class Terminal:
@@ -32,9 +71,10 @@ class Terminal:
         self, channel: Channel, pid: int, master: int, exit: asyncio.Future[Reply]
     ) -> None:
         self._channel = channel
-        self._master = master
+        self._master = _Master(master)
         self._exit = exit
         self.pid = pid
+        channel.discarded.add(self._master)
 
     @classmethod
     async def open(cls, channel: Channel, launch: Launch) -> Terminal:
@@ -45,11 +85,11 @@ class Terminal:
 
     async def read(self, size: int = _CHUNK) -> bytes:
         """Return what the terminal shows next, or `b""` when its last process has ended."""
-        while self._master >= 0:
+        while self._master.fd >= 0:
             try:
-                return os.read(self._master, size)
+                return os.read(self._master.fd, size)
             except BlockingIOError:
-                await self._ready(writing=False)
+                await self._master.ready(writing=False)
             except OSError as error:
                 if error.errno == errno.EIO:  # how Linux says that nobody has it open any more
                     return b""
@@ -61,28 +101,13 @@ class Terminal:
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[os.write(self._master, rest) :]
+                rest = rest[os.write(self._master.fd, rest) :]
             except BlockingIOError:
-                await self._ready(writing=True)
-
-    async def _ready(self, *, writing: bool) -> None:
-        loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-        add, remove = (
-            (loop.add_writer, loop.remove_writer)
-            if writing
-            else (loop.add_reader, loop.remove_reader)
-        )
-        add(self._master, resolve, ready)
-        try:
-            await ready
-        finally:
-            if self._master >= 0:
-                remove(self._master)
+                await self._master.ready(writing=True)
 
     def resize(self, rows: int, cols: int) -> None:
         """Change its size in characters; the command is told."""
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        fcntl.ioctl(self._master.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
     async def wait(self) -> int:
         """Wait until the command ends and return its exit code."""
@@ -90,15 +115,10 @@ class Terminal:
 
     async def close(self) -> None:
         """Kill what runs on it and let it go."""
-        if self._master < 0:
-            return
-        fd, self._master = self._master, -1
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(fd)
-        loop.remove_writer(fd)
-        os.close(fd)
-        if not self._exit.done() and not self._channel.lost:
-            self._channel.signal_nowait(self.pid, 9, Scope.SESSION)
+        self._channel.discarded.discard(self._master)
+        self._master.close()
+        if not self._exit.done():
+            self._channel.signal_nowait(self.pid, signal.SIGKILL, Scope.SESSION)
             await asyncio.wait({self._exit})
 
     async def __aenter__(self) -> Terminal:

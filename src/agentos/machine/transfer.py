@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import os
 import shutil
 import stat
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from agentos.machine.files import in_thread
+
 if TYPE_CHECKING:
     from agentos.machine.files import FileVerbs
 
 _AT_ONCE = 32
+_CHUNK = 4 * 2**20
 
 
 async def _all(jobs: list[Callable[[], Awaitable[None]]]) -> None:
@@ -73,8 +78,10 @@ async def _replace_link(files: FileVerbs, target: str, path: str) -> None:
 
 
 async def _upload_file(files: FileVerbs, host: str, vm: str, mode: int) -> None:
-    source = os.open(host, os.O_RDONLY | os.O_CLOEXEC)
+    source = os.open(host, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", host)
         target = await files._open_regular(vm, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             await _stream(source, target)
@@ -86,17 +93,20 @@ async def _upload_file(files: FileVerbs, host: str, vm: str, mode: int) -> None:
 
 
 async def _stream(source: int, target: int) -> None:
-    if os.fstat(source).st_size <= 256 * 1024:
-        _copy_all(source, target)
+    if os.fstat(source).st_size <= _CHUNK:
+        while _copy_chunk(source, target):
+            pass
     else:
-        await asyncio.to_thread(_copy_all, source, target)
+        while await in_thread(_copy_chunk, source, target):
+            pass
 
 
-def _copy_all(source: int, target: int) -> None:
-    while chunk := os.read(source, 1024 * 1024):
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[os.write(target, rest) :]
+def _copy_chunk(source: int, target: int) -> int:
+    chunk = os.read(source, _CHUNK)
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(target, rest) :]
+    return len(chunk)
 
 
 async def download(files: FileVerbs, vm: str, host: str) -> None:
@@ -107,12 +117,23 @@ async def download(files: FileVerbs, vm: str, host: str) -> None:
     jobs: list[Callable[[], Awaitable[None]]] = []
     async for directory, _, names in files.walk(vm):
         target = os.path.normpath(os.path.join(host, os.path.relpath(directory, vm)))
-        os.makedirs(target, exist_ok=True)
+        if directory == vm:
+            os.makedirs(target, exist_ok=True)
+        else:
+            _make_directory(target)
         for name in names:
             jobs.append(
                 _download_job(files, os.path.join(directory, name), os.path.join(target, name))
             )
     await _all(jobs)
+
+
+def _make_directory(path: str) -> None:
+    """Make a directory of the host; a link there, perhaps of an earlier download, gives way."""
+    if os.path.islink(path):
+        os.unlink(path)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path)
 
 
 def _download_job(files: FileVerbs, vm: str, host: str) -> Callable[[], Awaitable[None]]:
@@ -176,8 +197,11 @@ async def _copy_leaf(files: FileVerbs, source: str, target: str) -> None:
         return
     read_end = await files._open_regular(source, os.O_RDONLY)
     try:
-        write_end = await files._open_regular(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        write_end = await files._open_regular(target, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
+            if os.path.sameopenfile(read_end, write_end):
+                raise shutil.SameFileError(f"{source} and {target} are the same file")
+            os.ftruncate(write_end, 0)
             await _stream(read_end, write_end)
         finally:
             os.close(write_end)

@@ -23,7 +23,7 @@ enum { CONTROL = 3, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
 enum op {
     OP_EXEC = 1,     /* a: EXEC_ flags, b: rows << 16 | columns, c: argc, d: envc; cwd, argv, env
                       -> a: pid, b: pid of its supervisor or 0 */
-    OP_OPEN = 2,     /* a: flags, b: mode; path -> descriptor */
+    OP_OPEN = 2,     /* a: flags, b: mode; path -> descriptor; never waits for another end */
     OP_STAT = 3,     /* a: follow a last symlink; path -> struct statx */
     OP_MKDIR = 4,    /* a: mode; path */
     OP_UNLINK = 5,   /* a: AT_REMOVEDIR or 0; path */
@@ -98,7 +98,8 @@ void send_reply(struct reply reply, const void *data, size_t size, int fd);
 
 /* exec.c */
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count);
-void reap_commands(void);
+bool remember(pid_t pid, uint32_t id, enum kind ending);
+void reap_children(void);
 
 /* signals.c */
 int send_signal(pid_t pid, int number, int scope);

@@ -24,14 +24,16 @@ struct command {
     bool pty;
 };
 
-/* Which request each running child belongs to. */
+/* Which request each running child belongs to, and what its end means to the host: EXITED,
+ * or the REPLY itself, with the exit code as errno. */
 static struct running {
     pid_t pid;
     uint32_t id;
+    enum kind ending;
 } *running;
 static size_t running_count, running_room;
 
-static bool remember(pid_t pid, uint32_t id) {
+bool remember(pid_t pid, uint32_t id, enum kind ending) {
     if (running_count == running_room) {
         size_t room = running_room ? running_room * 2 : 16;
         struct running *larger = realloc(running, room * sizeof *running);
@@ -39,7 +41,7 @@ static bool remember(pid_t pid, uint32_t id) {
         running = larger;
         running_room = room;
     }
-    running[running_count++] = (struct running){pid, id};
+    running[running_count++] = (struct running){pid, id, ending};
     return true;
 }
 
@@ -47,23 +49,33 @@ static uint64_t microseconds(struct timeval time) {
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
-static void report_exit(pid_t pid, int status, const struct rusage *rusage) {
+static void report_exit(uint32_t id, int status, const struct rusage *rusage) {
+    struct usage usage = {microseconds(rusage->ru_utime), microseconds(rusage->ru_stime),
+                          (uint64_t)rusage->ru_maxrss};
+    send_reply((struct reply){.kind = EXITED, .id = id, .a = status}, &usage, sizeof usage, -1);
+}
+
+/* The machine's user may kill the child: that too is an answer. */
+static void report_result(uint32_t id, int status) {
+    int error = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+    send_reply((struct reply){.kind = REPLY, .id = id, .error = error}, NULL, 0, -1);
+}
+
+static void report_end(pid_t pid, int status, const struct rusage *rusage) {
     for (size_t i = 0; i < running_count; i++) {
         if (running[i].pid != pid) continue;
-        struct usage usage = {microseconds(rusage->ru_utime), microseconds(rusage->ru_stime),
-                              (uint64_t)rusage->ru_maxrss};
-        send_reply((struct reply){.kind = EXITED, .id = running[i].id, .a = status}, &usage,
-                   sizeof usage, -1);
+        if (running[i].ending == REPLY) report_result(running[i].id, status);
+        else report_exit(running[i].id, status, rusage);
         running[i] = running[--running_count];
         return;
     }
 }
 
-void reap_commands(void) {
+void reap_children(void) {
     int status;
     struct rusage rusage;
     pid_t pid;
-    while ((pid = wait4(-1, &status, WNOHANG, &rusage)) > 0) report_exit(pid, status, &rusage);
+    while ((pid = wait4(-1, &status, WNOHANG, &rusage)) > 0) report_end(pid, status, &rusage);
 }
 
 /* ---- in the child: no heap, no return, errors by code ---- */
@@ -245,7 +257,7 @@ void start_command(const struct request *request, size_t size, const int *fds, i
     pid_t child = 0, pid = contain ? run_contained(&command, &error, &step, &child)
                                    : run(&command, &error, &step);
     if (slave >= 0) close(slave);
-    if (pid > 0 && !error && !remember(pid, request->id)) {
+    if (pid > 0 && !error && !remember(pid, request->id, EXITED)) {
         kill(pid, SIGKILL);
         error = ENOMEM;
     }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -121,6 +122,7 @@ static int remove_tree(int parent, const char *name) {
     for (struct dirent *entry; !error && (errno = 0, entry = readdir(directory));) {
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
         error = remove_tree(fd, entry->d_name);
+        if (error == ENOENT) error = 0; /* somebody else was faster */
     }
     closedir(directory);
     if (!error && unlinkat(parent, name, AT_REMOVEDIR)) error = errno;
@@ -131,15 +133,26 @@ static void reply(uint32_t id, int error, const void *data, size_t size, int fd)
     send_reply((struct reply){.kind = REPLY, .id = id, .error = error}, data, size, fd);
 }
 
-/* A tree may be large: a child removes it, so that init goes on serving. */
+/* Removing a tree takes a descriptor for each of its levels. */
+static void take_all_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* A tree may be large: a child removes it, so that init goes on serving. Its exit code is the
+ * errno, which init hands on. */
 static void remove_in_background(const struct request *request, const char *path) {
     pid_t pid = fork();
-    if (pid < 0) return reply(request->id, errno, NULL, 0, -1);
-    if (pid > 0) return;
-    struct place place;
-    int error = find_place(path, &place);
-    reply(request->id, error ? error : remove_tree(place.parent, place.name), NULL, 0, -1);
-    _exit(0);
+    if (pid == 0) {
+        struct place place;
+        take_all_descriptors();
+        int error = find_place(path, &place);
+        _exit(error ? error : remove_tree(place.parent, place.name));
+    }
+    if (pid > 0 && remember(pid, request->id, REPLY)) return;
+    reply(request->id, pid < 0 ? errno : ENOMEM, NULL, 0, -1);
 }
 
 static void reply_stat(const struct request *request, const char *path) {
@@ -159,6 +172,11 @@ static void reply_link(const struct request *request, const char *path) {
     reply(request->id, error, error ? NULL : target, error ? 0 : (size_t)size, -1);
 }
 
+/* Init waits for nobody: not for the other end of a pipe, and it takes no terminal. */
+static int open_at_once(const char *path, uint64_t flags, uint64_t mode) {
+    return open_path(path, flags & O_PATH ? flags : flags | O_NONBLOCK | O_NOCTTY, mode);
+}
+
 static void reply_descriptor(const struct request *request, int fd) {
     reply(request->id, fd < 0 ? errno : 0, NULL, 0, fd);
     if (fd >= 0) close(fd);
@@ -168,12 +186,12 @@ void file_operation(const struct request *request, const char *end) {
     const char *cursor = request->text;
     const char *path = next_text(&cursor, end), *second = next_text(&cursor, end);
     uint32_t id = request->id;
-    if (request->op == OP_SIGNAL) 
+    if (request->op == OP_SIGNAL)
         return reply(id, send_signal(request->a, request->b, request->c), NULL, 0, -1);
     if (!path) return reply(id, EBADMSG, NULL, 0, -1);
     switch (request->op) {
     case OP_OPEN:
-        return reply_descriptor(request, open_path(path, (uint32_t)request->a, (uint32_t)request->b));
+        return reply_descriptor(request, open_at_once(path, (uint32_t)request->a, (uint32_t)request->b));
     case OP_LISTEN: return reply_descriptor(request, open_listener(path, request->a, request->b));
     case OP_STAT: return reply_stat(request, path);
     case OP_READLINK: return reply_link(request, path);

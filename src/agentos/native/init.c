@@ -67,7 +67,8 @@ static void answer(size_t size, const int *fds, int fd_count) {
     else file_operation(request, packet + size);
 }
 
-static void serve_packet(void) {
+/* An empty packet looks like the end of the socket, but for the hang-up. */
+static void serve_packet(bool hung_up) {
     union {
         char space[CMSG_SPACE(sizeof(int) * MAX_FDS)];
         struct cmsghdr align;
@@ -79,7 +80,7 @@ static void serve_packet(void) {
                              .msg_controllen = sizeof control.space};
     ssize_t size = recvmsg(CONTROL, &message, MSG_CMSG_CLOEXEC);
     if (size < 0 && errno == EINTR) return;
-    if (size <= 0) _exit(0);
+    if (size < 0 || (size == 0 && hung_up)) _exit(0);
     int fds[MAX_FDS], fd_count = received_descriptors(&message, fds);
     if ((size_t)size >= sizeof(struct request) && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
         answer((size_t)size, fds, fd_count);
@@ -101,8 +102,8 @@ _Noreturn void serve(void) {
             struct signalfd_siginfo seen;
             while (read(children, &seen, sizeof seen) > 0) {
             }
-            reap_commands();
+            reap_children();
         }
-        if (ready[0].revents) serve_packet();
+        if (ready[0].revents) serve_packet(ready[0].revents & POLLHUP);
     }
 }

@@ -71,6 +71,8 @@ static _Noreturn void become_init(const struct plan *plan, int maps_written) {
     mask_proc();
     if (sethostname(plan->hostname, strlen(plan->hostname))) fail("set the host name");
     keep_only_init_capabilities(plan->user);
+    /* The end of the socket is enough, unless init is held up in a command that it starts. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) fail("end with the host's process");
     /* Last: a process that is not dumpable does not own its files under /proc. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) fail("hide init from the machine's processes");
     serve();

@@ -29,13 +29,13 @@ static pid_t parent_of(pid_t pid) {
     return after_name ? (pid_t)strtol(after_name + 4, NULL, 10) : 0;
 }
 
-static int list_members(void) {
+static int list_members(bool with_parents) {
     int count = 0;
     DIR *proc = opendir("/proc");
     if (!proc) return 0;
     for (struct dirent *entry; count < MOST && (entry = readdir(proc));) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid > 1) members[count++] = (struct member){pid, parent_of(pid), false};
+        if (pid > 1) members[count++] = (struct member){pid, with_parents ? parent_of(pid) : 0, false};
     }
     closedir(proc);
     return count;
@@ -65,7 +65,7 @@ static int mark_family(pid_t root, int count) {
 static int signal_family(pid_t root, int number) {
     int known = 0;
     for (int round = 0; round < ROUNDS; round++) {
-        int count = list_members(), found = mark_family(root, count);
+        int count = list_members(true), found = mark_family(root, count);
         for (int i = 0; i < count; i++)
             if (members[i].inside && members[i].pid != root) kill(members[i].pid, number);
         if (number != SIGKILL || found <= known) break; /* nobody was born meanwhile */
@@ -75,10 +75,15 @@ static int signal_family(pid_t root, int number) {
 }
 
 static int signal_session(pid_t session, int number) {
-    int found = 0, count = list_members();
-    for (int i = 0; i < count; i++)
-        if (getsid(members[i].pid) == session && !kill(members[i].pid, number)) found = 1;
-    return found ? 0 : ESRCH;
+    int known = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        int found = 0, count = list_members(false);
+        for (int i = 0; i < count; i++)
+            if (getsid(members[i].pid) == session && !kill(members[i].pid, number)) found++;
+        if (number != SIGKILL || found <= known) return found ? 0 : ESRCH;
+        known = found;
+    }
+    return 0;
 }
 
 /* Returns 0 or errno. Init itself, and every process at once, are not for signals. */

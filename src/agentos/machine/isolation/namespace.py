@@ -7,6 +7,7 @@ costs, are in `docs/isolation.md`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import signal
@@ -95,8 +96,9 @@ class NamespaceMachine:
         await asyncio.shield(self._reaped)
 
     async def _end(self) -> None:
-        self.channel.lose("the machine was closed")
         self._reap_launcher()
+        self.channel.receive()  # the launcher has said who init is, if it got that far
+        self.channel.lose("the machine was closed")
         init = self.channel.init_pid
         if init is None:
             return
@@ -105,6 +107,9 @@ class NamespaceMachine:
         except ProcessLookupError:
             return
         try:
+            # Init ends with its socket, unless the machine's user stopped a command that it starts.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             await _readable(pidfd)
         finally:
             os.close(pidfd)
@@ -139,13 +144,7 @@ def _spawn(control: int) -> int:
                 (os.POSIX_SPAWN_DUP2, 0, 2),
             ],
             setsigmask=[],
-            setsigdef=[
-                signal.SIGINT,
-                signal.SIGTERM,
-                signal.SIGPIPE,
-                signal.SIGCHLD,
-                signal.SIGHUP,
-            ],
+            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
         )
     except FileNotFoundError:
         raise IsolationUnavailable(

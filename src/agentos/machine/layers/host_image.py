@@ -126,16 +126,16 @@ def host_image(host: Path = Path("/")) -> Image:
         _remove_unused(images, keep=path)
     if lock is None:
         raise FileNotFoundError(2, "the image vanished while it was built", str(path))
-    system = [name for name in SYSTEM_DIRECTORIES if _is_directory(host / name)]
+    system = [name for name in SYSTEM_DIRECTORIES if _is_directory(f"{host}/{name}")]
     return Image(
         lowers=(path,),
         binds=tuple((host / name, f"/{name}") for name in system),
-        hidden=tuple(path for path in HIDDEN if _is_directory(host / path.lstrip("/"))),
+        hidden=tuple(path for path in HIDDEN if _is_directory(f"{host}{path}")),
         lock=lock,
     )
 
 
-def _is_directory(path: Path) -> bool:
+def _is_directory(path: str) -> bool:
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
@@ -146,7 +146,7 @@ def _fingerprint(host: Path) -> str:
     digest = hashlib.blake2b(repr((WRITTEN, ETC_TAKEN, _EMPTY)).encode(), digest_size=10)
     for name in (*(f"etc/{name}" for name in ETC_TAKEN), *SYSTEM_DIRECTORIES):
         try:
-            status = os.lstat(host / name)
+            status = os.lstat(f"{host}/{name}")  # text: a Path costs more than the call
         except OSError:
             continue
         # A system directory counts only as present: its own changes need no new image.
