@@ -1,0 +1,1 @@
+"""The `agentos` command, one module per group of commands."""

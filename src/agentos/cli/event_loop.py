@@ -1,0 +1,19 @@
+"""Run a command's coroutine; Ctrl-C ends it in good order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import typer
+
+Result = TypeVar("Result")
+
+
+def run_command(command: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end; an interrupt cancels it and becomes exit code 130."""
+    try:
+        return asyncio.run(command)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

@@ -1,0 +1,67 @@
+"""The entry point: builds the command line, turns errors into one readable line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from agentos.cli import demo, doctor, run, shell, software
+from agentos.errors import AgentOsError
+
+app = typer.Typer(
+    name="agentos",
+    help="A computer of its own for each coding agent.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("exec")(shell.exec_)
+app.command("shell")(shell.shell)
+app.command("doctor")(doctor.doctor)
+app.add_typer(software.app, name="software")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"agentos {version('agentos-vm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """A computer of its own for each coding agent."""
+    del debug, version  # main() reads the one, its callback answered the other
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        app()
+    except (AgentOsError, OSError) as error:
+        if "--debug" in sys.argv[1:2]:
+            raise
+        _say(error)
+        sys.exit(1)
+
+
+def _say(error: AgentOsError | OSError) -> None:
+    if isinstance(error, AgentOsError):
+        typer.echo(f"agentos: {error.message}", err=True)
+        if error.hint:
+            typer.echo(f"         {error.hint}", err=True)
+    else:
+        about = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"agentos: {about}{error.strerror or error}", err=True)

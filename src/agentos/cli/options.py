@@ -1,0 +1,47 @@
+"""What several commands are told in the same words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentos.errors import ConfigInvalid
+
+Env = Annotated[
+    list[str] | None,
+    typer.Option("--env", "-e", metavar="NAME[=VALUE]", help="Give a variable; by name, yours."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="HOST[:PORT]", help="Let the machine reach this host."),
+]
+Workspace = Annotated[
+    Path | None, typer.Option("--workspace", "-w", help="Copy this directory in and work there.")
+]
+Software = Annotated[list[str] | None, typer.Option("--software", help="Put this on the PATH.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+
+
+def environment(words: Iterable[str] | None) -> dict[str, str]:
+    """Turn `--env` words into variables.
+
+    Raises:
+        ConfigInvalid: A name without a value is not set in the caller's environment.
+    """
+    env: dict[str, str] = {}
+    for word in words or ():
+        name, given, value = word.partition("=")
+        if not given:
+            if name not in os.environ:
+                raise ConfigInvalid(
+                    f"--env {name}: there is no such variable",
+                    code="env_missing",
+                    hint=f"export {name}=..., or pass --env {name}=VALUE",
+                )
+            value = os.environ[name]
+        env[name] = value
+    return env

@@ -1,0 +1,180 @@
+"""Show what an agent does: live text for people, one JSON event a line for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agentos.machine.workspace import Change
+    from agentos.sessions import SessionEvent, TurnResult
+
+_MOST_LINES = 30
+
+
+class Renderer(Protocol):
+    """Whatever shows a run."""
+
+    def asked(self, prompt: str) -> None:
+        """The prompt that is sent."""
+
+    def event(self, event: SessionEvent) -> None:
+        """Something that happened in the session."""
+
+    def ended(self, result: TurnResult) -> None:
+        """The turn ended."""
+
+    def changes(self, changes: Sequence[Change]) -> None:
+        """What the agent changed in the workspace."""
+
+    def applied(self, path: str, count: int) -> None:
+        """The changes were brought to the host."""
+
+
+def renderer(as_json: bool) -> Renderer:
+    """Choose how to show a run."""
+    return JsonRenderer() if as_json else TextRenderer()
+
+
+class JsonRenderer:
+    """One JSON object a line on stdout: session events, then what became of the workspace."""
+
+    def asked(self, prompt: str) -> None:
+        del prompt  # the turn_started event carries it
+
+    def event(self, event: SessionEvent) -> None:
+        self._write(asdict(event))
+
+    def ended(self, result: TurnResult) -> None:
+        del result  # the turn_ended event said it
+
+    def changes(self, changes: Sequence[Change]) -> None:
+        files = [{"path": c.path, "kind": c.kind, "diff": c.diff()} for c in changes]
+        self._write({"type": "workspace_changes", "data": {"changes": files}})
+
+    def applied(self, path: str, count: int) -> None:
+        self._write({"type": "workspace_applied", "data": {"path": path, "count": count}})
+
+    def _write(self, row: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(row, default=str) + "\n")
+        sys.stdout.flush()
+
+
+class TextRenderer:
+    """Agent text as it comes, commands with output and exit code, edits as diffs."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
+
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._speaking = ""
+        self._at_line_start = True
+        self._lines_left: dict[str, int] = {}
+        self._finished: set[str] = set()
+
+    def asked(self, prompt: str) -> None:
+        self._line(f"> {prompt}", "bold")
+
+    def event(self, event: SessionEvent) -> None:
+        if event.type in ("agent_message_chunk", "agent_thought_chunk"):
+            self._speak(event.type, event.data)
+        elif event.type in ("tool_call", "tool_call_update"):
+            self._tool(event.data)
+        elif event.type == "warning":
+            self._line(f"warning: {event.data.get('message', '')}", "yellow")
+        elif event.type == "agent_exited":
+            self._end_speech()
+
+    def _speak(self, kind: str, data: dict[str, Any]) -> None:
+        text = data.get("content", {}).get("text", "")
+        if kind != self._speaking:
+            self._end_speech()
+            self._speaking = kind
+        self._write(text, "dim italic" if kind == "agent_thought_chunk" else "")
+
+    def _tool(self, data: dict[str, Any]) -> None:
+        call = data.get("toolCallId", "")
+        if call not in self._lines_left:
+            self._lines_left[call] = _MOST_LINES
+            self._line(_headline(data), "bold cyan")
+        if output := data.get("output"):
+            self._output(call, output)
+        for edit in data.get("edits") or ():
+            self._diff(edit)
+        if data.get("exit_code") is not None and call not in self._finished:
+            self._finished.add(call)
+            code = data["exit_code"]
+            self._line(f"  exit {code}", "green" if code == 0 else "red")
+        elif data.get("status") == "failed" and call not in self._finished:
+            self._finished.add(call)
+            self._line("  failed", "red")
+
+    def _output(self, call: str, output: str) -> None:
+        for line in output.splitlines():
+            self._lines_left[call] -= 1
+            if self._lines_left[call] == 0:
+                self._line("  ...", "dim")
+            elif self._lines_left[call] > 0:
+                self._line(f"  {line}", "dim")
+
+    def _diff(self, edit: dict[str, Any]) -> None:
+        from agentos.machine.workspace import Change, Entry
+
+        def entry(text: str | None) -> Entry | None:
+            return None if text is None else Entry(0o100644, text.encode())
+
+        change = Change(edit["path"].lstrip("/"), entry(edit["old_text"]), entry(edit["new_text"]))
+        self._show_diff(change.diff())
+
+    def _show_diff(self, diff: str) -> None:
+        styles = {"+": "green", "-": "red", "@": "cyan"}
+        for line in diff.splitlines():
+            heading = line.startswith(("+++", "---", "diff "))
+            self._line(line, "bold" if heading else styles.get(line[:1], ""))
+
+    def ended(self, result: TurnResult) -> None:
+        self._end_speech()
+        if result.stop_reason != "end_turn":
+            self._line(f"The turn ended: {result.stop_reason}.", "yellow")
+
+    def changes(self, changes: Sequence[Change]) -> None:
+        self._end_speech()
+        if not changes:
+            self._line("The workspace is unchanged.")
+            return
+        self._line(f"\nWhat changed in the workspace ({len(changes)} files):", "bold")
+        for change in changes:
+            self._show_diff(change.diff())
+
+    def applied(self, path: str, count: int) -> None:
+        self._line(f"Applied {count} changes to {path}.", "green")
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._end_speech()
+        self._write(text + "\n", style)
+
+    def _end_speech(self) -> None:
+        self._speaking = ""
+        if not self._at_line_start:
+            self._write("\n", "")
+
+    def _write(self, text: str, style: str) -> None:
+        if text:
+            self._console.print(_printable(text), style=style, end="", markup=False)
+            self._at_line_start = text.endswith("\n")
+
+
+def _headline(data: dict[str, Any]) -> str:
+    return f"$ {data['command']}" if data.get("command") else str(data.get("title") or "tool call")
+
+
+def _printable(text: str) -> str:
+    """Keep an agent's output from moving the cursor or retitling the terminal."""
+    return "".join(
+        c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )

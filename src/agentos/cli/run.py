@@ -1,0 +1,117 @@
+"""`agentos run`: an agent works on a copy of your directory, and you see what it changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentos.cli.event_loop import run_command
+from agentos.cli.options import Allow, Env, Json, Workspace, environment
+
+if TYPE_CHECKING:
+    from agentos.cli.render import Renderer
+    from agentos.machine.machine import AgentOs
+    from agentos.models.provider import ModelProvider
+
+WORKSPACE = "/home/agentos/workspace"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an agent is asked to do, and where."""
+
+    agent: str
+    prompt: str
+    workspace: Path | None = None
+    model: str | None = None
+    instructions: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    allow: list[str] = field(default_factory=list)
+    apply: bool = False
+    provider: ModelProvider | None = None
+
+
+def run(
+    agent: Annotated[str, typer.Argument(help="The agent, such as codex.")],
+    prompt: Annotated[str, typer.Argument(help="What to do.")],
+    workspace: Workspace = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Bring the changes back to the workspace.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="The model to ask for.")
+    ] = None,
+    instructions: Annotated[
+        str | None, typer.Option("--instructions", help="Added to the agent's own.")
+    ] = None,
+    env: Env = None,
+    allow: Allow = None,
+    as_json: Json = False,
+) -> None:
+    """Let an agent work in a machine of its own: agentos run codex "PROMPT" -e OPENAI_API_KEY."""
+    from agentos.cli.render import renderer
+
+    task = Task(
+        agent=agent,
+        prompt=prompt,
+        workspace=workspace,
+        model=model,
+        instructions=instructions,
+        env=environment(env),
+        allow=allow or [],
+        apply=apply,
+    )
+    raise typer.Exit(run_command(perform(task, renderer(as_json))))
+
+
+async def perform(task: Task, show: Renderer) -> int:
+    """Do a task in a fresh machine, from copying in to bringing back.
+
+    Returns:
+        The exit code: 0 when the agent ended its turn, 130 when it was cancelled.
+    """
+    from agentos.agents import get_agent
+    from agentos.cli.software import install_showing_progress
+    from agentos.machine.machine import AgentOs
+    from agentos.machine.network import NetworkPolicy
+    from agentos.machine.workspace import Workspace as Copy
+
+    await install_showing_progress(get_agent(task.agent).software)
+    async with AgentOs(network=NetworkPolicy(allow=task.allow)) as vm:
+        copy = Copy(vm, task.workspace, WORKSPACE) if task.workspace else None
+        if copy:
+            await copy.copy_in()
+        else:
+            await vm.mkdir(WORKSPACE)
+        code = await _work(vm, task, show)
+        if copy:
+            changes = await copy.changes()
+            show.changes(changes)
+            if task.apply:
+                await copy.apply(changes)
+                show.applied(copy.host, len(changes))
+        return code
+
+
+async def _work(vm: AgentOs, task: Task, show: Renderer) -> int:
+    from agentos.cli.interrupt import cancel_on_interrupt
+
+    session = await vm.create_session(
+        task.agent,
+        env=task.env,
+        cwd=WORKSPACE,
+        model=task.model,
+        instructions=task.instructions,
+        provider=task.provider,
+    )
+    async with session:
+        turn = session.prompt(task.prompt)
+        with cancel_on_interrupt(session):
+            async for event in turn:
+                show.event(event)
+            result = await turn
+    show.ended(result)
+    return 130 if result.stop_reason == "cancelled" else 0

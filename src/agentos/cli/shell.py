@@ -1,0 +1,186 @@
+"""`agentos exec` and `agentos shell`: a command, or a person, in a fresh machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import termios
+import threading
+import tty
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentos.cli.event_loop import run_command
+from agentos.cli.options import Allow, Env, Software, Workspace, environment
+
+if TYPE_CHECKING:
+    from agentos.machine.machine import AgentOs
+    from agentos.machine.process import Process
+    from agentos.machine.terminal import Terminal
+
+_CHUNK = 64 * 1024
+_WORKSPACE = "/home/agentos/workspace"
+
+
+def exec_(
+    command: Annotated[list[str], typer.Argument(metavar="-- CMD [ARG]...", help="What to run.")],
+    env: Env = None,
+    allow: Allow = None,
+    workspace: Workspace = None,
+    software: Software = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", help="Kill it after so many seconds.")
+    ] = None,
+) -> None:
+    """Run a command in a fresh machine, with its exit code as ours."""
+    setting = _Setting(environment(env), allow or [], software or [], workspace)
+    raise typer.Exit(run_command(_exec(command, setting, timeout)))
+
+
+def shell(
+    env: Env = None, allow: Allow = None, workspace: Workspace = None, software: Software = None
+) -> None:
+    """Open a shell in a fresh machine; it is gone when you leave."""
+    setting = _Setting(environment(env), allow or [], software or [], workspace)
+    raise typer.Exit(run_command(_shell(setting)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    env: dict[str, str]
+    allow: list[str]
+    software: list[str]
+    workspace: Path | None
+
+    def machine(self) -> AgentOs:
+        from agentos.machine.machine import AgentOs
+        from agentos.machine.network import NetworkPolicy
+
+        network = NetworkPolicy(allow=self.allow)
+        return AgentOs(env=self.env, network=network, software=self.software)
+
+    async def enter(self, vm: AgentOs) -> str | None:
+        """Copy the workspace in and return where it is."""
+        if self.workspace is None:
+            return None
+        await vm.upload(self.workspace, _WORKSPACE)
+        return _WORKSPACE
+
+
+async def _exec(command: list[str], setting: _Setting, timeout: float | None) -> int:
+    from agentos.errors import ExecTimeout
+
+    async with setting.machine() as vm:
+        cwd = await setting.enter(vm)
+        async with await vm.spawn(command, cwd=cwd) as process:
+            try:
+                async with asyncio.timeout(timeout):
+                    return await _relay(process)
+            except TimeoutError:
+                raise ExecTimeout(f"{command[0]} did not end within {timeout} s") from None
+
+
+async def _relay(process: Process) -> int:
+    """Join the command's streams to ours until it ends."""
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    _feed(process.stdin)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_pass_on(process.stdout, sys.stdout.fileno()))
+        group.create_task(_pass_on(process.stderr, sys.stderr.fileno()))
+        ended = group.create_task(process.wait())
+    return ended.result()
+
+
+async def _pass_on(source: asyncio.StreamReader, fd: int) -> None:
+    while chunk := await source.read(_CHUNK):
+        await asyncio.to_thread(_write_all, fd, chunk)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _feed(stdin: asyncio.StreamWriter) -> None:
+    """Read our stdin in a thread of its own: it may be a file, a pipe or a terminal, and a
+    read that never ends must not keep us from ending."""
+    loop = asyncio.get_running_loop()
+
+    async def put(data: bytes) -> None:
+        if not data:
+            stdin.close()
+            return
+        stdin.write(data)
+        await stdin.drain()
+
+    def read() -> None:
+        data = b"-"
+        while data:
+            data = os.read(0, _CHUNK)
+            try:
+                asyncio.run_coroutine_threadsafe(put(data), loop).result()
+            except (RuntimeError, ConnectionError):
+                return  # the command, or the loop, has ended
+
+    threading.Thread(target=read, daemon=True, name="stdin").start()
+
+
+async def _shell(setting: _Setting) -> int:
+    from agentos.errors import MachineError
+
+    if not sys.stdin.isatty():
+        raise MachineError(
+            "agentos shell needs a terminal", hint="use `agentos exec -- CMD` in scripts"
+        )
+    async with setting.machine() as vm:
+        cwd = await setting.enter(vm)
+        program = "bash" if await vm.exists("/bin/bash") else "sh"
+        size = shutil.get_terminal_size()
+        term = {"TERM": os.environ.get("TERM", "xterm-256color"), "PS1": "agentos:\\w$ "}
+        async with await vm.terminal(
+            [program, *(["--norc"] if program == "bash" else [])],
+            rows=size.lines,
+            cols=size.columns,
+            cwd=cwd,
+            env=term,
+        ) as terminal:
+            return await _converse(terminal)
+
+
+async def _converse(terminal: Terminal) -> int:
+    """Be the machine's terminal until its shell ends, and give ours back as it was."""
+    loop = asyncio.get_running_loop()
+    before = termios.tcgetattr(0)
+    typed: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def resize() -> None:
+        size = shutil.get_terminal_size()
+        terminal.resize(size.lines, size.columns)
+
+    async def type_in() -> None:
+        while True:
+            await terminal.write(await typed.get())
+
+    tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead stays
+    loop.add_signal_handler(signal.SIGWINCH, resize)
+    loop.add_reader(0, lambda: typed.put_nowait(os.read(0, _CHUNK)))
+    typing = loop.create_task(type_in())
+    try:
+        while shown := await terminal.read():
+            _write_all(1, shown)
+        return await terminal.wait()
+    finally:
+        typing.cancel()
+        await asyncio.wait({typing})
+        loop.remove_reader(0)
+        loop.remove_signal_handler(signal.SIGWINCH)
+        termios.tcsetattr(0, termios.TCSADRAIN, before)

@@ -1,0 +1,63 @@
+"""Every Python example in the README and in docs/ runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FRAGMENT = """\
+import asyncio
+
+import agentos
+
+
+async def example(vm: agentos.AgentOs) -> None:
+{body}
+
+
+async def main() -> None:
+    async with agentos.AgentOs() as vm:
+        await example(vm)
+
+
+asyncio.run(main())
+"""
+
+
+def _examples() -> list[tuple[str, str]]:
+    found = []
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for number, match in enumerate(_BLOCK.finditer(path.read_text()), 1):
+            found.append((f"{path.relative_to(ROOT)}-{number}", match.group(1)))
+    return found
+
+
+_EXAMPLES = _examples()
+
+
+def test_there_are_examples() -> None:
+    assert len(_EXAMPLES) >= 7
+
+
+@pytest.mark.parametrize(
+    "source", [source for _, source in _EXAMPLES], ids=[name for name, _ in _EXAMPLES]
+)
+def test_example_runs(source: str, tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    whole = "asyncio.run(" in source
+    script.write_text(source if whole else _FRAGMENT.format(body=textwrap.indent(source, " " * 4)))
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr

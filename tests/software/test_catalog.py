@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from agentos.errors import SoftwareError
+from agentos.software import CATALOG, Platform, resolve
+from agentos.software.catalog import with_requirements
+
+_LENGTHS = {"sha256": 32, "sha512": 64}
+
+
+@pytest.mark.parametrize("name", sorted(CATALOG))
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("libc", ["glibc", "musl"])
+def test_every_package_is_pinned_for_every_platform(name: str, machine: str, libc: str) -> None:
+    package = CATALOG[name]
+    artifact = package.artifact_for(Platform(machine, libc))
+    algorithm, digest = artifact.integrity.split("-", 1)
+    assert len(base64.b64decode(digest, validate=True)) == _LENGTHS[algorithm]
+    assert package.version in artifact.requirement
+    assert 0 < artifact.size < artifact.unpacked
+    assert artifact.keep
+    assert artifact.client == "pip" or "node" in package.requires
+
+
+def test_no_two_builds_share_a_checksum() -> None:
+    pins = [artifact.integrity for package in CATALOG.values() for artifact in package.artifacts]
+    assert len(set(pins)) == len(pins)
+
+
+def test_codex_brings_what_it_requires_first() -> None:
+    names = [package.name for package in with_requirements(["codex", "node"], CATALOG)]
+    assert names == ["node", "codex-acp", "codex"]
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(SoftwareError, match="'codx'") as caught:
+        resolve("codx")
+    assert caught.value.code == "software_unknown"
+    assert "codex, codex-acp, node" in str(caught.value.hint)
+
+
+def test_an_unsupported_processor_is_named() -> None:
+    with pytest.raises(SoftwareError, match="riscv64") as caught:
+        resolve("codex").artifact_for(Platform("riscv64", "glibc"))
+    assert caught.value.code == "software_unsupported"
+    assert "x86_64" in str(caught.value.hint)
+
+
+def test_this_host_is_recognized() -> None:
+    assert Platform.current().libc in ("glibc", "musl")
+    assert Platform.current().machine
