@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import agentos
+from agentos import AgentOsError
 
 NAMES = """
 AgentCrashed AgentError AgentNotFound AgentOs AgentOsError AuthenticationRequired BudgetExceeded
@@ -29,7 +30,7 @@ def test_every_error_has_a_code_of_its_own() -> None:
     errors = [
         value
         for name in NAMES
-        if isinstance(value := getattr(agentos, name), type) and issubclass(value, Exception)
+        if isinstance(value := getattr(agentos, name), type) and issubclass(value, AgentOsError)
     ]
     codes = [error.default_code for error in errors]
     assert len(set(codes)) == len(codes)

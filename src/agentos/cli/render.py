@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
+
+from agentos.cli.run import WORKSPACE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,14 +92,15 @@ class TextRenderer:
         elif event.type == "agent_exited":
             self._end_speech()
 
-    def _speak(self, kind: str, data: dict[str, Any]) -> None:
+    def _speak(self, kind: str, data: Mapping[str, Any]) -> None:
         text = data.get("content", {}).get("text", "")
         if kind != self._speaking:
             self._end_speech()
-            self._speaking = kind
+            text = text.lstrip("\n")
+            self._speaking = kind if text else ""
         self._write(text, "dim italic" if kind == "agent_thought_chunk" else "")
 
-    def _tool(self, data: dict[str, Any]) -> None:
+    def _tool(self, data: Mapping[str, Any]) -> None:
         call = data.get("toolCallId", "")
         if call not in self._lines_left:
             self._lines_left[call] = _MOST_LINES
@@ -122,13 +125,14 @@ class TextRenderer:
             elif self._lines_left[call] > 0:
                 self._line(f"  {line}", "dim")
 
-    def _diff(self, edit: dict[str, Any]) -> None:
+    def _diff(self, edit: Mapping[str, Any]) -> None:
         from agentos.machine.workspace import Change, Entry
 
         def entry(text: str | None) -> Entry | None:
             return None if text is None else Entry(0o100644, text.encode())
 
-        change = Change(edit["path"].lstrip("/"), entry(edit["old_text"]), entry(edit["new_text"]))
+        path = edit["path"].removeprefix(f"{WORKSPACE}/").lstrip("/")
+        change = Change(path, entry(edit["old_text"]), entry(edit["new_text"]))
         self._show_diff(change.diff())
 
     def _show_diff(self, diff: str) -> None:
@@ -147,7 +151,8 @@ class TextRenderer:
         if not changes:
             self._line("The workspace is unchanged.")
             return
-        self._line(f"\nWhat changed in the workspace ({len(changes)} files):", "bold")
+        files = "1 file" if len(changes) == 1 else f"{len(changes)} files"
+        self._line(f"\nWhat changed in the workspace ({files}):", "bold")
         for change in changes:
             self._show_diff(change.diff())
 
@@ -169,7 +174,7 @@ class TextRenderer:
             self._at_line_start = text.endswith("\n")
 
 
-def _headline(data: dict[str, Any]) -> str:
+def _headline(data: Mapping[str, Any]) -> str:
     return f"$ {data['command']}" if data.get("command") else str(data.get("title") or "tool call")
 
 

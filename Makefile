@@ -1,0 +1,59 @@
+# make demo   the real Codex repairs a project inside a machine
+# make test   the tests (one file: make test ARGS=tests/machine)
+# make check  tests, lint and types
+# Each starts from a bare checkout; $(PYTHON) and $(CC) choose the tools.
+
+BIN := .venv/bin
+LOCKED := .venv/.locked
+INSTALLED := .venv/.installed
+NATIVE := $(wildcard src/agentos/native/*.[ch])
+LOCK = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
+	--allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host \
+	--no-emit-find-links --no-emit-options --annotation-style line
+DEV_GROUP = import tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test lint types check bench lock clean
+.DELETE_ON_ERROR:
+
+demo: $(INSTALLED)
+	$(BIN)/agentos demo
+
+# The tests drive the real Codex: node and the ACP adapter come with it.
+test: $(INSTALLED)
+	$(BIN)/agentos software install codex
+	$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	CFLAGS=-Werror $(BIN)/python build_launcher.py
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+check: test lint types
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/run.py
+
+# The oldest supported Python resolves for all: run it with that one.
+lock: $(INSTALLED)
+	$(LOCK) $(ARGS) --output-file requirements/runtime.lock pyproject.toml
+	$(BIN)/python -c '$(DEV_GROUP)' | $(LOCK) --constraint requirements/runtime.lock \
+		$(ARGS) --output-file requirements/dev.lock pyproject.toml -
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f src/agentos/native/agentos-init
+
+$(LOCKED): requirements/dev.lock scripts/preflight.sh
+	@python="$$(sh scripts/preflight.sh)" && "$$python" -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock
+	touch $@
+
+$(INSTALLED): $(LOCKED) pyproject.toml build_launcher.py $(NATIVE)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	touch $@

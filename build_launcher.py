@@ -1,0 +1,121 @@
+"""Compile the launcher, the only part in C, whenever the package is built or installed.
+
+During development, `python build_launcher.py` compiles it in place and prints its path.
+`$CC` chooses the compiler and `$CFLAGS` adds to its flags.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+NATIVE = Path(__file__).parent / "src" / "agentos" / "native"
+LAUNCHER = "agentos-init"
+# _FORTIFY_SOURCE is undefined first because some distributions' compilers predefine it.
+FLAGS = (
+    *("-std=gnu11", "-O2", "-Wall", "-Wextra", "-fno-plt", "-fstack-protector-strong"),
+    *("-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-s"),
+)
+PACKAGES = {
+    "apt-get": "sudo apt-get install gcc libc6-dev",
+    "dnf": "sudo dnf install gcc glibc-devel glibc-static",
+    "apk": "sudo apk add gcc musl-dev linux-headers",
+}
+
+
+class LauncherNotBuilt(Exception):
+    """The launcher could not be compiled; the message says why and what to install."""
+
+
+def build_launcher(sources: Path = NATIVE, output: Path = NATIVE / LAUNCHER) -> Path:
+    """Compile every C file of a directory into one program, static where libc allows it.
+
+    Args:
+        sources: The directory of the `.c` files.
+        output: Where the program goes; what stood there is replaced in one step.
+
+    Returns:
+        The path of the program.
+
+    Raises:
+        LauncherNotBuilt: There is no compiler, or it refused.
+    """
+    command = [*_compiler(), *FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))]
+    files = sorted(map(str, sources.glob("*.c")))
+    with tempfile.TemporaryDirectory(prefix=".launcher-", dir=output.parent) as directory:
+        program = Path(directory, LAUNCHER)
+        for linking in (["-static"], []):
+            compiled = subprocess.run(
+                [*command, *linking, "-o", str(program), *files],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+            if compiled.returncode == 0:
+                program.chmod(0o755)
+                return program.replace(output)
+    raise LauncherNotBuilt(
+        f"cannot compile the launcher: {command[0]} refused\n{compiled.stderr.rstrip()}\n"
+        f"If a system header or library is missing: {_install_command()}"
+    )
+
+
+def _compiler() -> list[str]:
+    command = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    if shutil.which(command[0]):
+        return command
+    raise LauncherNotBuilt(
+        f"cannot compile the launcher: there is no C compiler {command[0]}; "
+        f"run: {_install_command()}"
+    )
+
+
+def _install_command() -> str:
+    for program, command in PACKAGES.items():
+        if shutil.which(program):
+            return command
+    return " or ".join(PACKAGES.values())
+
+
+class LauncherHook(BuildHookInterface[Any]):
+    """Put the compiled launcher into a wheel or an editable installation."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile, and mark the wheel as bound to this processor but to no Python version."""
+        if not sys.platform.startswith("linux"):
+            self.app.display_warning("the launcher runs on Linux only: building without it")
+            return
+        try:
+            build_launcher()
+        except LauncherNotBuilt as error:
+            self.app.abort(str(error))
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["tag"] = f"py3-none-{platform}"
+        build_data["pure_python"] = False
+
+
+def main() -> None:
+    """Compile the launcher from the command line."""
+    parser = argparse.ArgumentParser(description="Compile the launcher and print its path.")
+    parser.add_argument("--sources", type=Path, default=NATIVE, help="directory of the C files")
+    parser.add_argument("--output", type=Path, default=NATIVE / LAUNCHER, help="the program")
+    arguments = parser.parse_args()
+    try:
+        print(build_launcher(arguments.sources, arguments.output))
+    except LauncherNotBuilt as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
