@@ -8,13 +8,42 @@ import sys
 import agentos
 from agentos import AgentOsError
 
-NAMES = """
-AgentCrashed AgentError AgentNotFound AgentOs AgentOsError AuthenticationRequired BudgetExceeded
-ChecksumMismatch CommandFailed ConfigInvalid ExecResult ExecTimeout FileStat IsolationUnavailable
-LimitExceeded MachineError McpServer ModelFailed NetworkDenied NetworkPolicy Process ProcessInfo
-RegistryUnreachable RehearsalModel Scenario Session SessionClosed SessionEvent SoftwareError Step
-SyncConflict Terminal Turn TurnResult
-""".split()
+NAMES = [
+    "AgentCrashed",
+    "AgentError",
+    "AgentNotFound",
+    "AgentOs",
+    "AgentOsError",
+    "AuthenticationRequired",
+    "BudgetExceeded",
+    "ChecksumMismatch",
+    "CommandFailed",
+    "ConfigInvalid",
+    "ExecResult",
+    "ExecTimeout",
+    "FileStat",
+    "IsolationUnavailable",
+    "LimitExceeded",
+    "MachineError",
+    "McpServer",
+    "ModelFailed",
+    "NetworkDenied",
+    "NetworkPolicy",
+    "Process",
+    "ProcessInfo",
+    "RegistryUnreachable",
+    "RehearsalModel",
+    "Scenario",
+    "Session",
+    "SessionClosed",
+    "SessionEvent",
+    "SoftwareError",
+    "Step",
+    "SyncConflict",
+    "Terminal",
+    "Turn",
+    "TurnResult",
+]
 
 
 def test_exported_names_are_these() -> None:

@@ -174,8 +174,9 @@ class FileVerbs:
             if not parents or not (await self.stat(path)).is_dir:
                 raise
         except OSError as error:
-            # The root, and what is below a layer's read-only directory, exist without a place.
-            if not (parents and error.errno == errno.EBUSY):
+            # The root, "." and ".." have no name to make, but they are there.
+            nameless = error.errno in (errno.EBUSY, errno.EINVAL)
+            if not (parents and nameless and await self.exists(path)):
                 raise
 
     async def remove(self, path: Path, *, recursive: bool = False) -> None:

@@ -241,7 +241,7 @@ class AgentOs(FileVerbs):
             limit: The longest line that `readline` returns, in bytes. A reader that is slow
                 makes the command wait, so memory stays bounded.
             contain: Keep whatever the command starts among its descendants, even what
-                detaches itself, so that all of it can be found.
+                detaches itself, and end all of it when the command ends.
 
         Raises:
             FileNotFoundError: There is no such program, or no such `cwd`.
@@ -362,14 +362,14 @@ class AgentOs(FileVerbs):
             self,
             agent,
             env=env,
-            cwd=cwd,
+            cwd=None if cwd is None else os.fsdecode(_encode(cwd)),
             model=model,
             instructions=instructions,
             provider=provider,
             mcp_servers=mcp_servers,
             permission=permission,
         )
-        self._sessions.append(session)
+        self._sessions = [open for open in self._sessions if not open.closed] + [session]
         return session
 
 

@@ -79,14 +79,11 @@ class Process:
         exit.add_done_callback(self._on_end)
 
     def _on_end(self, exit: asyncio.Future[Reply]) -> None:
-        """With the machine gone, let go of streams that wait for somebody to read or close."""
-        if exit.cancelled() or exit.exception() is None:
-            return
+        """Let go of stdin; with the machine gone, of streams that nobody might read to the end."""
         if self.stdin:
             self.stdin.close()
-        for transport in self._readers:
-            if not transport.is_reading():
-                transport.close()
+        if not exit.cancelled() and exit.exception():
+            self.close()
 
     @property
     def exit_code(self) -> int | None:

@@ -28,9 +28,13 @@ class ProcessInfo:
 
 
 def list_processes(proc: int) -> list[ProcessInfo]:
-    """List the processes below a descriptor of the machine's `/proc`, init left out."""
+    """List the processes below a descriptor of the machine's `/proc`.
+
+    Left out are init, and what has ended and waits for init to reap it.
+    """
     found = (_read_process(proc, name) for name in os.listdir(proc) if name.isdigit())
-    return sorted((p for p in found if p is not None and p.pid != 1), key=lambda p: p.pid)
+    alive = (p for p in found if p and p.pid != 1 and not (p.state == "Z" and p.ppid == 1))
+    return sorted(alive, key=lambda p: p.pid)
 
 
 def _read_process(proc: int, pid: str) -> ProcessInfo | None:

@@ -45,13 +45,18 @@ async def upload(files: FileVerbs, host: str, vm: str) -> None:
     jobs: list[Callable[[], Awaitable[None]]] = []
     for directory, names, leaves in os.walk(host, onerror=_raise):
         target = os.path.normpath(os.path.join(vm, os.path.relpath(directory, host)))
-        await files.mkdir(target, parents=True)
+        await files.mkdir(target, parents=True, mode=_directory_mode(os.stat(directory).st_mode))
         links = [name for name in names if os.path.islink(os.path.join(directory, name))]
         for name in leaves + links:
             jobs.append(
                 _upload_job(files, os.path.join(directory, name), os.path.join(target, name))
             )
     await _all(jobs)
+
+
+def _directory_mode(mode: int) -> int:
+    """Permissions of a directory's copy: private stays private, and its owner can fill it."""
+    return mode & 0o777 | 0o700
 
 
 def _raise(error: OSError) -> None:
@@ -177,7 +182,8 @@ async def copy_within(files: FileVerbs, source: str, target: str) -> None:
     jobs: list[Callable[[], Awaitable[None]]] = []
     async for directory, _, names in files.walk(source):
         copied = os.path.normpath(os.path.join(target, os.path.relpath(directory, source)))
-        await files.mkdir(copied, parents=True)
+        mode = _directory_mode((await files.stat(directory)).mode)
+        await files.mkdir(copied, parents=True, mode=mode)
         jobs += [
             _copy_job(files, os.path.join(directory, n), os.path.join(copied, n)) for n in names
         ]

@@ -103,6 +103,7 @@ void reap_children(void);
 
 /* signals.c */
 int send_signal(pid_t pid, int number, int scope);
+void kill_children(void);
 
 /* files.c */
 void file_operation(const struct request *request, const char *end);

@@ -2,6 +2,8 @@
 #include "agentos.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { MAX_WORDS = 16384 };
+enum { MAX_WORDS = 16384, PATIENCE_MS = 10, WAKE_UPS = 500 };
 
 struct command {
     const char *cwd;
@@ -131,20 +133,44 @@ static int become_command(const struct command *command, const char **step) {
     return exec_along_path(command->argv, command->env);
 }
 
-/* vfork: init waits until the program runs or has failed, and shares its memory, so the
- * error comes back in a variable and no page table is copied. */
+/* Wait until the child wrote to the pipe, or let go of it. The machine's programs may stop the
+ * child, which has their user's id: it is woken, and in the end killed, so that init serves. */
+static void wait_for_child(pid_t pid, int pipe) {
+    struct pollfd ready = {pipe, POLLIN, 0};
+    for (int waited = 0; poll(&ready, 1, PATIENCE_MS) == 0; waited++)
+        kill(pid, waited < WAKE_UPS ? SIGCONT : SIGKILL);
+}
+
+struct start {
+    const struct command *command;
+    volatile int error;
+    const char *volatile step;
+};
+
+static int start_child(void *argument) {
+    struct start *start = argument;
+    const char *step;
+    start->error = become_command(start->command, &step);
+    start->step = step;
+    _exit(127);
+}
+
+/* The child shares init's memory until it execs, so its error comes back in a variable and no
+ * page table is copied. As with vfork, but that init's wait can end. */
 static pid_t run(const struct command *command, int *error, const char **step) {
-    volatile int child_error = 0;
-    const char *volatile child_step = "fork";
-    pid_t pid = vfork();
-    if (pid == 0) {
-        const char *reached;
-        child_error = become_command(command, &reached);
-        child_step = reached;
-        _exit(127);
-    }
-    *error = pid < 0 ? errno : child_error;
-    *step = child_step;
+    static _Alignas(16) char stack[64 * 1024];
+    struct start start = {command, 0, "fork"};
+    int started[2];
+    pid_t pid = -1;
+    if (!pipe2(started, O_CLOEXEC)) {
+        pid = clone(start_child, stack + sizeof stack, CLONE_VM | SIGCHLD, &start);
+        if (pid < 0) start.error = errno;
+        close(started[1]);
+        if (pid > 0) wait_for_child(pid, started[0]);
+        close(started[0]);
+    } else start.error = errno;
+    *error = start.error;
+    *step = start.step;
     return pid;
 }
 
@@ -156,6 +182,21 @@ struct outcome {
     char step[16];
 };
 
+/* Waits for the command, then ends whatever it left; what is orphaned comes to us. Returns
+ * the command's exit code. */
+static int outlive(pid_t command) {
+    int status, result = 127;
+    pid_t ended;
+    while ((ended = wait(&status)) != command)
+        if (ended < 0 && errno != EINTR) return result;
+    result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    do {
+        kill_children();
+        ended = wait(NULL);
+    } while (ended > 0 || errno == EINTR);
+    return result;
+}
+
 static _Noreturn void supervise(const struct command *command, int report) {
     struct outcome outcome = {0};
     const char *step = "supervise";
@@ -163,19 +204,13 @@ static _Noreturn void supervise(const struct command *command, int report) {
     pid_t child = outcome.error ? -1 : run(command, &outcome.error, &step);
     outcome.pid = child;
     snprintf(outcome.step, sizeof outcome.step, "%s", step);
+    if (!outcome.error && lock_payload_down()) _exit(127);
     if (write(report, &outcome, sizeof outcome) < 0 || outcome.error) _exit(127);
-    if (syscall(SYS_close_range, 0, ~0U, 0) || lock_payload_down()) _exit(127);
-    int status, result = 127;
-    pid_t ended;
+    if (syscall(SYS_close_range, 0, ~0U, 0)) _exit(127);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    while ((ended = wait(&status)) > 0 || errno == EINTR)
-        if (ended == child) {
-            result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-            break;
-        }
-    _exit(result);
+    _exit(outlive(child));
 }
 
 /* Returns the supervisor, the command itself in `child`. */
@@ -196,6 +231,7 @@ static pid_t run_contained(const struct command *command, int *error, const char
     *error = pid < 0 ? errno : 0;
     close(report[1]);
     if (pid > 0) {
+        wait_for_child(pid, report[0]);
         if (read(report[0], &outcome, sizeof outcome) != sizeof outcome) outcome.error = EIO;
         *error = outcome.error;
         *step = outcome.step;

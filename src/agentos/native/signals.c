@@ -61,9 +61,17 @@ static int mark_family(pid_t root, int count) {
     return marked;
 }
 
-/* The root last, so that what it supervises is not handed to init before it is found. */
+void kill_children(void) {
+    pid_t parent = getpid();
+    int count = list_members(true);
+    for (int i = 0; i < count; i++)
+        if (members[i].parent == parent) kill(members[i].pid, SIGKILL);
+}
+
+/* All descendants of a supervisor, which ends by itself when they have. */
 static int signal_family(pid_t root, int number) {
     int known = 0;
+    if (kill(root, 0)) return errno;
     for (int round = 0; round < ROUNDS; round++) {
         int count = list_members(true), found = mark_family(root, count);
         for (int i = 0; i < count; i++)
@@ -71,7 +79,7 @@ static int signal_family(pid_t root, int number) {
         if (number != SIGKILL || found <= known) break; /* nobody was born meanwhile */
         known = found;
     }
-    return kill(root, number) ? errno : 0;
+    return 0;
 }
 
 static int signal_session(pid_t session, int number) {

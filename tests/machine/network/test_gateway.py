@@ -624,7 +624,7 @@ async def test_closing_leaves_no_descriptor_and_no_task(
         client.close()
     async with asyncio.timeout(5):
         # The echo server's own connections end when it notices.
-        while descriptors() != fds or asyncio.all_tasks() != tasks:  # noqa: ASYNC110
+        while descriptors() != fds or asyncio.all_tasks() != tasks:
             await asyncio.sleep(0.001)
     for address, port in ((addresses[0], 80), ("10.0.0.5", 5432), ("198.18.0.1", 53)):
         with pytest.raises(ConnectionRefusedError):

@@ -1,0 +1,147 @@
+"""OpenAI Codex, driven through its ACP adapter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agentos.agents.codex_config import CodexHome, caller_config, merged, read_home
+from agentos.agents.codex_model import choose_source
+from agentos.agents.definition import AgentDefinition, AgentRequest, Endpoint, Launch
+from agentos.agents.machine import AgentMachine
+from agentos.errors import ConfigInvalid
+
+_SOFTWARE = "/opt/agentos"
+
+
+def installed_at(name: str) -> str:
+    """Return where a machine sees a package of the software catalog, at its pinned version."""
+    from agentos.software.catalog import resolve
+
+    return f"{_SOFTWARE}/{name}/{resolve(name).version}"
+
+
+class Codex(AgentDefinition):
+    """The real, unmodified Codex, with full access: the machine is its sandbox.
+
+    Args:
+        locate: Tells where a machine sees a package.
+    """
+
+    name = "codex"
+    software = ("codex", "codex-acp", "node")
+
+    def __init__(self, locate: Callable[[str], str] = installed_at) -> None:
+        self._locate = locate
+
+    async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:
+        env = machine.environment(request.env)
+        home = await read_home(machine, env)
+        source = choose_source(home, request, env)
+        provider_model = request.provider.model if request.provider else None
+        settings = merged(source.settings, _session_settings(home, request, provider_model))
+        node = f"{self._locate('node')}/bin"
+        return Launch(
+            argv=[f"{node}/node", f"{self._locate('codex-acp')}/dist/index.js"],
+            env={
+                "INITIAL_AGENT_MODE": "agent-full-access",
+                "NO_BROWSER": "1",
+                **request.env,
+                **source.env,
+                "PATH": f"{env['PATH']}:{node}",
+                "CODEX_PATH": f"{self._locate('codex')}/bin/codex",
+                "CODEX_CONFIG": json.dumps(merged(settings, caller_config(env))),
+            },
+            cwd=request.cwd or env["HOME"],
+            authentication=source.authentication,
+            endpoints=source.endpoints,
+            warnings=_warnings(machine, home, request),
+        )
+
+    def notice(self, update: Mapping[str, Any]) -> str | None:
+        text = _unattributed_text(update)
+        return text.removeprefix("Warning: ") if text.startswith("Warning: ") else None
+
+    def failure(self, updates: Sequence[Mapping[str, Any]]) -> str | None:
+        # The adapter reports a failed turn as a thread status, then ends it as if all were well.
+        words = None
+        for update in updates:
+            if status := _thread_status(update):
+                words = "the model provider failed" if status == "systemError" else None
+            elif words and (text := _unattributed_text(update)):
+                words = _provider_words(text)
+        return words
+
+
+def _session_settings(
+    home: CodexHome, request: AgentRequest, provider_model: str | None
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    model = request.model or provider_model
+    if model:
+        settings["model"] = model
+    if request.instructions:
+        own = home.text("developer_instructions")
+        settings["developer_instructions"] = "\n\n".join(filter(None, (own, request.instructions)))
+    if "unbounded_connection_retries" not in home.table("features"):
+        # Else a turn whose provider is unreachable never ends.
+        settings["features"] = {"unbounded_connection_retries": False}
+    return settings
+
+
+def _warnings(machine: AgentMachine, home: CodexHome, request: AgentRequest) -> list[str]:
+    configured = home.table("mcp_servers")
+    urls = {
+        name: server.get("url")
+        for name, server in configured.items()
+        if isinstance(server, Mapping) and server.get("enabled") is not False
+    }
+    warnings = [
+        f"the MCP server {name!r} of {home.config_file} is used, not that of mcp_servers="
+        for name in request.mcp_servers
+        if name in configured
+    ]
+    urls |= {n: s.url for n, s in request.mcp_servers.items() if n not in configured}
+    for name, url in urls.items():
+        if isinstance(url, str) and (warning := _unreachable(machine, name, url)):
+            warnings.append(warning)
+    return warnings
+
+
+def _unreachable(machine: AgentMachine, name: str, url: str) -> str | None:
+    try:
+        endpoint = Endpoint.of(url)
+    except ConfigInvalid as error:
+        return f"the MCP server {name!r} will not work: {error.message}"
+    if endpoint.reachable(machine):
+        return None
+    return (
+        f"the MCP server {name!r} cannot be reached: the machine's network policy does not allow "
+        f'{endpoint.entry}; add NetworkPolicy(allow=["{endpoint.entry}"])'
+    )
+
+
+def _thread_status(update: Mapping[str, Any]) -> str | None:
+    found: Any = update
+    for name in ("_meta", "codex", "threadStatus", "type"):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def _provider_words(text: str) -> str:
+    """Return what a provider says in an error that Codex repeats as raw JSON."""
+    try:
+        error = json.loads(text)["error"]
+        return str(error["message"])
+    except (ValueError, KeyError, TypeError):
+        return text
+
+
+def _unattributed_text(update: Mapping[str, Any]) -> str:
+    """Return what an update says in the model's place: such a chunk belongs to no message."""
+    if update.get("sessionUpdate") != "agent_message_chunk" or update.get("messageId"):
+        return ""
+    content = update.get("content")
+    text = content.get("text") if isinstance(content, Mapping) else None
+    return text.strip() if isinstance(text, str) else ""

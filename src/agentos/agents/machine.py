@@ -1,0 +1,94 @@
+"""What agents and sessions need of a machine; `AgentOs` offers it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from agentos.machine.processes import ProcessInfo
+
+
+class Policy(Protocol):
+    """Says which hosts may be reached."""
+
+    def allows(self, host: str, port: int) -> object:
+        """Return something true if a host and port may be reached."""
+
+
+class Network(Protocol):
+    """A machine's way out."""
+
+    @property
+    def policy(self) -> Policy: ...
+
+    async def allow(self, *entries: str) -> None:
+        """Let the machine reach more."""
+
+    async def route(self, name: str, port: int, target: tuple[str, int]) -> None:
+        """Lead one of AgentOS's own names to a place on the host."""
+
+    async def unroute(self, name: str, port: int) -> None:
+        """Take a route back."""
+
+
+class AgentProcess(Protocol):
+    """A running command with live streams.
+
+    `supervisor` is the process that keeps the family of a contained command together: what
+    the command starts stays below it, even after it has detached itself.
+    """
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def supervisor(self) -> int: ...
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter | None: ...
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+
+    @property
+    def stderr(self) -> asyncio.StreamReader | None: ...
+
+    async def wait(self) -> int:
+        """Wait until it ends; raises `MachineError` if the machine ends first."""
+
+    async def kill(self) -> None:
+        """Kill it with all that it started."""
+
+    def close(self) -> None:
+        """Let go of its streams."""
+
+
+class AgentMachine(Protocol):
+    """A machine that an agent can live in."""
+
+    @property
+    def network(self) -> Network: ...
+
+    def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the environment of a command that is given `env`."""
+
+    async def read_text(self, path: str) -> str:
+        """Read a file; raises `FileNotFoundError` and its like."""
+
+    async def spawn(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        limit: int = 2**20,
+        contain: bool = False,
+    ) -> AgentProcess:
+        """Start a command with live streams."""
+
+    async def processes(self) -> Sequence[ProcessInfo]:
+        """List what runs in the machine."""
+
+    async def signal(self, pid: int, number: int) -> None:
+        """Send a signal to one process; raises `ProcessLookupError` if it has ended."""

@@ -1,0 +1,263 @@
+"""The connection to an agent's process: ACP requests, updates, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Protocol, TypeVar, cast
+
+import acp
+from acp.schema import (
+    AllowedOutcome,
+    AuthCapabilities,
+    ClientCapabilities,
+    DeniedOutcome,
+    Implementation,
+    RequestPermissionResponse,
+)
+from pydantic import BaseModel, ValidationError
+
+from agentos.agents.definition import Launch, McpServer
+from agentos.agents.machine import AgentMachine, AgentProcess
+from agentos.errors import AgentError, AuthenticationRequired, MachineError
+from agentos.sessions.agent_process import WatchedProcess
+from agentos.sessions.mcp import as_acp
+from agentos.sessions.permissions import Answer, PermissionOption
+from agentos.sessions.transport import LineTransport
+
+T = TypeVar("T")
+
+LINE_LIMIT = 50 * 2**20
+START_TIMEOUT = 60.0
+_CLOSE_TIMEOUT = 2.0
+_AUTHENTICATION_REQUIRED = -32000
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the agent said when the session was made."""
+
+    session_id: str
+    capabilities: Mapping[str, Any]
+    options: Sequence[Mapping[str, Any]]
+    agent: Mapping[str, Any]
+
+
+class Listener(Protocol):
+    """Who hears what an agent says."""
+
+    def on_update(self, update: Mapping[str, Any]) -> None:
+        """Hear an ACP update."""
+
+    def on_garbage(self, message: str) -> None:
+        """Hear of something that could not be read."""
+
+    async def on_permission(
+        self, tool_call: Mapping[str, Any], options: Sequence[PermissionOption]
+    ) -> Answer:
+        """Answer a permission request with an option's id, or None to call it off."""
+
+
+class AgentConnection:
+    """An agent's process and the ACP connection to it.
+
+    Args:
+        machine: Where it runs.
+        process: The process, contained, with all three streams piped.
+        name: The agent's name, for messages.
+    """
+
+    def __init__(self, machine: AgentMachine, process: AgentProcess, name: str) -> None:
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise ValueError("an agent's streams must be piped")
+        self.machine = machine
+        self.name = name
+        self._listener: Listener | None = None
+        self._unheard: list[Mapping[str, Any] | str] = []
+        self._transport = LineTransport(
+            process.stdin, process.stdout, self._on_notification, self._on_garbage
+        )
+        client = cast("acp.Client", _Client(self))
+        self._acp = acp.connect_to_agent(client, self._transport, use_unstable_protocol=True)
+        self.process = WatchedProcess(process, name, self._transport.at_end, self._acp.close)
+
+    @classmethod
+    async def start(cls, machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:
+        """Start an agent; the caller ends it with `end`."""
+        process = await machine.spawn(
+            launch.argv, cwd=launch.cwd, env=launch.env, limit=LINE_LIMIT, contain=True
+        )
+        return cls(machine, process, name)
+
+    async def open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+        """Introduce ourselves, log in if need be, and make the session.
+
+        Raises:
+            AuthenticationRequired: The agent's credentials do not do.
+            AgentError: It refused, or did not answer.
+            AgentCrashed: It ended.
+        """
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                return await self._open(launch, mcp_servers)
+        except TimeoutError:
+            raise AgentError(
+                f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
+            ) from None
+
+    async def _open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+        hello = await self._call(
+            self._acp.initialize(
+                protocol_version=acp.PROTOCOL_VERSION,
+                client_capabilities=ClientCapabilities(
+                    auth=AuthCapabilities(field_meta={"gateway": True})
+                ),
+                client_info=Implementation(name="agentos", version=version("agentos-vm")),
+            )
+        )
+        login = launch.authentication
+        if login is not None:
+            await self._call(self._acp.authenticate(login.method, **login.meta))
+        servers: list[Any] = [as_acp(name, server) for name, server in mcp_servers.items()]
+        made = await self._call(self._acp.new_session(cwd=launch.cwd, mcp_servers=servers))
+        said = _plain(hello)
+        return Opened(
+            made.session_id,
+            said.get("agentCapabilities", {}),
+            _plain(made).get("configOptions", []),
+            said.get("agentInfo", {}),
+        )
+
+    def listen(self, listener: Listener) -> None:
+        """Let somebody hear what the agent says from now on, and what it has said so far."""
+        self._listener = listener
+        for unheard in self._unheard:
+            if isinstance(unheard, str):
+                listener.on_garbage(unheard)
+            else:
+                listener.on_update(unheard)
+        self._unheard.clear()
+
+    async def prompt(self, session_id: str, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Send a prompt and wait for the end of its turn."""
+        prompt: list[Any] = list(blocks)
+        return _plain(await self._call(self._acp.prompt(session_id=session_id, prompt=prompt)))
+
+    async def cancel(self, session_id: str) -> None:
+        """Tell the agent to stop; it answers by ending its turn."""
+        await self._call(self._acp.cancel(session_id=session_id))
+
+    async def set_mode(self, session_id: str, mode: str) -> None:
+        """Choose one of the agent's modes."""
+        await self._call(self._acp.set_session_mode(session_id=session_id, mode_id=mode))
+
+    async def set_option(
+        self, session_id: str, option: str, value: str | bool
+    ) -> Sequence[Mapping[str, Any]]:
+        """Choose a value of one of the agent's options; return all options."""
+        answer = await self._call(
+            self._acp.set_config_option(config_id=option, session_id=session_id, value=value)
+        )
+        options: Sequence[Mapping[str, Any]] = _plain(answer).get("configOptions", [])
+        return options
+
+    async def end(self, opened: Opened | None = None) -> None:
+        """End the agent with all that it started; safe to repeat.
+
+        Args:
+            opened: Its session, which is closed first, so that the agent can write down
+                what it wants to keep.
+        """
+        try:
+            if opened and not self.process.ended.done() and _can_close(opened):
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await self._call(self._acp.close_session(opened.session_id))
+        except (AgentError, MachineError, TimeoutError):
+            pass  # it is killed next
+        finally:
+            await self._transport.close()
+            await self.process.kill()
+
+    async def _call(self, request: Awaitable[T]) -> T:
+        """Wait for an answer and speak of failures in our own words."""
+        try:
+            return await request
+        except acp.RequestError as error:
+            said = _words(error)
+            if error.code == _AUTHENTICATION_REQUIRED:
+                raise AuthenticationRequired(f"{self.name}: {said}") from error
+            raise AgentError(f"{self.name} refused: {said}") from error
+        except ValidationError as error:
+            raise AgentError(
+                f"{self.name} and AgentOS do not understand each other: {error}",
+                code="protocol_violated",
+            ) from error
+        except ConnectionError:
+            await self.process.wait_for_end()
+            raise self.process.crash() from None
+
+    def _on_notification(self, method: str, params: Mapping[str, Any]) -> None:
+        if method != "session/update":
+            return  # an extension of the agent, for clients that know it
+        update = params.get("update")
+        if not isinstance(update, dict):
+            self._on_garbage(f"it sent an update without content: {params}")
+        elif self._listener:
+            self._listener.on_update(update)
+        else:
+            self._unheard.append(update)
+
+    def _on_garbage(self, message: str) -> None:
+        text = f"{self.name}: {message}"
+        if self._listener:
+            self._listener.on_garbage(text)
+        else:
+            self._unheard.append(text)
+
+    async def answer(
+        self, tool_call: Mapping[str, Any], options: Sequence[PermissionOption]
+    ) -> Answer:
+        """Let the listener answer a permission request."""
+        if self._listener is None:
+            return None
+        return await self._listener.on_permission(tool_call, options)
+
+
+class _Client:
+    """The requests that an agent may make of us; it was told that there are no others."""
+
+    def __init__(self, connection: AgentConnection) -> None:
+        self._connection = connection
+
+    async def request_permission(
+        self, session_id: str, tool_call: BaseModel, options: list[Any], **_: Any
+    ) -> RequestPermissionResponse:
+        del session_id
+        offered = [PermissionOption(o.option_id, o.name, o.kind) for o in options]
+        chosen = await self._connection.answer(_plain(tool_call), offered)
+        if chosen is None:
+            return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
+        return RequestPermissionResponse(
+            outcome=AllowedOutcome(outcome="selected", option_id=chosen)
+        )
+
+
+def _can_close(opened: Opened) -> bool:
+    sessions = opened.capabilities.get("sessionCapabilities") or {}
+    return sessions.get("close") is not None
+
+
+def _plain(model: BaseModel | None) -> dict[str, Any]:
+    if model is None:
+        return {}
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _words(error: acp.RequestError) -> str:
+    data = error.data
+    details = data.get("details") or data.get("message") if isinstance(data, dict) else data
+    return (
+        f"{error}: {details}" if isinstance(details, str) and details != str(error) else f"{error}"
+    )

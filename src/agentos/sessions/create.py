@@ -1,0 +1,84 @@
+"""Making a session: software, credentials, network, the agent's process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from agentos.agents import AgentDefinition, AgentRequest, get_agent
+from agentos.agents.machine import AgentMachine
+from agentos.sessions.acp_client import AgentConnection
+from agentos.sessions.model_route import model_access
+from agentos.sessions.permissions import Permission, check_policy
+from agentos.sessions.session import Session
+
+if TYPE_CHECKING:
+    from agentos.agents.definition import McpServer
+    from agentos.models.provider import ModelProvider
+
+
+async def create_session(
+    machine: AgentMachine,
+    agent: str | AgentDefinition = "codex",
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    model: str | None = None,
+    instructions: str | None = None,
+    provider: ModelProvider | None = None,
+    mcp_servers: Mapping[str, McpServer] | None = None,
+    permission: Permission = "allow",
+) -> Session:
+    """Start an agent in a machine and open a session with it.
+
+    An error leaves nothing of it behind.
+
+    Args:
+        machine: Where it works.
+        agent: Its name, or a definition of your own.
+        env: Environment of the agent, such as `OPENAI_API_KEY`.
+        cwd: Where it works; by default the home directory.
+        model: The model it asks for.
+        instructions: Added to the agent's own.
+        provider: A model provider on the host, such as the rehearsal model.
+        mcp_servers: MCP servers by name, beside those in the agent's own configuration.
+        permission: `"allow"`, `"ask"`, `"reject"`, or a function.
+
+    Raises:
+        AgentNotFound: There is no such agent.
+        AuthenticationRequired: It has no credentials; the hint says which would do.
+        ConfigInvalid: The agent's configuration in the machine cannot be read.
+        NetworkDenied: The machine's policy forbids the model provider.
+        SoftwareError: The agent could not be installed.
+        AgentError: The agent did not start, or refused.
+    """
+    check_policy(permission)
+    definition = get_agent(agent) if isinstance(agent, str) else agent
+    if definition.software:
+        from agentos.software import ensure
+
+        await ensure(definition.software)
+    servers = dict(mcp_servers or {})
+    async with AsyncExitStack() as resources:
+        access = None
+        if provider is not None:
+            access = await resources.enter_async_context(model_access(machine, provider))
+        request = AgentRequest(dict(env or {}), cwd, model, instructions, access, servers)
+        launch = await definition.prepare(machine, request)
+        for endpoint in launch.endpoints:
+            await endpoint.open(machine, "the model provider")
+        connection = await AgentConnection.start(machine, launch, definition.name)
+        resources.push_async_callback(connection.end)
+        opened = await connection.open(launch, servers)
+        kept = AsyncExitStack()
+        session = Session(
+            definition,
+            connection,
+            opened,
+            permission=permission,
+            warnings=launch.warnings,
+            resources=kept,
+        )
+        kept.push_async_exit(resources.pop_all())
+        return session

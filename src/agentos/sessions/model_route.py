@@ -1,0 +1,63 @@
+"""Lead a machine to a model provider on the host."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from agentos.agents.definition import Endpoint, ModelAccess
+from agentos.agents.machine import AgentMachine
+from agentos.errors import MachineError
+from agentos.models.provider import ModelProvider
+
+MODELS = "models.agentos.internal"
+_PORT = 80
+
+
+@dataclass
+class _Route:
+    target: tuple[str, int]
+    sessions: int = 0
+
+
+_routes: weakref.WeakKeyDictionary[AgentMachine, dict[int, _Route]] = weakref.WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def model_access(
+    machine: AgentMachine, provider: ModelProvider
+) -> AsyncIterator[ModelAccess]:
+    """Route `models.agentos.internal` to a provider for as long as a session uses it.
+
+    Sessions of one machine with different providers get different ports. A provider that
+    speaks HTTPS is reached under its own name, which its certificate is for.
+    """
+    endpoint = Endpoint.of(provider.base_url, granted=True)
+    parts = urlsplit(provider.base_url)
+    if parts.scheme == "https":
+        yield ModelAccess(provider.base_url, provider.api_key, provider.model, endpoint)
+        return
+    target = (endpoint.host, endpoint.port)
+    routes = _routes.setdefault(machine, {})
+    port = _PORT
+    while port in routes and routes[port].target != target:
+        port += 1
+    route = routes.setdefault(port, _Route(target))
+    route.sessions += 1
+    try:
+        if route.sessions == 1:
+            await machine.network.route(MODELS, port, target)
+        place = MODELS if port == _PORT else f"{MODELS}:{port}"
+        url = f"http://{place}{parts.path}"
+        yield ModelAccess(url, provider.api_key, provider.model)
+    finally:
+        route.sessions -= 1
+        if route.sessions == 0:
+            del routes[port]
+            try:
+                await machine.network.unroute(MODELS, port)
+            except MachineError:
+                pass  # the machine has ended, and its routes with it

@@ -1,0 +1,89 @@
+"""What every test shares: a machine, and the proof that nothing is left of any."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agentos.machine.machine import AgentOs
+
+_PASSING = ("/dev/null", "/dev/urandom", "/proc/", "anon_inode:inotify")
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What this process holds of the host."""
+
+    children: frozenset[int]
+    descriptors: dict[int, str]
+    mounts: int
+    threads: int
+
+    @classmethod
+    def now(cls) -> Footprint:
+        gc.collect()
+        return cls(
+            frozenset(children_of(os.getpid())),
+            _descriptors(),
+            len(Path("/proc/self/mountinfo").read_text().splitlines()),
+            threading.active_count(),
+        )
+
+    def grown_since(self, before: Footprint) -> list[str]:
+        """What is here that was not: child processes, descriptors, mounts."""
+        new = [f"child {pid}" for pid in sorted(self.children - before.children)]
+        new += [
+            f"descriptor {fd}: {target}"
+            for fd, target in self.descriptors.items()
+            if fd not in before.descriptors
+        ]
+        if self.mounts > before.mounts:
+            new.append(f"{self.mounts - before.mounts} mounts")
+        return new
+
+
+def children_of(pid: int) -> set[int]:
+    """The host's child processes of a process, whichever thread started them."""
+    found: set[int] = set()
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        found.update(int(child) for child in (thread / "children").read_text().split())
+    return found
+
+
+def _descriptors() -> dict[int, str]:
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:
+            continue  # the descriptor of the listing itself
+        if not target.startswith(_PASSING):
+            found[int(name)] = target
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """After all tests there is no process, descriptor or mount that was not there before."""
+    before = Footprint.now()
+    yield
+    assert Footprint.now().grown_since(before) == []
+
+
+@pytest.fixture
+def footprint() -> Footprint:
+    """What this process holds before the test."""
+    return Footprint.now()
+
+
+@pytest.fixture
+async def vm() -> AsyncIterator[AgentOs]:
+    """A machine of the test's own."""
+    async with AgentOs() as machine:
+        yield machine

@@ -1,0 +1,121 @@
+"""A tour of a machine by whoever runs it: `python tour.py`, without a test framework.
+
+`test_unprivileged.py` sends an ordinary user on it.
+"""
+
+# ruff: noqa: ASYNC222 - a machine's end and its processes set no asyncio.Event
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from agentos.errors import ExecTimeout, MachineError
+from agentos.machine.machine import AgentOs
+
+
+def same(seen: object, expected: object) -> None:
+    if seen != expected:
+        raise AssertionError(f"{seen!r} instead of {expected!r}")
+
+
+async def raises(kind: type[Exception], attempt: object) -> None:
+    try:
+        await attempt  # type: ignore[misc]
+    except kind:
+        return
+    raise AssertionError(f"no {kind.__name__}")
+
+
+async def commands(vm: AgentOs) -> None:
+    same((await vm.exec("id -u; hostname; pwd")).stdout, "1000\nagentos\n/home/agentos\n")
+    same((await vm.exec("cat; exit 3", input=b"x" * 10**6)).stdout_bytes, b"x" * 10**6)
+    await raises(FileNotFoundError, vm.exec(["no-such-program"]))
+    await raises(ExecTimeout, vm.exec("sleep 1000", timeout=0.05))
+    results = await asyncio.gather(*(vm.exec(f"exit {n}") for n in range(50)))
+    same([result.exit_code for result in results], list(range(50)))
+
+
+async def files(vm: AgentOs) -> None:
+    await vm.mkdir("a/b", parents=True)
+    await vm.write_file("a/b/f", "one\n")
+    same((await vm.exec("sed -i s/one/two/ a/b/f; stat -c '%u %g' a/b/f")).stdout, "1000 1000\n")
+    same(await vm.read_text("a/b/f"), "two\n")
+    same((await vm.stat("a/b/f")).uid, 1000)
+    await vm.move("a", "/tmp/a")
+    await vm.copy("/tmp/a", "c")
+    await vm.remove("/tmp/a", recursive=True)
+    same(await vm.listdir("c/b"), ["f"])
+    await raises(OSError, vm.write_file("/usr/bin/env", ""))
+    await vm.symlink("/../../../etc/hostname", "link")
+    same(await vm.read_text("link"), "agentos\n")
+    await vm.upload("/usr/bin/env", "env")
+    same((await vm.exec(["./env", "echo", "up"])).stdout, "up\n")
+
+
+async def live(vm: AgentOs) -> None:
+    async with await vm.spawn(["cat"]) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"line\n")
+        same(await process.stdout.readline(), b"line\n")
+    same(process.exit_code, 128 + signal.SIGKILL)
+    contained = await vm.spawn("setsid sleep 1000 & sleep 1000", contain=True)
+    await contained.kill()
+    while await vm.processes():
+        await asyncio.sleep(0)
+    async with await vm.terminal("stty size; tty", rows=11, cols=22) as terminal:
+        shown = b""
+        while chunk := await terminal.read():
+            shown += chunk
+        same(shown, b"11 22\r\n/dev/pts/0\r\n")
+
+
+async def isolation(vm: AgentOs) -> None:
+    status = (await vm.exec(["cat", "/proc/self/status"])).stdout
+    for fact in ("CapEff:\t" + "0" * 16, "CapBnd:\t" + "0" * 16, "NoNewPrivs:\t1", "Seccomp:\t2"):
+        assert fact in status, fact
+    for attempt in ("unshare -Ur true", "mount -t tmpfs x /tmp", "cat /proc/1/environ", "ls /root"):
+        assert (await vm.exec(attempt)).exit_code != 0, attempt
+    same((await vm.exec("kill -9 -1; ls /proc/1/fd")).stdout, "")
+    same((await vm.exec("ls /proc/self/fd | wc -l")).stdout, "4\n")
+    init = Path(f"/proc/{vm.channel.init_pid}/status").read_text().splitlines()
+    (uids,) = (line.split()[1:] for line in init if line.startswith("Uid:"))
+    same(uids, [str(os.geteuid())] * 4 if os.geteuid() else uids)
+    assert "0" not in uids
+
+
+async def endings() -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    for _ in range(10):
+        async with AgentOs() as vm:
+            await vm.spawn(["yes"])
+            await vm.terminal("yes")
+    vm = await AgentOs.create()
+    waiting = asyncio.ensure_future(vm.exec("sleep 1000"))
+    while not await vm.processes():
+        await asyncio.sleep(0)
+    assert vm.channel.init_pid is not None
+    os.kill(vm.channel.init_pid, signal.SIGKILL)
+    await raises(MachineError, waiting)
+    await vm.close()
+    same(set(os.listdir("/proc/self/fd")), before)
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return
+    raise AssertionError("a child process is left")
+
+
+async def tour() -> None:
+    async with AgentOs() as vm:
+        for part in (commands, files, live, isolation):
+            await part(vm)
+    await endings()
+
+
+if __name__ == "__main__":
+    asyncio.run(tour())
+    sys.stdout.write(f"seen as user {os.geteuid()}\n")

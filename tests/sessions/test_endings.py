@@ -1,0 +1,182 @@
+"""Cancelled, crashed, closed: nobody hangs and nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agentos.errors import AgentCrashed, AgentError, MachineError, SessionClosed
+from agentos.sessions import session as session_module
+
+from .conftest import history
+
+if TYPE_CHECKING:
+    from agentos.sessions import Session, SessionEvent, Turn
+    from agentos.testing.host_machine import HostMachine
+
+    from .conftest import Scripted
+
+
+async def reached(turn: Turn, kind: str = "agent_message_chunk") -> SessionEvent:
+    async for event in turn:
+        if event.type == kind:
+            return event
+    raise AssertionError(f"the turn ended without {kind}")
+
+
+async def commands(machine: HostMachine) -> list[str]:
+    return [" ".join(p.command) for p in await machine.processes() if "sleep" in str(p.command)]
+
+
+async def test_cancel_ends_the_turn_and_kills_what_it_started(
+    scripted: Scripted, machine: HostMachine
+) -> None:
+    turn_steps = [
+        {"run": "trap '' TERM INT HUP; sleep 1001 & sleep 1002"},
+        {"leave": "sleep 1003; true"},
+        {"say": "running"},
+        {"hang": 1},
+    ]
+    async with scripted(turn_steps, [{"say": "still here"}]) as session:
+        turn = session.prompt("go")
+        await reached(turn)
+        while len(await commands(machine)) < 4:
+            await asyncio.sleep(0)
+        await session.cancel()
+        assert turn.done
+        assert await commands(machine) == []
+        assert (await turn).stop_reason == "cancelled"
+        assert (await session.prompt("again")).text == "still here"
+
+
+async def test_cancel_before_the_prompt_was_sent(scripted: Scripted) -> None:
+    async with scripted([{"say": "never said"}]) as session:
+        turn = session.prompt("go")
+        await session.cancel()
+        result = await turn
+    assert (result.text, result.stop_reason) == ("", "cancelled")
+
+
+async def test_cancel_without_a_turn_does_nothing(scripted: Scripted) -> None:
+    async with scripted([{"say": "hi"}]) as session:
+        await session.cancel()
+        assert (await session.prompt("go")).text == "hi"
+
+
+async def test_an_agent_that_does_not_obey_is_killed(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "CANCEL_PATIENCE", 0.01)
+    monkeypatch.setattr(session_module, "CANCEL_GRACE", 0.01)
+    async with scripted([{"say": "la la la"}, {"deaf": 1}]) as session:
+        turn = session.prompt("go")
+        await reached(turn)
+        await session.cancel()
+        with pytest.raises(AgentCrashed):
+            await turn
+    assert "warning" in [event.type for event in await history(session)]
+
+
+async def test_a_crash_keeps_the_end_of_stderr(scripted: Scripted) -> None:
+    steps = [{"stderr": ["x", 60_000]}] * 3 + [
+        {"stderr": "segmentation fault"},
+        {"say": "bye"},
+        {"kill": 9},
+    ]
+    async with scripted(steps) as session:
+        turn = session.prompt("go")
+        queued = session.prompt("and then")
+        with pytest.raises(AgentCrashed, match="exit code 137") as caught:
+            await turn
+        assert caught.value.stderr_tail.endswith("segmentation fault")
+        assert len(caught.value.stderr_tail) == 64 * 2**10
+        with pytest.raises(AgentCrashed):
+            await queued
+        stream = session.events()
+        last = [await anext(stream) for _ in range(len(await history(session)))][-1]
+        with pytest.raises(AgentCrashed):
+            await anext(stream)
+        assert last.type == "agent_exited"
+        assert last.data["exit_code"] == 137
+        with pytest.raises(SessionClosed):
+            session.prompt("more")
+        with pytest.raises(SessionClosed):
+            await session.set_mode("plan")
+    said = [e.type for e in await history(session)]
+    assert "agent_message_chunk" in said, "what it said before it crashed still counts"
+
+
+async def test_an_agent_that_ends_quietly_in_mid_turn_has_crashed(scripted: Scripted) -> None:
+    async with scripted([{"exit": 0}]) as session:
+        with pytest.raises(AgentCrashed, match="exit code 0"):
+            await session.prompt("go")
+
+
+async def test_a_crash_between_turns_ends_the_session(scripted: Scripted) -> None:
+    async with scripted([{"say": "hi"}], [{"run": "kill -9 $PPID"}, {"hang": 1}]) as session:
+        await session.prompt("go")
+        with pytest.raises(AgentCrashed):
+            await session.prompt("die")
+
+
+async def test_an_agent_that_ends_before_the_session_is_made(
+    scripted: Scripted, machine: HostMachine
+) -> None:
+    opening = [{"stderr": "no such model"}, {"exit": 3}]
+    with pytest.raises(AgentCrashed, match="exit code 3") as caught:
+        async with scripted([{"say": "hi"}], opening=opening):
+            pass
+    assert caught.value.stderr_tail == "no such model"
+    assert await machine.processes() == []
+
+
+async def test_an_agent_that_refuses_the_session(scripted: Scripted, machine: HostMachine) -> None:
+    refusal = {"fail": {"code": -32602, "message": "the moon is wrong"}}
+    with pytest.raises(AgentError, match="the moon is wrong"):
+        async with scripted([{"say": "hi"}], opening=[refusal]):
+            pass
+    assert await machine.processes() == []
+
+
+async def test_close_in_mid_turn_ends_everything(scripted: Scripted, machine: HostMachine) -> None:
+    steps = [{"run": "sleep 1004"}, {"leave": "sleep 1005"}, {"say": "running"}, {"hang": 1}]
+    async with scripted(steps) as session:
+        turn = session.prompt("go")
+        await reached(turn)
+        await session.close()
+        await session.close()
+        with pytest.raises(SessionClosed):
+            await turn
+    assert await machine.processes() == []
+    assert (await history(session))[-1].type == "agent_exited"
+    assert [e async for e in session.events()] == await history(session), "no error at the end"
+
+
+async def test_a_cancelled_close_still_kills(scripted: Scripted, machine: HostMachine) -> None:
+    async with scripted([{"say": "x"}, {"deaf": 1}]) as session:
+        turn = session.prompt("go")
+        await reached(turn)
+        closing = asyncio.create_task(session.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait({closing})
+    assert await machine.processes() == []
+
+
+async def test_streams_end_when_the_machine_ends(scripted: Scripted, machine: HostMachine) -> None:
+    async with scripted([{"say": "x"}, {"hang": 1}]) as session:
+        turn = session.prompt("go")
+        await reached(turn)
+
+        async def read(session: Session) -> None:
+            async for _ in session.events():
+                pass
+
+        reader = asyncio.create_task(read(session))
+        await machine.close()
+        with pytest.raises(MachineError):
+            await turn
+        with pytest.raises(MachineError):
+            await reader
