@@ -1,0 +1,50 @@
+"""docs/cli.md holds the command's own help. Run this file to bring it up to date."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+COMMANDS = [
+    [],
+    ["demo"],
+    ["run"],
+    ["exec"],
+    ["shell"],
+    ["doctor"],
+    ["software", "list"],
+    ["software", "install"],
+    ["software", "remove"],
+]
+_FIRST = "\n## `agentos`"
+
+
+def _help(words: list[str]) -> str:
+    program = "import sys; sys.argv[0] = 'agentos'; from agentos.cli.main import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *words, "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "90", "NO_COLOR": "1", "TERM": "dumb"},
+        check=True,
+    )
+    return "\n".join(line.rstrip() for line in ran.stdout.strip().splitlines())
+
+
+def page() -> str:
+    """The page as it should be."""
+    preface = PAGE.read_text().partition(_FIRST)[0].rstrip("\n")
+    sections = [f"## `agentos{''.join(f' {w}' for w in words)}`" for words in COMMANDS]
+    texts = [f"{s}\n\n```text\n{_help(w)}\n```\n" for s, w in zip(sections, COMMANDS, strict=True)]
+    return preface + "\n\n" + "\n".join(texts)
+
+
+def test_page_is_up_to_date() -> None:
+    assert PAGE.read_text() == page(), f"run: python {Path(__file__).name}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
