@@ -137,9 +137,10 @@ def test_doctor_finds_a_machine_that_works() -> None:
 
 
 def test_doctor_says_what_to_do_where_machines_are_forbidden() -> None:
-    script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    wrapper = Path(__file__).parents[1] / "data" / "in_user_namespace.py"
+    setup = "echo 0 > /proc/sys/user/max_user_namespaces"
     ran = subprocess.run(
-        ["unshare", "-Ur", "sh", "-c", script, "sh", *AGENTOS, "doctor"],
+        [sys.executable, str(wrapper), setup, *AGENTOS, "doctor"],
         capture_output=True,
         text=True,
         timeout=120,

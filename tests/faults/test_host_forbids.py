@@ -17,6 +17,8 @@ from agentos.machine.isolation.namespace import NamespaceMachine
 from agentos.machine.layers.host_image import host_image
 from agentos.machine.machine import AgentOs
 
+IN_USER_NAMESPACE = Path(__file__).parents[1] / "data" / "in_user_namespace.py"
+
 ATTEMPT = """
 import asyncio, json, os
 from agentos.errors import AgentOsError
@@ -46,7 +48,14 @@ def attempt(*wrapper: str) -> dict[str, object]:
 
 
 def in_user_namespace(setup: str) -> tuple[str, ...]:
-    return ("unshare", "-Ur", "sh", "-c", f'{setup}; exec "$@"', "sh")
+    return (sys.executable, str(IN_USER_NAMESPACE), setup)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has an id that must not be used")
+def test_root_that_has_no_other_id() -> None:
+    answer = attempt("unshare", "-Ur")
+    assert (answer["type"], answer["code"]) == ("IsolationUnavailable", "only_root")
+    assert answer["left"] == []
 
 
 def test_user_namespaces_forbidden() -> None:

@@ -213,7 +213,6 @@ async def test_the_real_image_holds_no_secret() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="what one user owns, that user's machine may read")
-@pytest.mark.xfail(strict=True, reason="directories of the image are made with the umask's modes")
 async def test_a_strict_umask_does_not_make_the_image_unreadable() -> None:
     before = os.umask(0o077)
     try:

@@ -6,21 +6,17 @@ see the same bytes; and a path is resolved within the machine, so no link leads 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
+from agentos.machine.blocking_io import in_thread, read_all, write_all
 from agentos.machine.channel import Channel
 from agentos.machine.protocol import FileStat, Op, decode_stat
 
 HOME = b"/home/agentos"
 _INLINE = 256 * 1024
-_T = TypeVar("_T")
-_CHUNK = 1024 * 1024
 
 
 class FileVerbs:
@@ -59,8 +55,8 @@ class FileVerbs:
         fd = await self._open_regular(path, os.O_RDONLY)
         try:
             if min(os.fstat(fd).st_size, _INLINE + 1 if size is None else size) > _INLINE:
-                return await in_thread(_read, fd, offset, size)
-            return _read(fd, offset, size)
+                return await in_thread(read_all, fd, offset, size)
+            return read_all(fd, offset, size)
         finally:
             os.close(fd)
 
@@ -87,9 +83,9 @@ class FileVerbs:
         fd = await self._open_regular(path, os.O_WRONLY | os.O_CREAT | flag, mode)
         try:
             if len(content) > _INLINE:
-                await in_thread(_write_all, fd, content)
+                await in_thread(write_all, fd, content)
             else:
-                _write_all(fd, content)
+                write_all(fd, content)
         finally:
             os.close(fd)
 
@@ -280,38 +276,3 @@ def _encode(path: Path) -> bytes:
 
 def _shown(path: Path) -> str:
     return os.fsdecode(os.fsencode(path))
-
-
-async def in_thread(work: Callable[..., _T], *arguments: object) -> _T:
-    """Run blocking work on descriptors in a thread.
-
-    A cancellation waits for its end: the caller closes the descriptors then.
-    """
-    job = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
-    try:
-        return await asyncio.shield(job)
-    except asyncio.CancelledError:
-        while not job.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait({job})
-        raise
-
-
-def _read(fd: int, offset: int, size: int | None) -> bytes:
-    if offset:
-        os.lseek(fd, offset, os.SEEK_SET)
-    chunks = []
-    left = size
-    while left is None or left > 0:
-        chunk = os.read(fd, _CHUNK if left is None else min(left, _CHUNK))
-        if not chunk:
-            break
-        chunks.append(chunk)
-        left = None if left is None else left - len(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(fd, rest) :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -120,7 +121,9 @@ class AgentOs(FileVerbs):
         if self.software:
             await self._install()
         shared = data_dir() / "software"
-        shared.mkdir(parents=True, exist_ok=True)
+        if not shared.is_dir():
+            shared.mkdir(parents=True, exist_ok=True)
+            shared.chmod(0o755)  # whatever the umask: a machine made by root looks in as nobody
         image = host_image()
         self._image_lock = image.lock
         try:
@@ -158,16 +161,18 @@ class AgentOs(FileVerbs):
 
     async def close(self) -> None:
         """End the machine with all that runs in it; nothing of it is left. Safe to repeat."""
-        try:
-            for session in self._sessions:
-                await session.close()
-            await self.network.close()
-        finally:
+        async with contextlib.AsyncExitStack() as ends:  # each of them, whatever happens before
+            ends.callback(self._unlock_image)
             if self._machine is not None:
-                await self._machine.close()
-            if self._image_lock >= 0:
-                os.close(self._image_lock)
-                self._image_lock = -1
+                ends.push_async_callback(self._machine.close)
+            ends.push_async_callback(self.network.close)
+            for session in self._sessions:
+                ends.push_async_callback(session.close)
+
+    def _unlock_image(self) -> None:
+        if self._image_lock >= 0:
+            os.close(self._image_lock)
+            self._image_lock = -1
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from agentos.machine.files import in_thread
+from agentos.machine.blocking_io import in_thread
 
 if TYPE_CHECKING:
     from agentos.machine.files import FileVerbs

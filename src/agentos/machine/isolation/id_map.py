@@ -10,6 +10,8 @@ import os
 import secrets
 from dataclasses import dataclass
 
+from agentos.errors import IsolationUnavailable
+
 MACHINE_USER = 1000
 _RANGE = 65536
 #: Above what distributions and container tools hand out, below 2**31; room for 4096 ranges.
@@ -25,15 +27,26 @@ class IdMap:
 
 
 def choose_id_map() -> IdMap:
-    """Choose the ids of a new machine."""
+    """Choose the ids of a new machine.
+
+    Raises:
+        IsolationUnavailable: The caller is root and has no other id to give.
+    """
     if os.geteuid() != 0:
         return _single(os.geteuid(), os.getegid())
     owned = _owned_ids()
-    if _first_of_range(owned) is not None:
+    if any(ids.covers(_FIRST, 4096 * _RANGE) for ids in owned):
         first = _FIRST + secrets.randbelow(4096) * _RANGE
         line = f"0 {first} {_RANGE}"
         return IdMap(line, line)
-    spare = max(start + count - 1 for start, count in owned)
+    last = max(owned, key=lambda ids: ids.start)
+    spare = last.start + last.count - 1
+    if spare == 0 and last.outside == 0:
+        raise IsolationUnavailable(
+            "root has no other user id here, and root is not given to a machine",
+            code="only_root",
+            hint="run as an ordinary user, or in a user namespace with more ids",
+        )
     return _single(spare, spare)
 
 
@@ -41,15 +54,19 @@ def _single(uid: int, gid: int) -> IdMap:
     return IdMap(f"{MACHINE_USER} {uid} 1", f"{MACHINE_USER} {gid} 1")
 
 
-def _first_of_range(owned: list[tuple[int, int]]) -> int | None:
-    last = _FIRST + 4096 * _RANGE
-    return next(
-        (start for start, count in owned if start <= _FIRST and start + count >= last), None
-    )
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """A row of `/proc/self/uid_map`: ids here, what they are one level up, and how many."""
+
+    start: int
+    outside: int
+    count: int
+
+    def covers(self, start: int, count: int) -> bool:
+        return self.start <= start and self.start + self.count >= start + count
 
 
-def _owned_ids() -> list[tuple[int, int]]:
-    """Ranges of ids in this process's own user namespace, for users and groups alike."""
+def _owned_ids() -> list[_Ids]:
+    """The ids of this process's own user namespace, for users and groups alike."""
     with open("/proc/self/uid_map", encoding="ascii") as lines:
-        rows = [line.split() for line in lines]
-    return [(int(start), int(count)) for start, _, count in rows]
+        return [_Ids(*map(int, line.split())) for line in lines]

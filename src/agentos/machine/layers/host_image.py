@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,9 @@ WRITTEN = {
     "etc/resolv.conf": "nameserver 198.18.0.1\noptions timeout:5 attempts:1\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
+
+#: Seconds after which a half-built image is nobody's.
+_ABANDONED = 3600
 
 _EMPTY = (
     "dev",
@@ -161,9 +165,13 @@ def _lock_shared(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     fcntl.flock(fd, fcntl.LOCK_SH)
-    if path.exists():
+    try:
+        current = os.stat(path)
+    except FileNotFoundError:
+        current = None
+    if current and os.path.samestat(current, os.fstat(fd)):
         return fd
-    os.close(fd)
+    os.close(fd)  # it was removed, or replaced, while we waited for the lock
     return None
 
 
@@ -172,7 +180,7 @@ def _build(host: Path, path: Path) -> None:
     staging = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
     try:
         _fill(host, staging)
-        staging.chmod(0o755)
+        _open_to_all(staging)
         try:
             staging.rename(path)
         except OSError:
@@ -197,6 +205,16 @@ def _fill(host: Path, root: Path) -> None:
         (root / name).write_text(text)
 
 
+def _open_to_all(root: Path) -> None:
+    """Undo the caller's umask: in a machine made by root, nobody owns the image."""
+    for directory, _, names in os.walk(root):
+        os.chmod(directory, 0o755)
+        for name in names:
+            path = os.path.join(directory, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o644)
+
+
 def _copy_public(source: Path, target: Path) -> None:
     """Copy what every user of the host may read; links stay links, and are never followed."""
     try:
@@ -215,18 +233,27 @@ def _copy_public(source: Path, target: Path) -> None:
 
 
 def _remove_unused(images: Path, keep: Path) -> None:
-    """Remove host images that no machine holds a lock on."""
-    for path in images.glob("host-*"):
-        if path == keep:
-            continue
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Remove host images that no machine holds a lock on, and what a killed build left."""
+    for path in (*images.glob("host-*"), *images.glob(".old-*")):
+        if path != keep:
+            _remove_unless_locked(path)
+    for path in images.glob(".new-*"):
+        if time.time() - path.lstat().st_mtime > _ABANDONED:
             shutil.rmtree(path, ignore_errors=True)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(fd)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Out of its place first: a removal that is cut short leaves nothing to mistake for it.
+        aside = path.with_name(f".old-{path.name.lstrip('.')}-{os.getpid()}")
+        path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+    except (BlockingIOError, FileNotFoundError):
+        return  # in use, or somebody else removes it
+    finally:
+        os.close(fd)
