@@ -49,7 +49,7 @@ class Channel:
     ) -> None:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
-        self._on_lost = on_lost
+        self.on_lost = on_lost
         self._buffer = bytearray(REPLY_MAX)
         self._view = memoryview(self._buffer)
         self._next_id = 1
@@ -238,8 +238,8 @@ class Channel:
                 future.exception()  # read once, so that a waiter who left is no warning
         for leftover in list(self.discarded):
             leftover.close()
-        if self._on_lost:
-            self._on_lost(error)
+        if self.on_lost:
+            self.on_lost(error)
 
     @property
     def lost(self) -> MachineError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Self
@@ -12,8 +13,8 @@ from agentos.config import data_dir
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import Channel
 from agentos.machine.files import HOME, FileVerbs, MachineNotStarted, Path, _encode
-from agentos.machine.isolation.namespace import NamespaceMachine
-from agentos.machine.layers.host_image import host_image
+from agentos.machine.isolation.namespace import Branch, NamespaceMachine
+from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.network import NetworkGateway, NetworkPolicy
 from agentos.machine.process import (
     MAX_OUTPUT,
@@ -91,7 +92,7 @@ class AgentOs(FileVerbs):
         self.network = NetworkGateway(_Listeners(self), network)
         self._env = dict(env or {})
         self._machine: NamespaceMachine | None = None
-        self._image_lock = -1
+        self._image: Image | None = None
         self._path = _SYSTEM_PATH
         self._closers: list[Callable[[MachineError], None]] = []
         self._sessions: list[Session] = []
@@ -120,20 +121,26 @@ class AgentOs(FileVerbs):
             raise RuntimeError("a machine is started once")
         if self.software:
             await self._install()
-        shared = data_dir() / "software"
-        if not shared.is_dir():
-            shared.mkdir(parents=True, exist_ok=True)
-            shared.chmod(0o755)  # whatever the umask: a machine made by root looks in as nobody
-        image = host_image()
-        self._image_lock = image.lock
+        await self._start_on(host_image())
+
+    async def _start_on(self, image: Image, branch: Branch | None = None) -> None:
+        self._image = image
         try:
-            self._machine = await NamespaceMachine.start(
-                image, hostname=self.name, binds=((shared, SOFTWARE),), on_lost=self._on_lost
-            )
+            self._machine = await self._boot(branch)
             await self.network.ensure_started()
         except BaseException:
             await self.close()
             raise
+
+    async def _boot(self, branch: Branch | None = None) -> NamespaceMachine:
+        assert self._image is not None
+        return await NamespaceMachine.start(
+            self._image,
+            hostname=self.name,
+            binds=((_shared_software(), SOFTWARE),),
+            branch=branch,
+            on_lost=self._on_lost,
+        )
 
     async def _install(self) -> None:
         from agentos.software import ensure
@@ -142,6 +149,35 @@ class AgentOs(FileVerbs):
             programs = f"{SOFTWARE}/{installed.name}/{installed.version}/bin"
             if (installed.path / "bin").is_dir():
                 self._path = f"{programs}:{self._path}"
+
+    async def fork(self, n: int = 1) -> list[AgentOs]:
+        """Branch the machine: make others that start with its files as they are now.
+
+        With nothing running in the machine this takes the time of making a machine, however
+        much was written: what was written becomes a read-only layer that all of them share.
+        While processes run, what was written is copied and the processes stand still until
+        that is done; then they go on here. Processes are not part of a branch, and neither are
+        `/dev/shm` and what they had open. Use no other verb of the machine meanwhile.
+
+        Args:
+            n: How many to make.
+
+        Returns:
+            Running machines, which the caller closes.
+
+        Raises:
+            MachineError: The machine has ended.
+        """
+        from agentos.machine.branching import fork
+
+        return await fork(self, n)
+
+    def _sibling(self) -> AgentOs:
+        """Make a machine of the same settings, not yet started."""
+        other = AgentOs(env=self._env, name=self.name)
+        other.software, other._path = self.software, self._path
+        other.network = self.network.beginning(_Listeners(other))
+        return other
 
     def _on_lost(self, error: MachineError) -> None:
         for closer in self._closers:
@@ -170,9 +206,9 @@ class AgentOs(FileVerbs):
                 ends.push_async_callback(session.close)
 
     def _unlock_image(self) -> None:
-        if self._image_lock >= 0:
-            os.close(self._image_lock)
-            self._image_lock = -1
+        if self._image is not None:
+            os.close(self._image.lock)
+            self._image = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -376,6 +412,14 @@ class AgentOs(FileVerbs):
         )
         self._sessions = [open for open in self._sessions if not open.closed] + [session]
         return session
+
+
+def _shared_software() -> pathlib.Path:
+    shared = data_dir() / "software"
+    if not shared.is_dir():
+        shared.mkdir(parents=True, exist_ok=True)
+        shared.chmod(0o755)  # whatever the umask: a machine made by root looks in as nobody
+    return shared
 
 
 class _Listeners:

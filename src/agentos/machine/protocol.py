@@ -25,6 +25,7 @@ class Op(IntEnum):
     REMOVE = 10
     SIGNAL = 11
     LISTEN = 12
+    STAGE = 30
 
 
 class Kind(IntEnum):

@@ -15,9 +15,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
-enum { CONTROL = 3, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
+enum { CONTROL = 3, STAGE_DIRECTORY = 4, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
 
 /* Requests from the host: header, then NUL-terminated strings, then descriptors. */
 enum op {
@@ -34,6 +35,7 @@ enum op {
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
     OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
+    OP_STAGE = 30,   /* a: a layer's number, or -1 for our own stage -> a detached mount of it */
 };
 enum { EXEC_PTY = 1, EXEC_CONTAIN = 2 };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
@@ -67,7 +69,11 @@ struct plan {
     const char *uid_map, *gid_map, *hostname, *size;
     uid_t user;
     int lowers, binds, hides;
-    const char *lower[MAX_LOWERS];
+    struct layer {
+        const char *path; /* of a directory on the host, or */
+        int stage;        /* another machine's stage, detached */
+    } lower[MAX_LOWERS];
+    int copy; /* a stage whose writable layer we start with a copy of, or -1 */
     struct bind {
         const char *from, *to;
     } bind[MAX_BINDS];
@@ -78,6 +84,7 @@ struct plan {
 void read_plan(struct plan *plan);
 
 /* rootfs.c */
+int clone_stage(int layer);
 void pin_host_directories(const struct plan *plan);
 void build_root(const struct plan *plan);
 void enter_root(void);
@@ -95,6 +102,7 @@ int lock_payload_down(void);
 _Noreturn void serve(void);
 _Noreturn void fail(const char *step);
 void send_reply(struct reply reply, const void *data, size_t size, int fd);
+int received_descriptors(struct msghdr *message, int *fds);
 
 /* exec.c */
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count);

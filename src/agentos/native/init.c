@@ -51,7 +51,7 @@ static int watch_children(void) {
     return fd;
 }
 
-static int received_descriptors(struct msghdr *message, int *fds) {
+int received_descriptors(struct msghdr *message, int *fds) {
     int count = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;

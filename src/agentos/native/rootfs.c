@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* <sys/mount.h> and <linux/mount.h> do not go together in older libcs. */
@@ -51,8 +52,9 @@ void pin_host_directories(const struct plan *plan) {
     if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) fail("detach from the host's mounts");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) fail("make mounts private");
     for (int i = 0; i < plan->lowers; i++) {
-        lower_fd[i] = open(plan->lower[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (lower_fd[i] < 0) fail(plan->lower[i]);
+        if (!plan->lower[i].path) continue;
+        lower_fd[i] = open(plan->lower[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (lower_fd[i] < 0) fail(plan->lower[i].path);
     }
     for (int i = 0; i < plan->binds; i++) bind_fd[i] = copy_read_only(plan->bind[i].from);
 }
@@ -85,17 +87,62 @@ static void make_stage(const struct plan *plan) {
     make_directory(ROOT, 0755);
     make_directory(STAGE "/work", 0755);
     make_directory(STAGE "/empty", 0555);
-    make_sticky(STAGE "/tmp");
+    make_directory(STAGE "/layers", 0755);
     make_sticky(STAGE "/shm");
-    const char *top[] = {"", "/proc", "/dev", "/tmp", "/run", "/home", "/var", NULL};
+    const char *top[] = {"", "/proc", "/dev", "/run", "/home", "/var", NULL};
     for (int i = 0; top[i]; i++) {
         char path[64];
         snprintf(path, sizeof path, STAGE "/upper%s", top[i]);
         make_directory(path, 0755);
     }
+    make_sticky(STAGE "/upper/tmp");
     make_sticky(STAGE "/upper/var/tmp");
     make_directory(STAGE "/upper/home/agentos", 0700);
     if (chown(STAGE "/upper/home/agentos", plan->user, plan->user)) fail("own the home directory");
+}
+
+static void attach(int mount, const char *path) {
+    make_directory(path, 0755);
+    if (syscall(SYS_move_mount, mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH))
+        fail("attach another machine's layer");
+}
+
+struct layer_path {
+    char text[64];
+};
+
+static struct layer_path layer_path(const char *top, int layer, const char *below) {
+    struct layer_path path;
+    snprintf(path.text, sizeof path.text, "%s/layers/%d%s", top, layer, below);
+    return path;
+}
+
+static void attach_layers(const struct plan *plan) {
+    for (int i = 0; i < plan->lowers; i++) {
+        if (plan->lower[i].path) continue;
+        attach(plan->lower[i].stage, layer_path(STAGE, i, "").text);
+        lower_fd[i] = open(layer_path(STAGE, i, "/upper").text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (lower_fd[i] < 0) fail("open another machine's layer");
+    }
+}
+
+/* A branch of a machine whose processes go on: it starts with a copy of what they wrote. */
+static void copy_upper(const struct plan *plan) {
+    if (plan->copy < 0) return;
+    attach(plan->copy, STAGE "/copy");
+    pid_t pid = fork();
+    if (pid == 0) {
+        char *argv[] = {"cp", "-a", "--", STAGE "/copy/upper/.", STAGE "/upper", NULL}, *env[] = {NULL};
+        execve("/bin/cp", argv, env);
+        _exit(127);
+    }
+    int status;
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) fail("copy the writable layer");
+    if (status) {
+        errno = WIFEXITED(status) && WEXITSTATUS(status) == 127 ? ENOENT : EIO;
+        fail("copy the writable layer with /bin/cp");
+    }
+    if (umount2(STAGE "/copy", DETACH)) fail("let go of the copied layer");
 }
 
 /* Layers go by descriptor: short, and free of ':' and ',' to escape. */
@@ -163,14 +210,37 @@ static void mount_dev(void) {
     link_device("/proc/self/fd/2", "/dev/stderr");
 }
 
+/* The stage and its layers stay mounted below /dev, for later branches: /dev itself covers
+ * them, and nobody inside may unmount it. */
+static void keep_stage(const struct plan *plan) {
+    bind_stage(STAGE, "/dev");
+    for (int i = 0; i < plan->lowers; i++) {
+        struct layer_path from = layer_path(STAGE, i, ""), to = layer_path(ROOT "/dev", i, "");
+        if (!plan->lower[i].path && mount(from.text, to.text, NULL, MS_BIND, NULL)) fail("keep a layer");
+    }
+    int fd = open(ROOT "/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || (fd != STAGE_DIRECTORY && dup3(fd, STAGE_DIRECTORY, O_CLOEXEC) < 0))
+        fail("keep the stage");
+}
+
+/* Returns a detached mount of our stage, or of a layer's, or -1 with errno. */
+int clone_stage(int layer) {
+    struct layer_path path = {""};
+    if (layer >= 0) path = layer_path(".", layer, "");
+    return (int)syscall(SYS_open_tree, STAGE_DIRECTORY, path.text,
+                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+}
+
 void build_root(const struct plan *plan) {
     make_stage(plan);
+    copy_upper(plan);
+    attach_layers(plan);
     mount_overlay(plan);
     attach_host_directories(plan);
     mount_proc();
+    keep_stage(plan);
     mount_dev();
-    bind_stage(STAGE "/tmp", "/tmp");
-    if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0)) fail("close the host's directories");
+    if (syscall(SYS_close_range, STAGE_DIRECTORY + 1, ~0U, 0)) fail("close the host's directories");
 }
 
 /* pivot_root(".", ".") stacks the old root under the new one, to be detached at once. */

@@ -13,17 +13,44 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import BootFailed, Channel, resolve
-from agentos.machine.isolation.id_map import MACHINE_USER, choose_id_map
+from agentos.machine.isolation.id_map import MACHINE_USER, IdMap, choose_id_map
 from agentos.machine.layers.host_image import Image
+from agentos.machine.protocol import Op
 
 LAUNCHER = Path(__file__).parents[2] / "native" / "agentos-init"
 _CONTROL = 3
 
 _USER_NAMESPACE_STEPS = {"clone into new namespaces", "uid_map", "gid_map", "setgroups"}
+
+
+@dataclass(slots=True)
+class Branch:
+    """What a new machine takes over from another one: detached mounts of its layers.
+
+    Attributes:
+        ids: The other machine's ids, which own the files.
+        layers: Read-only layers, top first.
+        copy: The layer to start with a copy of, or None.
+    """
+
+    ids: IdMap
+    layers: list[int] = field(default_factory=list)
+    copy: int | None = None
+
+    @property
+    def stages(self) -> list[int]:
+        """The descriptors in the order in which the plan uses them."""
+        return self.layers if self.copy is None else [self.copy, *self.layers]
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        for fd in self.stages:
+            os.close(fd)
 
 
 class NamespaceMachine:
@@ -32,8 +59,10 @@ class NamespaceMachine:
     Use `NamespaceMachine.start`; `close` ends every process in it and waits until they are gone.
     """
 
-    def __init__(self, channel: Channel, launcher: int) -> None:
+    def __init__(self, channel: Channel, launcher: int, branch: Branch) -> None:
         self.channel = channel
+        self.ids = branch.ids
+        self.layers = len(branch.layers)
         self._launcher = launcher
         self._reaped: asyncio.Future[None] | None = None
 
@@ -45,6 +74,7 @@ class NamespaceMachine:
         hostname: str = "agentos",
         size: str = "50%",
         binds: tuple[tuple[Path, str], ...] = (),
+        branch: Branch | None = None,
         on_lost: Callable[[MachineError], None] | None = None,
     ) -> NamespaceMachine:
         """Build a machine and wait until its init serves.
@@ -54,25 +84,28 @@ class NamespaceMachine:
             hostname: Its own name.
             size: Bound of all that it writes: bytes, or a share of memory such as "50%".
             binds: Further host directories and where they appear, read-only.
+            branch: What it takes over from another machine; its descriptors are closed.
             on_lost: Called when the machine is gone.
 
         Raises:
             IsolationUnavailable: This host does not permit it; the hint says what would.
         """
-        plan = _plan(image, hostname, size, binds)
+        branch = branch or Branch(choose_id_map())
+        plan = _plan(image, hostname, size, binds, branch)
         host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         host_end.setblocking(False)
         for end in (host_end, machine_end):  # room for one packet of the largest size
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         try:
-            host_end.send(plan)
+            socket.send_fds(host_end, [plan], branch.stages)
             launcher = _spawn(machine_end.fileno())
         except BaseException:
             host_end.close()
             raise
         finally:
             machine_end.close()
-        machine = cls(Channel(host_end, on_lost), launcher)
+            branch.close()
+        machine = cls(Channel(host_end, on_lost), launcher, branch)
         try:
             await machine.channel.booted()
         except BootFailed as error:
@@ -88,6 +121,30 @@ class NamespaceMachine:
         if self._launcher:
             _wait(self._launcher)
             self._launcher = 0
+
+    async def branch(self, *, copy: bool = False) -> Branch:
+        """Hand out what this machine has written, for another one to start from.
+
+        Args:
+            copy: Whether the other one copies our writable layer, because we go on writing to
+                it. Otherwise it becomes a layer below, and must not change any more.
+        """
+        branch = Branch(self.ids)
+        try:
+            own = await self._stage(-1)
+            if copy:
+                branch.copy = own
+            else:
+                branch.layers.append(own)
+            for layer in range(self.layers):
+                branch.layers.append(await self._stage(layer))
+        except BaseException:
+            branch.close()
+            raise
+        return branch
+
+    async def _stage(self, layer: int) -> int:
+        return (await self.channel.call(Op.STAGE, [], (layer, 0, 0, 0), "layer")).fd
 
     async def close(self) -> None:
         """End the machine and wait until none of its processes is left."""
@@ -116,10 +173,14 @@ class NamespaceMachine:
         _wait(init)
 
 
-def _plan(image: Image, hostname: str, size: str, binds: tuple[tuple[Path, str], ...]) -> bytes:
-    ids = choose_id_map()
+def _plan(
+    image: Image, hostname: str, size: str, binds: tuple[tuple[Path, str], ...], branch: Branch
+) -> bytes:
+    ids = branch.ids
     words: list[str | Path] = ["uid-map", ids.uid, "gid-map", ids.gid, "hostname", hostname]
     words += ["size", size, "user", str(MACHINE_USER)]
+    words += ["copy"] if branch.copy is not None else []
+    words += ["layer"] * len(branch.layers)
     for lower in image.lowers:
         words += ["lower", lower]
     for source, target in (*image.binds, *binds):

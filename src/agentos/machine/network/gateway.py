@@ -51,16 +51,24 @@ class NetworkGateway:
         self._listeners = listeners
         self._journal = Journal(on_event)
         self._reach = Reach(policy or NetworkPolicy())
-        self._crossings = Crossings(
-            self._reach, self._journal, Outside(resolve, connect), most_connections
-        )
-        self._doors = Doors(listeners, self._crossings.enter, self._keeps, capacity=most_listeners)
-        pool = AddressPool(self._crossings.busy)
-        self._names = Names(self._reach, pool, self._doors, self._journal)
+        self._outside = Outside(resolve, connect)
+        self._most_connections = most_connections
+        self._most_listeners = most_listeners
         self._nameserver: Nameserver | None = None
         self._changing = asyncio.Lock()
+        self._stand()
         self._started = False
         self._closed = False
+
+    def _stand(self) -> None:
+        self._crossings = Crossings(
+            self._reach, self._journal, self._outside, self._most_connections
+        )
+        self._doors = Doors(
+            self._listeners, self._crossings.enter, self._keeps, capacity=self._most_listeners
+        )
+        pool = AddressPool(self._crossings.busy)
+        self._names = Names(self._reach, pool, self._doors, self._journal)
 
     @property
     def policy(self) -> NetworkPolicy:
@@ -152,6 +160,29 @@ class NetworkGateway:
         """
         self._reach.set_route(name, port, None)
         await self._follow()
+
+    async def restart(self) -> None:
+        """Begin again in a new network namespace, with the same policy, routes and log.
+
+        Raises:
+            OSError: The name server's sockets could not be opened.
+        """
+        await self.close()
+        self._started = self._closed = False
+        self._stand()
+        await self.ensure_started()
+
+    def beginning(self, listeners: Listeners) -> NetworkGateway:
+        """Make a gateway for another machine that may reach what this one may."""
+        other = NetworkGateway(
+            listeners,
+            self.policy,
+            most_listeners=self._most_listeners,
+            most_connections=self._most_connections,
+        )
+        other._outside = self._outside
+        other._stand()
+        return other
 
     async def close(self) -> None:
         """Close every listener and cut every connection."""
