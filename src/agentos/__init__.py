@@ -30,20 +30,31 @@ if TYPE_CHECKING:
         SoftwareError,
         SyncConflict,
     )
+    from agentos.machine.limits.limits import Limits, LimitWarning
+    from agentos.machine.limits.stats import Stats
     from agentos.machine.machine import AgentOs
+    from agentos.machine.mounts import Mount
     from agentos.machine.network import NetworkPolicy
+    from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
     from agentos.machine.processes import ProcessInfo
     from agentos.machine.protocol import FileStat
     from agentos.machine.terminal import Terminal
+    from agentos.machine.watch import Watch
+    from agentos.machine.watched_tree import FileChange
     from agentos.models.rehearsal import RehearsalModel, Scenario, Step
     from agentos.sessions import McpServer, Session, SessionEvent, Turn, TurnResult
 
 _HOMES = {
     "AgentOs": "agentos.machine.machine",
     "ExecResult": "agentos.machine.process",
+    "FileChange": "agentos.machine.watched_tree",
     "FileStat": "agentos.machine.protocol",
+    "LimitWarning": "agentos.machine.limits.limits",
+    "Limits": "agentos.machine.limits.limits",
+    "MachinePool": "agentos.machine.pool",
     "McpServer": "agentos.sessions",
+    "Mount": "agentos.machine.mounts",
     "NetworkPolicy": "agentos.machine.network",
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
@@ -51,10 +62,12 @@ _HOMES = {
     "Scenario": "agentos.models.rehearsal",
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
+    "Stats": "agentos.machine.limits.stats",
     "Step": "agentos.models.rehearsal",
     "Terminal": "agentos.machine.terminal",
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
+    "Watch": "agentos.machine.watch",
 }
 
 __all__ = [
@@ -70,12 +83,17 @@ __all__ = [
     "ConfigInvalid",
     "ExecResult",
     "ExecTimeout",
+    "FileChange",
     "FileStat",
     "IsolationUnavailable",
     "LimitExceeded",
+    "LimitWarning",
+    "Limits",
     "MachineError",
+    "MachinePool",
     "McpServer",
     "ModelFailed",
+    "Mount",
     "NetworkDenied",
     "NetworkPolicy",
     "Process",
@@ -87,11 +105,13 @@ __all__ = [
     "SessionClosed",
     "SessionEvent",
     "SoftwareError",
+    "Stats",
     "Step",
     "SyncConflict",
     "Terminal",
     "Turn",
     "TurnResult",
+    "Watch",
 ]
 
 

@@ -103,13 +103,26 @@ class CommandFailed(MachineError):
 
 
 class LimitExceeded(MachineError):
-    """A limit was hit; `limit` names it."""
+    """A limit was hit; `limit` names it.
+
+    `stdout` and `stderr` hold what a command wrote until then, as bytes.
+    """
 
     default_code = "limit_exceeded"
 
-    def __init__(self, message: str, *, limit: str, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str,
+        hint: str | None = None,
+        stdout: bytes = b"",
+        stderr: bytes = b"",
+    ) -> None:
         super().__init__(message, hint=hint)
         self.limit = limit
+        self.stdout = stdout
+        self.stderr = stderr
 
 
 class NetworkDenied(MachineError):

@@ -115,6 +115,9 @@ async def test_second_interrupt_ends_the_machine(workspace: Path) -> None:
         while not _sleepers():
             await asyncio.sleep(0.02)
         process.send_signal(signal.SIGINT)
+        assert process.stderr
+        while b"cancelling" not in await process.stderr.readline():
+            pass
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
     assert process.returncode == 130

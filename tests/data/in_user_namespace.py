@@ -2,6 +2,8 @@
 
     in_user_namespace.py SETUP COMMAND...    SETUP is a line for sh, run first
 
+As root, $IDS says how many ids it has, from 0 on; by default all.
+
 `unshare -Ur` maps one id; for root that would be root itself, and nobody else to be.
 """
 
@@ -19,7 +21,7 @@ def write_maps(pid: int) -> None:
             file.write("deny")
     for name, own in (("uid_map", os.geteuid()), ("gid_map", os.getegid())):
         with open(f"/proc/{pid}/{name}", "w") as file:
-            file.write("0 0 4294967295" if root else f"0 {own} 1")
+            file.write(f"0 0 {os.environ.get('IDS', 4294967295)}" if root else f"0 {own} 1")
 
 
 def main() -> int:

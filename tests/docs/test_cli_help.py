@@ -15,9 +15,19 @@ COMMANDS = [
     ["exec"],
     ["shell"],
     ["doctor"],
+    ["gc"],
+    ["image", "build"],
+    ["image", "import"],
+    ["image", "list"],
+    ["image", "rm"],
     ["software", "list"],
     ["software", "install"],
     ["software", "remove"],
+    ["snapshot", "list"],
+    ["snapshot", "rm"],
+    ["snapshot", "diff"],
+    ["snapshot", "export"],
+    ["snapshot", "import"],
 ]
 _FIRST = "\n## `agentos`"
 

@@ -58,6 +58,12 @@ def test_root_that_has_no_other_id() -> None:
     assert answer["left"] == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be given some ids and not others")
+def test_root_with_few_ids_gives_the_machine_another_than_its_own() -> None:
+    wrapper = ("env", "IDS=5000", *in_user_namespace("true"))
+    assert attempt(*wrapper) == {"stdout": "hello\n", "left": []}
+
+
 def test_user_namespaces_forbidden() -> None:
     answer = attempt(*in_user_namespace("echo 0 > /proc/sys/user/max_user_namespaces"))
     assert (answer["type"], answer["code"]) == ("IsolationUnavailable", "user_namespaces_forbidden")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import agentos
-from agentos.machine.isolation.namespace import NamespaceMachine, _spawn
+from agentos.machine.isolation.namespace import NamespaceMachine, spawn_launcher
 from agentos.machine.layers.host_image import host_image
 from agentos.machine.protocol import PACKET_MAX, Op, encode_request
 
@@ -175,7 +175,7 @@ def test_a_mangled_plan_ends_the_launcher(plan: bytes) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         ours.send(plan)
-        launcher = _spawn(theirs.fileno())
+        launcher = spawn_launcher("agentos-init", theirs.fileno())
         theirs.close()
         answer = ours.recv(4096)
         _, status = os.waitpid(launcher, 0)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
-
-from agentos import AgentOs, LimitExceeded, MachineError, NetworkPolicy
-from agentos.machine import branching
 from tests.conftest import Footprint
+
+from agentos import AgentOs, IsolationUnavailable, LimitExceeded, MachineError, NetworkPolicy
+from agentos.machine import branching
+from agentos.machine.isolation import namespace
 
 
 @asynccontextmanager
@@ -80,12 +82,12 @@ async def test_processes_of_the_parent_go_on_and_are_not_in_the_child(vm: AgentO
 
 async def test_child_has_the_settings_of_its_parent() -> None:
     policy = NetworkPolicy(allow=["api.example.com"])
-    async with AgentOs(env={"COLOUR": "blue"}, name="parent", network=policy) as vm:
-        async with forked(vm) as (child,):
-            assert (await child.exec("echo $COLOUR; hostname")).stdout == "blue\nparent\n"
-            assert child.network.policy == policy
-            for machine in (vm, child):
-                assert (await machine.exec("getent hosts api.example.com")).exit_code == 0
+    settings = {"env": {"COLOUR": "blue"}, "name": "parent"}
+    async with AgentOs(network=policy, **settings) as vm, forked(vm) as (child,):  # type: ignore[arg-type]
+        assert (await child.exec("echo $COLOUR; hostname")).stdout == "blue\nparent\n"
+        assert child.network.policy == policy
+        for machine in (vm, child):
+            assert (await machine.exec("getent hosts api.example.com")).exit_code == 0
 
 
 async def test_parent_and_child_share_no_network_and_no_ids(vm: AgentOs) -> None:
@@ -114,6 +116,22 @@ async def test_cancelled_fork_leaves_nothing() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await forking
         assert await vm.read_text("x") == "y"
+    assert Footprint.now().grown_since(before) == []
+
+
+async def test_failed_fork_leaves_the_parent_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = Footprint.now()
+    async with AgentOs() as vm:
+        await vm.write_file("x", "y")
+        monkeypatch.setattr(namespace, "LAUNCHER", tmp_path / "missing")
+        with pytest.raises(IsolationUnavailable):
+            await vm.fork(2)
+        monkeypatch.undo()
+        assert (await vm.exec("cat x")).stdout == "y"
+        async with forked(vm) as (child,):
+            assert await child.read_text("x") == "y"
     assert Footprint.now().grown_since(before) == []
 
 

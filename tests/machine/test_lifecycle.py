@@ -87,7 +87,7 @@ async def test_use_after_close_says_that_it_ended(
 
 async def test_unknown_image_isolation_and_host_name_are_refused() -> None:
     with pytest.raises(MachineError) as image:
-        AgentOs(image="windows")
+        await AgentOs.create(image="windows")
     assert image.value.code == "image_unknown"
     with pytest.raises(IsolationUnavailable):
         AgentOs(isolation="hope")  # type: ignore[arg-type]

@@ -87,6 +87,23 @@ async def isolation(vm: AgentOs) -> None:
     assert "0" not in uids
 
 
+async def changes(vm: AgentOs) -> None:
+    before = {change.path for change in (await vm.diff()).changes}
+    await vm.exec("mkdir d; echo 1 > d/one; echo 2 > d/two; echo 3 > three", check=True)
+    (child,) = await vm.fork()
+    try:
+        script = "rm -r d; mkdir d locked; echo 2 > d/two; rm three; echo x > locked/x"
+        await child.exec(f"{script}; echo x > sealed; chmod 0 locked sealed", check=True)
+        new = [c for c in (await child.diff()).changes if c.path not in before]
+    finally:
+        await child.close()
+    found = {c.path.removeprefix("home/agentos/"): c.new.unread for c in new if c.new}
+    locked = {"locked": "", "sealed": "", "locked/x": ""}
+    if os.geteuid():  # the host's user is the machine's, and as locked out
+        locked = dict.fromkeys(("locked", "sealed"), "it may not be read")
+    same(found, {"d": "", "d/two": "", **locked})
+
+
 async def endings() -> None:
     before = set(os.listdir("/proc/self/fd"))
     for _ in range(10):
@@ -111,7 +128,7 @@ async def endings() -> None:
 
 async def tour() -> None:
     async with AgentOs() as vm:
-        for part in (commands, files, live, isolation):
+        for part in (commands, files, changes, live, isolation):
             await part(vm)
     await endings()
 

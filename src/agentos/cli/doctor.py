@@ -45,6 +45,7 @@ async def _findings() -> AsyncIterator[Finding]:
         yield finding
     async for finding in _software(machine_works):
         yield finding
+    yield await _limits()
     yield _space()
 
 
@@ -64,6 +65,16 @@ async def _software(machine_works: bool) -> AsyncIterator[Finding]:
             detail = ran.stdout.strip() or ran.stderr.strip()
             remedy = f"agentos software remove {name} && agentos software install {name}"
             yield Finding(name, ran.exit_code == 0, f"runs in a machine: {detail}", remedy)
+
+
+async def _limits() -> Finding:
+    from agentos.machine.isolation.probe import Finding
+    from agentos.machine.limits.choose import REMEDY, try_each
+
+    ways = await try_each()
+    detail = ", ".join(f"{limit} by {way}" for limit, way in ways.items())
+    bounded = all(way.startswith("cgroup") for way in ways.values())
+    return Finding("limits", bounded, detail, REMEDY, required=False)
 
 
 def _space() -> Finding:

@@ -15,5 +15,5 @@ def run_command(command: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine to its end; an interrupt cancels it and becomes exit code 130."""
     try:
         return asyncio.run(command)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli import demo, doctor, run, shell, software
+from agentos.cli import demo, doctor, image, run, shell, snapshot, software
 from agentos.errors import AgentOsError
 
 app = typer.Typer(
@@ -24,6 +24,9 @@ app.command("exec")(shell.exec_)
 app.command("shell")(shell.shell)
 app.command("doctor")(doctor.doctor)
 app.add_typer(software.app, name="software")
+app.add_typer(image.app, name="image")
+app.add_typer(snapshot.app, name="snapshot")
+app.command("gc")(snapshot.gc)
 
 
 def _show_version(wanted: bool) -> None:

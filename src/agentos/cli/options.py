@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentos.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from agentos.machine.limits.limits import Limits
 
 Env = Annotated[
     list[str] | None,
@@ -23,6 +26,14 @@ Workspace = Annotated[
     Path | None, typer.Option("--workspace", "-w", help="Copy this directory in and work there.")
 ]
 Software = Annotated[list[str] | None, typer.Option("--software", help="Put this on the PATH.")]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="At most this much, such as 512M.")
+]
+Cpus = Annotated[float | None, typer.Option("--cpus", help="At most so many CPUs, such as 0.5.")]
+Pids = Annotated[int | None, typer.Option("--pids", help="At most so many processes and threads.")]
+Image = Annotated[
+    str, typer.Option("--image", metavar="NAME", help="An image or snapshot; host is this host.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 
 
@@ -45,3 +56,12 @@ def environment(words: Iterable[str] | None) -> dict[str, str]:
             value = os.environ[name]
         env[name] = value
     return env
+
+
+def limits(memory: str | None, cpus: float | None, pids: int | None) -> Limits | None:
+    """Turn `--memory`, `--cpus` and `--pids` into limits; None where nothing is bounded."""
+    if memory is None and cpus is None and pids is None:
+        return None
+    from agentos.machine.limits.limits import Limits
+
+    return Limits(memory=memory, cpus=cpus, pids=pids)

@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentos.cli.event_loop import run_command
-from agentos.cli.options import Allow, Env, Json, Workspace, environment
+from agentos.cli.options import (
+    Allow,
+    Cpus,
+    Env,
+    Image,
+    Json,
+    Memory,
+    Pids,
+    Workspace,
+    environment,
+    limits,
+)
 
 if TYPE_CHECKING:
     from agentos.cli.render import Renderer
+    from agentos.machine.limits.limits import Limits
     from agentos.machine.machine import AgentOs
     from agentos.models.provider import ModelProvider
 
@@ -32,6 +44,8 @@ class Task:
     allow: list[str] = field(default_factory=list)
     apply: bool = False
     provider: ModelProvider | None = None
+    limits: Limits | None = None
+    image: str = "host"
 
 
 def run(
@@ -49,6 +63,10 @@ def run(
     ] = None,
     env: Env = None,
     allow: Allow = None,
+    memory: Memory = None,
+    cpus: Cpus = None,
+    pids: Pids = None,
+    image: Image = "host",
     as_json: Json = False,
 ) -> None:
     """Let an agent work in a machine of its own: agentos run codex "PROMPT" -e OPENAI_API_KEY."""
@@ -63,6 +81,8 @@ def run(
         env=environment(env),
         allow=allow or [],
         apply=apply,
+        limits=limits(memory, cpus, pids),
+        image=image,
     )
     raise typer.Exit(run_command(perform(task, renderer(as_json))))
 
@@ -80,7 +100,8 @@ async def perform(task: Task, show: Renderer) -> int:
     from agentos.machine.workspace import Workspace as Copy
 
     await install_showing_progress(get_agent(task.agent).software)
-    async with AgentOs(network=NetworkPolicy(allow=task.allow)) as vm:
+    network = NetworkPolicy(allow=task.allow)
+    async with AgentOs(image=task.image, network=network, limits=task.limits) as vm:
         copy = Copy(vm, task.workspace, WORKSPACE) if task.workspace else None
         if copy:
             await copy.copy_in()

@@ -17,9 +17,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentos.cli.event_loop import run_command
-from agentos.cli.options import Allow, Env, Software, Workspace, environment
+from agentos.cli.options import (
+    Allow,
+    Cpus,
+    Env,
+    Image,
+    Memory,
+    Pids,
+    Software,
+    Workspace,
+    environment,
+    limits,
+)
 
 if TYPE_CHECKING:
+    from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.machine import AgentOs
     from agentos.machine.process import Process
     from agentos.machine.terminal import Terminal
@@ -37,17 +49,30 @@ def exec_(
     timeout: Annotated[
         float | None, typer.Option("--timeout", help="Kill it after so many seconds.")
     ] = None,
+    memory: Memory = None,
+    cpus: Cpus = None,
+    pids: Pids = None,
+    image: Image = "host",
 ) -> None:
     """Run a command in a fresh machine, with its exit code as ours."""
-    setting = _Setting(environment(env), allow or [], software or [], workspace)
+    bounds = limits(memory, cpus, pids)
+    setting = _Setting(environment(env), allow or [], software or [], workspace, bounds, image)
     raise typer.Exit(run_command(_exec(command, setting, timeout)))
 
 
 def shell(
-    env: Env = None, allow: Allow = None, workspace: Workspace = None, software: Software = None
+    env: Env = None,
+    allow: Allow = None,
+    workspace: Workspace = None,
+    software: Software = None,
+    memory: Memory = None,
+    cpus: Cpus = None,
+    pids: Pids = None,
+    image: Image = "host",
 ) -> None:
     """Open a shell in a fresh machine; it is gone when you leave."""
-    setting = _Setting(environment(env), allow or [], software or [], workspace)
+    bounds = limits(memory, cpus, pids)
+    setting = _Setting(environment(env), allow or [], software or [], workspace, bounds, image)
     raise typer.Exit(run_command(_shell(setting)))
 
 
@@ -57,13 +82,22 @@ class _Setting:
     allow: list[str]
     software: list[str]
     workspace: Path | None
+    limits: Limits | None
+    image: str
 
     def machine(self) -> AgentOs:
         from agentos.machine.machine import AgentOs
         from agentos.machine.network import NetworkPolicy
 
         network = NetworkPolicy(allow=self.allow)
-        return AgentOs(env=self.env, network=network, software=self.software)
+        return AgentOs(
+            image=self.image,
+            env=self.env,
+            network=network,
+            software=self.software,
+            limits=self.limits,
+            on_warning=_show_warning if self.limits else None,
+        )
 
     async def enter(self, vm: AgentOs) -> str | None:
         """Copy the workspace in and return where it is."""
@@ -71,6 +105,11 @@ class _Setting:
             return None
         await vm.upload(self.workspace, _WORKSPACE)
         return _WORKSPACE
+
+
+def _show_warning(warning: LimitWarning) -> None:
+    end = "\r\n" if sys.stderr.isatty() else "\n"  # the terminal may be raw
+    sys.stderr.write(f"agentos: {warning.message}{end}")
 
 
 async def _exec(command: list[str], setting: _Setting, timeout: float | None) -> int:

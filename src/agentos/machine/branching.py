@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from agentos.errors import LimitExceeded, MachineError
-from agentos.machine.files import MachineNotStarted
+from agentos.machine.processes import list_processes, thread_states
 
 if TYPE_CHECKING:
     from agentos.machine.isolation.namespace import NamespaceMachine
@@ -20,61 +19,53 @@ if TYPE_CHECKING:
 
 #: How many layers a machine may stand on; each fork of an idle machine adds one.
 MOST_LAYERS = 150
+#: How often to look for processes that still move before giving up.
+MOST_ROUNDS = 2000
 
 
 async def fork(vm: AgentOs, n: int) -> list[AgentOs]:
     """Make `n` machines that start with the files of `vm`."""
     if n < 1:
         raise ValueError(f"a fork makes at least one machine, not {n}")
-    machine, image = _running(vm)
+    machine = vm.running
     if machine.layers >= MOST_LAYERS:
         raise LimitExceeded(
             f"the machine stands on {machine.layers} layers of earlier forks",
             limit="layers",
             hint="fork from the machine that was forked first, or start a new one",
         )
-    async with _standing_still(vm) as idle:
-        children = await _children(vm, machine, image, n, copy=not idle)
-        if idle:
-            try:
-                await _go_on_above(vm, machine)
-            except BaseException:
-                await _close(children)
-                raise
-    return children
-
-
-def _running(vm: AgentOs) -> tuple[NamespaceMachine, Image]:
-    if vm._machine is None:
-        raise MachineNotStarted
-    if vm._image is None:
-        raise vm.channel.lost or MachineError("the machine was closed", code="machine_ended")
-    return vm._machine, vm._image
-
-
-async def _children(
-    vm: AgentOs, machine: NamespaceMachine, image: Image, n: int, *, copy: bool
-) -> list[AgentOs]:
     children = [vm._sibling() for _ in range(n)]
-    started: list[AgentOs] = []
-    try:
-        for child in children:
-            branch = await machine.branch(copy=copy)
-            lock = os.dup(image.lock)  # the same lock: it is released with the last of them
-            await child._start_on(dataclasses.replace(image, lock=lock), branch)
-            started.append(child)
-    except BaseException:
-        await _close(started)
-        raise
+    async with standing_still(vm) as idle:
+        try:
+            starts = [_start(child, machine, vm.image.copy, copy=not idle) for child in children]
+            await _all(*starts, *([_go_on_above(vm, machine)] if idle else []))
+        except BaseException:
+            await _close(children)
+            raise
+        finally:
+            if vm._machine is not machine:
+                vm._leave(machine)
+                await vm.network.restart()
     return children
+
+
+async def _all(*works: Coroutine[object, object, None]) -> None:
+    """Do all of it at once; a failure is raised after the others have ended."""
+    for end in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(end, BaseException):
+            raise end
+
+
+async def _start(
+    child: AgentOs, machine: NamespaceMachine, image: Callable[[], Image], *, copy: bool
+) -> None:
+    branch = await machine.branch(copy=copy)
+    await child._start_on(image(), branch)
 
 
 async def _go_on_above(vm: AgentOs, machine: NamespaceMachine) -> None:
     """Give `vm` a fresh writable layer: what it wrote so far belongs to its branches too."""
     vm._machine = await vm._boot(await machine.branch())
-    machine.channel.on_lost = None
-    await machine.close()
-    await vm.network.restart()
 
 
 async def _close(machines: list[AgentOs]) -> None:
@@ -83,19 +74,45 @@ async def _close(machines: list[AgentOs]) -> None:
 
 
 @asynccontextmanager
-async def _standing_still(vm: AgentOs) -> AsyncIterator[bool]:
-    """Stop every process of the machine meanwhile; tells whether there was none."""
+async def standing_still(vm: AgentOs) -> AsyncIterator[bool]:
+    """Stop every process of a machine meanwhile; tells whether there was none.
+
+    Raises:
+        MachineError: A process could not be stopped in many attempts.
+    """
     stopped: set[int] = set()
+    proc = await vm.open_fd("/proc", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        while moving := [p.pid for p in await vm.processes() if p.state not in "TtZ"]:
+        for _ in range(MOST_ROUNDS):
+            moving = [p.pid for p in list_processes(proc) if _moves(proc, p.pid, stopped)]
+            if not moving:
+                break
             for pid in moving:
                 await _signal(vm, pid, signal.SIGSTOP)
                 stopped.add(pid)
-            await asyncio.sleep(0)
-        yield not await vm.processes()
+            await asyncio.sleep(0.0005)
+        else:
+            raise MachineError(
+                "the machine's processes do not stand still",
+                code="not_still",
+                hint="end what keeps starting processes, and try again",
+                retryable=True,
+            )
+        yield not list_processes(proc)
     finally:
+        os.close(proc)
         for pid in stopped:
             await _signal(vm, pid, signal.SIGCONT)
+
+
+def _moves(proc: int, pid: int, stopped: set[int]) -> bool:
+    """Tell whether a process may still write.
+
+    A thread that waits in the kernel with a stop pending does not: it is the parent of a vfork
+    whose child is stopped before its exec.
+    """
+    still = "TtD" if pid in stopped else "Tt"
+    return any(state not in still for state in thread_states(proc, pid))
 
 
 async def _signal(vm: AgentOs, pid: int, number: int) -> None:

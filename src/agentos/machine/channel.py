@@ -61,6 +61,8 @@ class Channel:
         self._lost: MachineError | None = None
         self.init_pid: int | None = None
         self.discarded: set[Closable] = set()
+        #: Asked why init has ended by itself, if anybody knows.
+        self.explain: Callable[[], MachineError | None] = lambda: None
         self._loop.add_reader(sock.fileno(), self.receive)
         _open_channels.add(self)
 
@@ -120,7 +122,12 @@ class Channel:
         self._replies[id] = future
         if exit is not None:
             self._exits[id] = exit
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and not future.exception():
+                self._drop(future.result())  # it came, but too late to be handed on
+            raise
 
     async def _transmit(self, packet: bytes, fds: Sequence[int]) -> None:
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
@@ -161,7 +168,7 @@ class Channel:
                 self.lose(f"the machine's control socket failed: {error.strerror}")
                 return
             if size == 0:
-                self.lose("the machine has ended")
+                self.lose(self.explain() or "the machine has ended")
                 return
             fd = array.array("i", ancillary[0][2])[0] if ancillary else -1
             self._dispatch(decode_reply(self._view[:size], fd))
@@ -186,7 +193,10 @@ class Channel:
             self._exits.pop(reply.id, None)
         if future is not None and not future.done():
             future.set_result(reply)
-            return
+        else:
+            self._drop(reply)
+
+    def _drop(self, reply: Reply) -> None:
         if reply.fd >= 0:
             os.close(reply.fd)
         if reply.id in self._exits and reply.a > 1:

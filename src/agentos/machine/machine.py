@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import os
 import pathlib
 import socket
@@ -14,7 +16,9 @@ from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import Channel
 from agentos.machine.files import HOME, FileVerbs, MachineNotStarted, Path, _encode
 from agentos.machine.isolation.namespace import Branch, NamespaceMachine
+from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
+from agentos.machine.mounts import Mount, MountTable
 from agentos.machine.network import NetworkGateway, NetworkPolicy
 from agentos.machine.process import (
     MAX_OUTPUT,
@@ -29,9 +33,18 @@ from agentos.machine.processes import ProcessInfo, list_processes
 from agentos.machine.protocol import ExecFlag, Op
 
 if TYPE_CHECKING:
+    from agentos.machine.changes import Diff
+    from agentos.machine.layers.store import Snapshot
+    from agentos.machine.limits.guard import Guard
+    from agentos.machine.limits.limits import Limits, LimitWarning
+    from agentos.machine.limits.stats import Stats
     from agentos.machine.terminal import Terminal
+    from agentos.machine.watch import Watch
     from agentos.models.provider import ModelProvider
     from agentos.sessions import McpServer, Permission, Session
+
+#: Whom a command runs as.
+User = Literal["agentos", "root"]
 
 #: Where installed software appears in every machine.
 SOFTWARE = "/opt/agentos"
@@ -45,13 +58,18 @@ class AgentOs(FileVerbs):
     `agentos` (uid 1000).
 
     Args:
-        image: What its root is made of; `"host"` is this host's own programs, read-only.
+        image: What its root is made of; `"host"` is this host's own programs, read-only. Another
+            name is an image that was built or imported, or a snapshot, which is what it was
+            made of with the files of its machine.
         software: Installed software whose programs go on the machine's PATH, such as `"codex"`;
             what is missing is installed when the machine starts.
         isolation: `"namespace"`, the one backend so far.
         network: What it may reach; by default nothing.
         env: Environment of every command.
         name: Its host name.
+        mounts: Directories of the host, memory and secrets that it starts with.
+        limits: What it may use up; by default files up to half of the host's memory.
+        on_warning: Called with a `LimitWarning` when 80 % of a limit are used, or it was hit.
 
     Raises:
         IsolationUnavailable: (when started) This host does not permit machines.
@@ -68,17 +86,16 @@ class AgentOs(FileVerbs):
     def __init__(
         self,
         *,
-        image: str = "host",
+        image: str | Snapshot = "host",
         software: Sequence[str] = (),
         isolation: Literal["namespace"] = "namespace",
         network: NetworkPolicy | None = None,
         env: Mapping[str, str] | None = None,
         name: str | None = None,
+        mounts: Sequence[Mount] = (),
+        limits: Limits | None = None,
+        on_warning: Callable[[LimitWarning], object] | None = None,
     ) -> None:
-        if image != "host":
-            raise MachineError(
-                f"there is no image {image!r}", code="image_unknown", hint='use "host"'
-            )
         if isolation != "namespace":
             raise IsolationUnavailable(
                 f"there is no isolation {isolation!r}",
@@ -87,11 +104,17 @@ class AgentOs(FileVerbs):
             )
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
+        self._chosen = image
         self.name = name or "agentos"
         self.software = tuple(software)
         self.network = NetworkGateway(_Listeners(self), network)
+        self.limits = limits
+        self._on_warning = on_warning
+        self._guard: Guard | None = None
+        self._mounts = MountTable(tuple(mounts))
         self._env = dict(env or {})
         self._machine: NamespaceMachine | None = None
+        self._left: set[asyncio.Future[None]] = set()
         self._image: Image | None = None
         self._path = _SYSTEM_PATH
         self._closers: list[Callable[[MachineError], None]] = []
@@ -101,16 +124,27 @@ class AgentOs(FileVerbs):
     async def create(
         cls,
         *,
-        image: str = "host",
+        image: str | Snapshot = "host",
         software: Sequence[str] = (),
         isolation: Literal["namespace"] = "namespace",
         network: NetworkPolicy | None = None,
         env: Mapping[str, str] | None = None,
         name: str | None = None,
+        mounts: Sequence[Mount] = (),
+        limits: Limits | None = None,
+        on_warning: Callable[[LimitWarning], object] | None = None,
     ) -> Self:
         """Make a machine and start it; the caller closes it."""
         machine = cls(
-            image=image, software=software, isolation=isolation, network=network, env=env, name=name
+            image=image,
+            software=software,
+            isolation=isolation,
+            network=network,
+            env=env,
+            name=name,
+            mounts=mounts,
+            limits=limits,
+            on_warning=on_warning,
         )
         await machine.start()
         return machine
@@ -121,11 +155,24 @@ class AgentOs(FileVerbs):
             raise RuntimeError("a machine is started once")
         if self.software:
             await self._install()
-        await self._start_on(host_image())
+        await self._start_on(self._find_image())
+
+    def _find_image(self) -> Image:
+        if self._chosen == "host":
+            return host_image()
+        from agentos.machine.layers.store import LayerStore
+        from agentos.machine.snapshots import image_of
+
+        chosen = self._chosen
+        return image_of(LayerStore().get(chosen) if isinstance(chosen, str) else chosen)
 
     async def _start_on(self, image: Image, branch: Branch | None = None) -> None:
         self._image = image
         try:
+            if self.limits:
+                from agentos.machine.limits.guard import Guard
+
+                self._guard = Guard(self.limits, self._on_warning)
             self._machine = await self._boot(branch)
             await self.network.ensure_started()
         except BaseException:
@@ -134,13 +181,21 @@ class AgentOs(FileVerbs):
 
     async def _boot(self, branch: Branch | None = None) -> NamespaceMachine:
         assert self._image is not None
-        return await NamespaceMachine.start(
+        start = functools.partial(
+            NamespaceMachine.start,
             self._image,
             hostname=self.name,
             binds=((_shared_software(), SOFTWARE),),
             branch=branch,
             on_lost=self._on_lost,
         )
+        machine = await (self._guard.start(start, branch) if self._guard else start())
+        try:
+            await self._mounts.attach_all(machine, self._machine)
+        except BaseException:
+            await machine.close()
+            raise
+        return machine
 
     async def _install(self) -> None:
         from agentos.software import ensure
@@ -149,6 +204,22 @@ class AgentOs(FileVerbs):
             programs = f"{SOFTWARE}/{installed.name}/{installed.version}/bin"
             if (installed.path / "bin").is_dir():
                 self._path = f"{programs}:{self._path}"
+
+    async def snapshot(self, name: str) -> Snapshot:
+        """Keep the machine's files under a name; `AgentOs(image=name)` starts from them.
+
+        Processes stand still until what the machine wrote is copied to the disk, and then go
+        on; they are not part of the snapshot, and neither is `/dev/shm`.
+
+        Args:
+            name: Letters, digits, dots, dashes and underscores.
+
+        Raises:
+            MachineError: The name is taken or none, or the copy failed; nothing of it is kept.
+        """
+        from agentos.machine.snapshots import snapshot
+
+        return await snapshot(self, name)
 
     async def fork(self, n: int = 1) -> list[AgentOs]:
         """Branch the machine: make others that start with its files as they are now.
@@ -172,12 +243,72 @@ class AgentOs(FileVerbs):
 
         return await fork(self, n)
 
+    async def diff(self) -> Diff:
+        """Compare the machine's files with the image that it was made of.
+
+        Files, links and directories count that came or went, and files whose content or whose
+        right to be run changed; what earlier forks of this machine wrote counts too. Processes
+        go on meanwhile: what they change just then may be in it or not.
+
+        Returns:
+            The changes, as text, JSON or a patch for `git apply`.
+
+        Raises:
+            MachineError: The machine has ended.
+
+        Example:
+            ```python
+            await vm.write_file("notes.txt", "hello\\n")
+            print(await vm.diff())
+            ```
+        """
+        from agentos.machine.changes import diff
+
+        return await diff(self)
+
     def _sibling(self) -> AgentOs:
         """Make a machine of the same settings, not yet started."""
-        other = AgentOs(env=self._env, name=self.name)
+        other = AgentOs(
+            env=self._env,
+            name=self.name,
+            mounts=self.mounts,
+            limits=self.limits,
+            on_warning=self._on_warning,
+        )
         other.software, other._path = self.software, self._path
         other.network = self.network.beginning(_Listeners(other))
         return other
+
+    def _keep_ready(self) -> None:
+        """Let no wall time pass until `_bind`."""
+        if self._guard is not None:
+            self._guard.stop_clock()
+
+    async def _bind(
+        self,
+        env: Mapping[str, str] | None,
+        mounts: Sequence[Mount],
+        network: NetworkPolicy | None,
+    ) -> None:
+        """Give a machine that was kept ready what its taker wants of it."""
+        if self._guard is not None:
+            self._guard.start_clock()
+        self._env.update(env or {})
+        for mount in mounts:
+            await self.mount(mount)
+        if network is not None:
+            await self.network.apply(network)
+
+    def _leave(self, machine: NamespaceMachine) -> None:
+        """End the machine that this one was until a fork; only `close` waits for it."""
+        machine.channel.on_lost = None
+        ending = asyncio.ensure_future(machine.close())
+        self._left.add(ending)
+        ending.add_done_callback(self._left.discard)
+
+    async def _until_left(self) -> None:
+        if self._left:
+            await asyncio.wait(self._left)
 
     def _on_lost(self, error: MachineError) -> None:
         for closer in self._closers:
@@ -191,6 +322,28 @@ class AgentOs(FileVerbs):
         return self._machine.channel
 
     @property
+    def running(self) -> NamespaceMachine:
+        """The machine that runs now; a fork may replace it."""
+        if self._machine is None:
+            raise MachineNotStarted
+        if self._image is None:
+            raise self._machine.channel.lost or MachineError(
+                "the machine was closed", code="machine_ended"
+            )
+        return self._machine
+
+    @property
+    def image(self) -> Image:
+        """What it was made of."""
+        if self._image is None:
+            raise MachineNotStarted
+        return self._image
+
+    @property
+    def _config(self) -> ImageConfig:
+        return (self._image and self._image.config) or ImageConfig()
+
+    @property
     def closed(self) -> bool:
         """Whether the machine has ended."""
         return self._machine is not None and self._machine.channel.lost is not None
@@ -199,6 +352,9 @@ class AgentOs(FileVerbs):
         """End the machine with all that runs in it; nothing of it is left. Safe to repeat."""
         async with contextlib.AsyncExitStack() as ends:  # each of them, whatever happens before
             ends.callback(self._unlock_image)
+            if self._guard is not None:
+                ends.push_async_callback(self._guard.close)
+            ends.push_async_callback(self._until_left)
             if self._machine is not None:
                 ends.push_async_callback(self._machine.close)
             ends.push_async_callback(self.network.close)
@@ -207,11 +363,12 @@ class AgentOs(FileVerbs):
 
     def _unlock_image(self) -> None:
         if self._image is not None:
-            os.close(self._image.lock)
+            self._image.close()
             self._image = None
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        if self._machine is None or self.closed:
+            await self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -229,6 +386,7 @@ class AgentOs(FileVerbs):
         timeout: float | None = None,
         check: bool = False,
         max_output: int = MAX_OUTPUT,
+        user: User = "agentos",
     ) -> ExecResult:
         """Run a command to its end and return what it wrote.
 
@@ -240,22 +398,25 @@ class AgentOs(FileVerbs):
             timeout: Seconds after which it is killed.
             check: Whether an exit code other than 0 is an error.
             max_output: How many bytes of each stream to keep at most.
+            user: `"root"` for user 0 of the machine, such as to install packages.
 
         Raises:
             FileNotFoundError: There is no such program, or no such `cwd`.
             ExecTimeout: It ran into the timeout; the output so far is kept.
             CommandFailed: It failed and `check` was set.
-            LimitExceeded: It wrote more than `max_output` and was killed.
-            MachineError: The machine ended.
+            LimitExceeded: It wrote more than `max_output` and was killed; or it failed while the
+                machine ran into one of its `Limits`.
+            MachineError: The machine ended, or has no root.
         """
         return await run(
             self.channel,
-            self._launch(command, cwd, env),
+            self._launch(command, cwd, env, user),
             input=input.encode() if isinstance(input, str) else input,
             timeout=timeout,
             check=check,
             max_output=max_output,
             shown=_shown_command(command),
+            limit_hit=self._guard.hits_from_now() if self._guard else None,
         )
 
     async def spawn(
@@ -269,6 +430,7 @@ class AgentOs(FileVerbs):
         stderr: Redirect = "pipe",
         limit: int = 2**20,
         contain: bool = False,
+        user: User = "agentos",
     ) -> Process:
         """Start a command with live streams.
 
@@ -283,14 +445,16 @@ class AgentOs(FileVerbs):
                 makes the command wait, so memory stays bounded.
             contain: Keep whatever the command starts among its descendants, even what
                 detaches itself, and end all of it when the command ends.
+            user: `"root"` for user 0 of the machine, such as to install packages.
 
         Raises:
             FileNotFoundError: There is no such program, or no such `cwd`.
+            MachineError: The machine ended, or has no root.
         """
         from agentos.machine.spawning import spawn
 
         flags = ExecFlag.CONTAIN if contain else ExecFlag.NONE
-        launch = self._launch(command, cwd, env, flags)
+        launch = self._launch(command, cwd, env, user, flags)
         return await spawn(
             self.channel, launch, stdin=stdin, stdout=stdout, stderr=stderr, limit=limit
         )
@@ -303,6 +467,7 @@ class AgentOs(FileVerbs):
         cols: int = 80,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        user: User = "agentos",
     ) -> Terminal:
         """Start a command on a terminal of its own.
 
@@ -312,11 +477,12 @@ class AgentOs(FileVerbs):
             cols: The terminal's width in characters.
             cwd: Where to run it; by default the home directory.
             env: Added to the machine's environment; TERM is `xterm-256color` unless given.
+            user: `"root"` for user 0 of the machine, such as to install packages.
         """
         from agentos.machine.terminal import Terminal
 
         settings = {"TERM": "xterm-256color", **(env or {})}
-        launch = self._launch(command, cwd, settings, ExecFlag.PTY, (rows, cols))
+        launch = self._launch(command, cwd, settings, user, ExecFlag.PTY, (rows, cols))
         return await Terminal.open(self.channel, launch)
 
     def _launch(
@@ -324,25 +490,44 @@ class AgentOs(FileVerbs):
         command: str | Sequence[str | bytes],
         cwd: Path | None,
         env: Mapping[str, str] | None,
+        user: User = "agentos",
         flags: ExecFlag = ExecFlag.NONE,
         window: tuple[int, int] = (0, 0),
     ) -> Launch:
+        if user == "root":
+            self._require_root()
+            flags |= ExecFlag.ROOT
+            env = {"HOME": "/root", "LOGNAME": "root", "USER": "root", **(env or {})}
+        elif user != "agentos":
+            raise ValueError(f'a command runs as "agentos" or as "root", not as {user!r}')
         return Launch(
             argv_of(command),
-            HOME if cwd is None else _encode(cwd),
+            _encode((self._config.directory or HOME) if cwd is None else cwd),
             self.environment(env),
             flags,
             window,
         )
 
+    def _require_root(self) -> None:
+        if not self.running.ids.has_root:
+            raise MachineError(
+                "this machine has one user, and no root",
+                code="no_root_inside",
+                hint="machines that root makes have a range of ids, and root among them",
+            )
+
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment of a command that is given `env`."""
+        theirs = dict(self._config.env)
+        if path := theirs.pop("PATH", ""):
+            theirs["PATH"] = self._path.removesuffix(_SYSTEM_PATH) + path
         return {
-            "HOME": "/home/agentos",
             "LANG": "C.UTF-8",
-            "LOGNAME": "agentos",
             "PATH": self._path,
             "SHELL": "/bin/sh",
+            **theirs,
+            "HOME": "/home/agentos",
+            "LOGNAME": "agentos",
             "USER": "agentos",
             **self._env,
             **(env or {}),
@@ -356,6 +541,14 @@ class AgentOs(FileVerbs):
         finally:
             os.close(proc)
 
+    async def stats(self) -> Stats:
+        """Measure what the machine uses, and say what holds it to its limits."""
+        if self._guard is not None and not self.closed:
+            return self._guard.stats()
+        from agentos.machine.limits.stats import stats_without_limits
+
+        return await stats_without_limits(self.channel)
+
     async def signal(self, pid: int, number: int) -> None:
         """Send a signal to one process of the machine.
 
@@ -364,6 +557,57 @@ class AgentOs(FileVerbs):
             PermissionError: It is the machine's init.
         """
         await self.channel.call(Op.SIGNAL, [], (pid, number, 0, 0), f"process {pid}")
+
+    def watch(self, path: Path = ".", *, recursive: bool = True) -> Watch:
+        """Watch for changes of files.
+
+        Args:
+            path: A directory, or one file.
+            recursive: Whether directories below count too, also those that are made later.
+
+        Returns:
+            An asynchronous iterator of `FileChange`, best used with `async with`.
+        """
+        from agentos.machine.watch import Watch
+
+        return Watch(self, path, recursive=recursive)
+
+    # ---- mounts ----
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """What is mounted beside the image, in the order of mounting."""
+        return self._mounts.mounts
+
+    async def mount(self, mount: Mount) -> None:
+        """Mount a directory or file of the host, memory, or a secret while the machine runs.
+
+        Args:
+            mount: What appears where. What is missing on the way there is made.
+
+        Raises:
+            FileNotFoundError: The source is not there.
+            MachineError: It is refused, or the host cannot do it; the hint says why.
+        """
+        await self._mounts.attach(self._running(), mount)
+
+    async def unmount(self, target: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Take a mount away.
+
+        Args:
+            target: Where it was mounted.
+            force: Take it away though something uses it; who has files of it open keeps these.
+
+        Raises:
+            OSError: (`errno.EBUSY`) Something uses it.
+            MachineError: Nothing was mounted there by `mount`.
+        """
+        await self._mounts.detach(self._running(), target, force=force)
+
+    def _running(self) -> NamespaceMachine:
+        if self._machine is None:
+            raise MachineNotStarted
+        return self._machine
 
     # ---- sessions ----
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -160,6 +161,12 @@ class Launch:
         rows, columns = self.window
         numbers = (int(self.flags), rows << 16 | columns, len(self.argv), len(env))
         reply = await channel.send(Op.EXEC, [self.cwd, *self.argv, *env], numbers, fds, exit)
+        if reply.error == errno.EAGAIN and reply.data == b"fork":
+            raise LimitExceeded(
+                "the machine has as many processes as it may",
+                limit="pids",
+                hint="end some of them, or raise Limits(pids=...)",
+            )
         if reply.error:
             culprit = self.cwd if reply.data == b"cwd" else self.argv[0]
             raise OSError(reply.error, os.strerror(reply.error), os.fsdecode(culprit))
@@ -191,6 +198,7 @@ async def run(
     check: bool,
     max_output: int,
     shown: str,
+    limit_hit: Callable[[], str | None] | None = None,
 ) -> ExecResult:
     """Run a command to its end with its output captured.
 
@@ -226,6 +234,14 @@ async def run(
     result = ExecResult(
         exit_code_of(ended.a), output.value(), errors.value(), decode_usage(ended.data)
     )
+    if result.exit_code and limit_hit and (limit := limit_hit()):
+        raise LimitExceeded(
+            f"{shown} ended with exit code {result.exit_code}: the machine used up its {limit}",
+            limit=limit,
+            hint=f"raise Limits({limit}=...)",
+            stdout=result.stdout_bytes,
+            stderr=result.stderr_bytes,
+        )
     if check and result.exit_code:
         raise CommandFailed(
             f"{shown} ended with exit code {result.exit_code}",

@@ -37,19 +37,36 @@ def list_processes(proc: int) -> list[ProcessInfo]:
     return sorted(alive, key=lambda p: p.pid)
 
 
+def thread_states(proc: int, pid: int) -> list[str]:
+    """Return the kernel's letters of a process's threads that have not ended."""
+    try:
+        fd = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc)
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    try:
+        stats = [_read(fd, f"{thread}/stat") for thread in os.listdir(fd)]
+    finally:
+        os.close(fd)
+    states = [stat.rpartition(b")")[2].split()[0].decode() for stat in stats if stat]
+    return [state for state in states if state not in "ZX"]
+
+
 def _read_process(proc: int, pid: str) -> ProcessInfo | None:
     status = _read(proc, f"{pid}/stat")
     if not status:
         return None  # it ended while we looked
     name, _, rest = status.partition(b"(")[2].rpartition(b")")
     fields = rest.split()
+    state = fields[0].decode()
+    if state == "Z":  # its first thread ended; others may go on
+        state = next(iter(thread_states(proc, int(pid))), "Z")
     command = (_read(proc, f"{pid}/cmdline") or b"").rstrip(b"\0")
     return ProcessInfo(
         pid=int(pid),
         ppid=int(fields[1]),
         pgid=int(fields[2]),
         sid=int(fields[3]),
-        state=fields[0].decode(),
+        state=state,
         started=int(fields[19]),
         executable=os.fsdecode(name),
         command=tuple(os.fsdecode(word) for word in command.split(b"\0")) if command else (),

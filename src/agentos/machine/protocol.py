@@ -25,6 +25,12 @@ class Op(IntEnum):
     REMOVE = 10
     SIGNAL = 11
     LISTEN = 12
+    ATTACH = 20
+    DETACH = 21
+    COPY = 22
+    WATCH_OPEN = 23
+    WATCH_ADD = 24
+    WATCH_REMOVE = 25
     STAGE = 30
 
 
@@ -44,6 +50,7 @@ class ExecFlag(IntFlag):
     NONE = 0
     PTY = 1
     CONTAIN = 2
+    ROOT = 4
 
 
 class Scope(IntEnum):

@@ -10,49 +10,12 @@ import signal
 import struct
 import termios
 
-from agentos.machine.channel import Channel, resolve
+from agentos.machine.channel import Channel
 from agentos.machine.process import Launch, exit_code_of
 from agentos.machine.protocol import Reply, Scope
+from agentos.machine.readiness import Descriptor
 
 _CHUNK = 64 * 1024
-
-
-class _Master:
-    """The host's end of a terminal; `fd` is -1 once it is closed."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self._waiting: set[asyncio.Future[None]] = set()
-
-    async def ready(self, *, writing: bool) -> None:
-        """Wait until it can be written, or read, or is closed."""
-        loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-        add, remove = (
-            (loop.add_writer, loop.remove_writer)
-            if writing
-            else (loop.add_reader, loop.remove_reader)
-        )
-        add(self.fd, resolve, ready)
-        self._waiting.add(ready)
-        try:
-            await ready
-        finally:
-            self._waiting.discard(ready)
-            if self.fd >= 0:
-                remove(self.fd)
-
-    def close(self) -> None:
-        """Let it go; whoever waits goes on."""
-        if self.fd < 0:
-            return
-        fd, self.fd = self.fd, -1
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(fd)
-        loop.remove_writer(fd)
-        os.close(fd)
-        for ready in self._waiting:
-            resolve(ready)
 
 
 class Terminal:
@@ -71,7 +34,8 @@ class Terminal:
         self, channel: Channel, pid: int, master: int, exit: asyncio.Future[Reply]
     ) -> None:
         self._channel = channel
-        self._master = _Master(master)
+        self._master = Descriptor(master)
+        self._reading, self._writing = asyncio.Lock(), asyncio.Lock()
         self._exit = exit
         self.pid = pid
         channel.discarded.add(self._master)
@@ -85,29 +49,50 @@ class Terminal:
 
     async def read(self, size: int = _CHUNK) -> bytes:
         """Return what the terminal shows next, or `b""` when its last process has ended."""
-        while self._master.fd >= 0:
-            try:
-                return os.read(self._master.fd, size)
-            except BlockingIOError:
-                await self._master.ready(writing=False)
-            except OSError as error:
-                if error.errno == errno.EIO:  # how Linux says that nobody has it open any more
-                    return b""
-                raise
-        return b""
+        async with self._reading:
+            while self._master.fd >= 0:
+                try:
+                    return os.read(self._master.fd, size)
+                except BlockingIOError:
+                    await self._master.ready()
+                except OSError as error:
+                    if error.errno == errno.EIO:  # how Linux says that nobody has it open
+                        return b""
+                    raise
+            return b""
 
     async def write(self, data: bytes) -> None:
-        """Type these bytes."""
+        """Type these bytes.
+
+        A program that does not read makes this wait, as does a full screen that nobody reads:
+        paste much from one task and read in another. Bytes of several tasks do not mix.
+
+        Raises:
+            BrokenPipeError: The terminal is closed.
+        """
         rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[os.write(self._master.fd, rest) :]
-            except BlockingIOError:
-                await self._master.ready(writing=True)
+        async with self._writing:
+            while rest:
+                try:
+                    rest = rest[os.write(self._open_master(), rest) :]
+                except BlockingIOError:
+                    await self._master.ready(writing=True)
 
     def resize(self, rows: int, cols: int) -> None:
-        """Change its size in characters; the command is told."""
-        fcntl.ioctl(self._master.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        """Change its size in characters; the programs on it are told.
+
+        Raises:
+            BrokenPipeError: The terminal is closed.
+        """
+        if not (0 < rows < 2**16 and 0 < cols < 2**16):
+            raise ValueError(f"a terminal has 1 to 65535 rows and columns, not {rows} x {cols}")
+        size = struct.pack("HHHH", rows, cols, 0, 0)
+        fcntl.ioctl(self._open_master(), termios.TIOCSWINSZ, size)
+
+    def _open_master(self) -> int:
+        if self._master.fd < 0:
+            raise BrokenPipeError(errno.EPIPE, "the terminal is closed")
+        return self._master.fd
 
     async def wait(self) -> int:
         """Wait until the command ends and return its exit code."""

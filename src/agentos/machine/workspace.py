@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import errno
 import hashlib
 import os
@@ -11,52 +10,16 @@ import stat
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from agentos.errors import MachineError
 from agentos.machine.files import FileVerbs
+from agentos.machine.patch import Change, Entry
+
+__all__ = ["Change", "Entry", "Workspace", "WorkspaceConflict"]
 
 #: Copied in, so that the agent can read history, but neither shown nor applied: hooks and
 #: configuration in it would run programs on the host.
 PRIVATE = ".git"
-_LARGEST_SHOWN = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file or link as it was or is: its permission bits, and its bytes or its target."""
-
-    mode: int
-    content: bytes
-
-    @property
-    def is_link(self) -> bool:
-        return stat.S_ISLNK(self.mode)
-
-    @property
-    def git_mode(self) -> str:
-        if self.is_link:
-            return "120000"
-        return "100755" if self.mode & 0o100 else "100644"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One path that differs: `old` or `new` is None where there was or is nothing."""
-
-    path: str
-    old: Entry | None
-    new: Entry | None
-
-    @property
-    def kind(self) -> Literal["added", "modified", "deleted"]:
-        if self.old is None:
-            return "added"
-        return "modified" if self.new is not None else "deleted"
-
-    def diff(self) -> str:
-        """Return the change as git shows it."""
-        return "".join(_diff_lines(self))
 
 
 class WorkspaceConflict(MachineError):
@@ -273,51 +236,3 @@ def _mode_on_host(path: str, entry: Entry) -> int:
     except FileNotFoundError:
         return stat.S_IMODE(entry.mode)
     return kept | (kept & 0o444) >> 2 if entry.mode & 0o100 else kept & ~0o111
-
-
-def _diff_lines(change: Change) -> Iterable[str]:
-    old, new = change.old, change.new
-    a, b = _quoted(f"a/{change.path}"), _quoted(f"b/{change.path}")
-    yield f"diff --git {a} {b}\n"
-    if old is None and new is not None:
-        yield f"new file mode {new.git_mode}\n"
-    elif new is None and old is not None:
-        yield f"deleted file mode {old.git_mode}\n"
-    elif old is not None and new is not None and old.git_mode != new.git_mode:
-        yield f"old mode {old.git_mode}\nnew mode {new.git_mode}\n"
-    before, after = old.content if old else b"", new.content if new else b""
-    if before == after:
-        return
-    from_name, to_name = a if old else "/dev/null", b if new else "/dev/null"
-    if not (_is_text(before) and _is_text(after)):
-        yield f"Binary files {from_name} and {to_name} differ\n"
-        return
-    yield from difflib.unified_diff(_lines(before), _lines(after), from_name, to_name)
-
-
-def _is_text(data: bytes) -> bool:
-    if b"\0" in data or len(data) > _LARGEST_SHOWN:
-        return False
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _lines(data: bytes) -> list[str]:
-    lines = [line + "\n" for line in data.decode().split("\n")]
-    last = lines.pop()[:-1]
-    if last:
-        lines.append(f"{last}\n\\ No newline at end of file\n")
-    return lines
-
-
-def _quoted(path: str) -> str:
-    """Write a path as git does: in quotes with octal bytes where it is not plain."""
-    encoded = os.fsencode(path)
-    if all(0x20 <= byte < 0x7F and byte not in b'"\\' for byte in encoded):
-        return path
-    escapes = {0x22: '\\"', 0x5C: "\\\\", 0x0A: "\\n", 0x09: "\\t", 0x0D: "\\r"}
-    plain = (escapes.get(b) or (chr(b) if 0x20 <= b < 0x7F else f"\\{b:03o}") for b in encoded)
-    return f'"{"".join(plain)}"'

@@ -35,9 +35,17 @@ enum op {
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
     OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
+    OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
+    OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
+    OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
+    OP_WATCH_OPEN = 23,   /* -> an inotify descriptor */
+    OP_WATCH_ADD = 24,    /* a: mask, b: O_NOFOLLOW or 0; path of a directory; the descriptor
+                             -> a: watch; the directory */
+    OP_WATCH_REMOVE = 25, /* a: watch; the descriptor */
     OP_STAGE = 30,   /* a: a layer's number, or -1 for our own stage -> a detached mount of it */
 };
-enum { EXEC_PTY = 1, EXEC_CONTAIN = 2 };
+enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4 /* as user 0 of the machine */ };
+enum { DETACH_LAZILY = 1, DETACH_UNMAKE = 2 /* remove the mount point too */ };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
 
 struct request {
@@ -80,6 +88,22 @@ struct plan {
     const char *hide[MAX_BINDS];
 };
 
+/* A path's directory, opened, and the last name within it. */
+struct place {
+    int parent;
+    const char *name;
+};
+
+/* launcher.c */
+void write_id_maps(pid_t pid, const struct plan *plan);
+void become_root_of_the_machine(const struct plan *plan);
+
+/* as_owner.c */
+int run_as_owner(void);
+
+/* pin.c */
+int pin_mount(void);
+
 /* plan.c */
 void read_plan(struct plan *plan);
 
@@ -97,6 +121,8 @@ int open_listener(const char *address, int port, bool udp);
 /* lockdown.c */
 void keep_only_init_capabilities(uid_t user);
 int lock_payload_down(void);
+int lock_root_down(void);
+int lift_file_permissions(bool lifted);
 
 /* init.c */
 _Noreturn void serve(void);
@@ -105,6 +131,7 @@ void send_reply(struct reply reply, const void *data, size_t size, int fd);
 int received_descriptors(struct msghdr *message, int *fds);
 
 /* exec.c */
+void limit_open_files(unsigned long number);
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count);
 bool remember(pid_t pid, uint32_t id, enum kind ending);
 void reap_children(void);
@@ -115,6 +142,15 @@ void kill_children(void);
 
 /* files.c */
 void file_operation(const struct request *request, const char *end);
+int open_path(const char *path, uint64_t flags, uint64_t mode);
+int find_place(const char *path, struct place *place);
+int make_directory_at(const char *path, mode_t mode);
+
+/* attach.c */
+void mount_operation(const struct request *request, const char *end, const int *fds, int fd_count);
+
+/* watch.c */
+void watch_operation(const struct request *request, const char *end, const int *fds, int fd_count);
 
 /* Step through the strings of a packet; NULL when there are no more. */
 static inline const char *next_text(const char **cursor, const char *end) {

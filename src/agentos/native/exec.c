@@ -23,7 +23,7 @@ struct command {
     const char *cwd;
     char **argv, **env;
     int fds[3];
-    bool pty;
+    bool pty, root;
 };
 
 /* Which request each running child belongs to, and what its end means to the host: EXITED,
@@ -107,10 +107,40 @@ static int exec_along_path(char **argv, char **env) {
     return error;
 }
 
-/* A limit of one byte also keeps a core away from a handler that runs on the host. */
+/* A limit of one byte also keeps a core away from a handler that runs on the host: with 0 the
+ * kernel would run it. Who may have no core at all cannot set one byte. */
 static int forbid_core_dumps(void) {
-    struct rlimit one = {1, 1};
-    return setrlimit(RLIMIT_CORE, &one) ? errno : 0;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit)) return errno;
+    if (limit.rlim_max == 0) return 0;
+    limit = (struct rlimit){1, 1};
+    return setrlimit(RLIMIT_CORE, &limit) ? errno : 0;
+}
+
+/* The host's user may be one whose programs run before all others. */
+static int forbid_priority(void) {
+    struct rlimit none = {0, 0};
+    return setrlimit(RLIMIT_NICE, &none) || setrlimit(RLIMIT_RTPRIO, &none) ? errno : 0;
+}
+
+static unsigned long most_open_files;
+
+void limit_open_files(unsigned long number) {
+    most_open_files = number;
+}
+
+/* Of commands only: init needs a descriptor for each level of a tree that it removes. */
+static int bound_open_files(void) {
+    struct rlimit limit;
+    if (!most_open_files) return 0;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return errno;
+    if (most_open_files < limit.rlim_max) limit.rlim_max = most_open_files;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) ? errno : 0;
+}
+
+static int lock_down(const struct command *command) {
+    return command->root ? lock_root_down() : lock_payload_down();
 }
 
 /* Returns the errno of the step that failed, and its name. */
@@ -123,11 +153,13 @@ static int become_command(const struct command *command, const char **step) {
         if (dup2(command->fds[i], i) < 0) return errno;
     if (command->pty && ioctl(0, TIOCSCTTY, 0)) return errno;
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC)) return errno;
-    *step = "cwd";
-    if (chdir(command->cwd)) return errno;
     *step = "lock down";
     int error = forbid_core_dumps();
-    if (error || (error = lock_payload_down())) return error;
+    if (error || (error = forbid_priority()) || (error = bound_open_files()) ||
+        (error = lock_down(command)))
+        return error;
+    *step = "cwd"; /* with the rights of whom the command runs as */
+    if (chdir(command->cwd)) return errno;
     if (sigprocmask(SIG_SETMASK, &none, NULL)) return errno;
     *step = "exec";
     return exec_along_path(command->argv, command->env);
@@ -204,7 +236,7 @@ static _Noreturn void supervise(const struct command *command, int report) {
     pid_t child = outcome.error ? -1 : run(command, &outcome.error, &step);
     outcome.pid = child;
     snprintf(outcome.step, sizeof outcome.step, "%s", step);
-    if (!outcome.error && lock_payload_down()) _exit(127);
+    if (!outcome.error && lock_down(command)) _exit(127);
     if (write(report, &outcome, sizeof outcome) < 0 || outcome.error) _exit(127);
     if (syscall(SYS_close_range, 0, ~0U, 0)) _exit(127);
     sigset_t none;
@@ -233,6 +265,7 @@ static pid_t run_contained(const struct command *command, int *error, const char
     if (pid > 0) {
         wait_for_child(pid, report[0]);
         if (read(report[0], &outcome, sizeof outcome) != sizeof outcome) outcome.error = EIO;
+        outcome.step[sizeof outcome.step - 1] = 0;
         *error = outcome.error;
         *step = outcome.step;
         *child = outcome.pid;
@@ -274,7 +307,8 @@ static void refuse(uint32_t id, int error, const char *step) {
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count) {
     static char *argv[MAX_WORDS + 1], *env[MAX_WORDS + 1];
     const char *cursor = request->text, *end = (const char *)request + size, *step;
-    struct command command = {.argv = argv, .env = env, .pty = request->a & EXEC_PTY};
+    struct command command = {.argv = argv, .env = env, .pty = request->a & EXEC_PTY,
+                              .root = request->a & EXEC_ROOT};
     command.cwd = next_text(&cursor, end);
     if (request->c < 1 || request->c > MAX_WORDS || request->d < 0 || request->d > MAX_WORDS)
         return refuse(request->id, E2BIG, "exec");

@@ -16,12 +16,6 @@
 
 enum { DIRECTORY = O_PATH | O_DIRECTORY | O_CLOEXEC };
 
-/* A path's directory, opened, and the last name within it. */
-struct place {
-    int parent;
-    const char *name;
-};
-
 static int open_in_root(int from, const char *path, uint64_t flags, uint64_t mode) {
     struct open_how how = {.flags = flags, .mode = mode, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     return (int)syscall(SYS_openat2, from, path, &how, sizeof how);
@@ -33,12 +27,12 @@ static int root(void) {
     return fd;
 }
 
-static int open_path(const char *path, uint64_t flags, uint64_t mode) {
+int open_path(const char *path, uint64_t flags, uint64_t mode) {
     return open_in_root(root(), path, flags | O_CLOEXEC, mode);
 }
 
 /* The root itself has no place in a parent, and "." and ".." are no names. */
-static int find_place(const char *path, struct place *place) {
+int find_place(const char *path, struct place *place) {
     static char copy[PATH_MAX];
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
@@ -71,6 +65,8 @@ static int in_place(const char *path, int (*operation)(struct place, int), int a
 }
 
 static int make(struct place place, int mode) { return mkdirat(place.parent, place.name, (mode_t)mode); }
+
+int make_directory_at(const char *path, mode_t mode) { return in_place(path, make, (int)mode); }
 
 static int drop(struct place place, int flags) { return unlinkat(place.parent, place.name, flags); }
 
@@ -196,7 +192,7 @@ void file_operation(const struct request *request, const char *end) {
     case OP_LISTEN: return reply_descriptor(request, open_listener(path, request->a, request->b));
     case OP_STAT: return reply_stat(request, path);
     case OP_READLINK: return reply_link(request, path);
-    case OP_MKDIR: return reply(id, in_place(path, make, request->a), NULL, 0, -1);
+    case OP_MKDIR: return reply(id, make_directory_at(path, (mode_t)request->a), NULL, 0, -1);
     case OP_UNLINK: return reply(id, in_place(path, drop, request->a), NULL, 0, -1);
     case OP_CHMOD: return reply(id, change_mode(path, request->a), NULL, 0, -1);
     case OP_REMOVE: return remove_in_background(request, path);

@@ -63,8 +63,17 @@ int received_descriptors(struct msghdr *message, int *fds) {
 
 static void answer(size_t size, const int *fds, int fd_count) {
     const struct request *request = (const struct request *)packet;
-    if (request->op == OP_EXEC) start_command(request, size, fds, fd_count);
-    else file_operation(request, packet + size);
+    const char *end = packet + size;
+    switch (request->op) {
+    case OP_EXEC: return start_command(request, size, fds, fd_count);
+    case OP_ATTACH:
+    case OP_DETACH:
+    case OP_COPY: return mount_operation(request, end, fds, fd_count);
+    case OP_WATCH_OPEN:
+    case OP_WATCH_ADD:
+    case OP_WATCH_REMOVE: return watch_operation(request, end, fds, fd_count);
+    default: return file_operation(request, end);
+    }
 }
 
 /* An empty packet looks like the end of the socket, but for the hang-up. */

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -44,18 +45,25 @@ static bool maps_one_id(const struct plan *plan) {
 }
 
 /* The kernel lets an unprivileged writer map one id, and only with setgroups denied. */
-static void write_id_maps(pid_t pid, const struct plan *plan) {
+void write_id_maps(pid_t pid, const struct plan *plan) {
     if (maps_one_id(plan)) write_proc(pid, "setgroups", "deny");
     write_proc(pid, "uid_map", plan->uid_map);
     write_proc(pid, "gid_map", plan->gid_map);
 }
 
-/* Host directories are pinned first: after this the process has lost root's way to them. */
-static void become_root_of_the_machine(const struct plan *plan) {
-    if (maps_one_id(plan)) return;
-    if (setgroups(0, NULL)) fail("drop the host's groups");
-    if (setresgid(0, 0, 0)) fail("take the machine's group 0");
-    if (setresuid(0, 0, 0)) fail("take the machine's user 0");
+/* Where setgroups is denied, the groups of an ordinary user stay; root's must not. */
+static void drop_root_groups(void) {
+    if (geteuid() == 0 && setgroups(0, NULL) && errno != EPERM) fail("drop the host's groups");
+}
+
+/* Host directories are pinned first: after this the process has lost root's way to them. One
+ * mapped id is the caller's own, unless the caller is root and gave another. */
+void become_root_of_the_machine(const struct plan *plan) {
+    id_t id = maps_one_id(plan) ? (id_t)strtoul(plan->uid_map, NULL, 10) : 0;
+    if (getuid() == id) return;
+    if (!maps_one_id(plan) && setgroups(0, NULL)) fail("drop the host's groups");
+    if (setresgid(id, id, id)) fail("take the machine's first group");
+    if (setresuid(id, id, id)) fail("take the machine's first user");
 }
 
 static _Noreturn void become_init(const struct plan *plan, int maps_written) {
@@ -78,10 +86,13 @@ static _Noreturn void become_init(const struct plan *plan, int maps_written) {
     serve();
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     static struct plan plan;
     int maps_written[2];
     close_inherited_descriptors();
+    if (argc && !strcmp(argv[0], "agentos-pin")) return pin_mount();
+    if (argc && !strcmp(argv[0], "agentos-owner")) return run_as_owner();
+    drop_root_groups();
     umask(022);
     read_plan(&plan);
     if (pipe2(maps_written, O_CLOEXEC)) fail("make a pipe");

@@ -37,6 +37,7 @@ static ssize_t receive_plan(void) {
     ssize_t size = recvmsg(CONTROL, &message, MSG_CMSG_CLOEXEC);
     if (size <= 0) fail("receive the plan");
     stage_count = received_descriptors(&message, stages);
+    stages_used = 0;
     return size;
 }
 
@@ -63,6 +64,7 @@ void read_plan(struct plan *plan) {
         else if (!strcmp(key, "gid-map")) plan->gid_map = word(&cursor, end);
         else if (!strcmp(key, "hostname")) plan->hostname = word(&cursor, end);
         else if (!strcmp(key, "size")) plan->size = word(&cursor, end);
+        else if (!strcmp(key, "open-files")) limit_open_files(strtoul(word(&cursor, end), NULL, 10));
         else if (!strcmp(key, "user")) plan->user = (uid_t)strtoul(word(&cursor, end), NULL, 10);
         else if (!strcmp(key, "lower")) add_lower(plan, (struct layer){word(&cursor, end), -1});
         else if (!strcmp(key, "layer")) add_lower(plan, (struct layer){NULL, next_stage()});

@@ -16,6 +16,9 @@
 int mount(const char *, const char *, const char *, unsigned long, const void *);
 int umount2(const char *, int);
 enum { DETACH = 2 };
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
@@ -126,10 +129,13 @@ static void attach_layers(const struct plan *plan) {
     }
 }
 
-/* A branch of a machine whose processes go on: it starts with a copy of what they wrote. */
+/* A branch of a machine whose processes go on: it starts with a copy of what they wrote. They
+ * may swap a directory for a link while cp is in it, and cp sees the host: no link is followed. */
 static void copy_upper(const struct plan *plan) {
     if (plan->copy < 0) return;
     attach(plan->copy, STAGE "/copy");
+    const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOSYMFOLLOW;
+    if (mount(NULL, STAGE "/copy", NULL, MS_REMOUNT | MS_BIND | flags, NULL)) fail("keep the copy off links");
     pid_t pid = fork();
     if (pid == 0) {
         char *argv[] = {"cp", "-a", "--", STAGE "/copy/upper/.", STAGE "/upper", NULL}, *env[] = {NULL};
@@ -145,7 +151,8 @@ static void copy_upper(const struct plan *plan) {
     if (umount2(STAGE "/copy", DETACH)) fail("let go of the copied layer");
 }
 
-/* Layers go by descriptor: short, and free of ':' and ',' to escape. */
+/* Layers go by descriptor: short, and free of ':' and ',' to escape. Until it is the root, a
+ * link in it would lead to the host's files: none is followed. */
 static void mount_overlay(const struct plan *plan) {
     char options[MAX_LOWERS * 20 + 128];
     size_t used = (size_t)snprintf(options, sizeof options, "upperdir=" STAGE "/upper,workdir=" STAGE
@@ -153,7 +160,8 @@ static void mount_overlay(const struct plan *plan) {
     for (int i = 0; i < plan->lowers; i++)
         used += (size_t)snprintf(options + used, sizeof options - used, "%s/proc/self/fd/%d",
                                  i ? ":" : "", lower_fd[i]);
-    if (mount("overlay", ROOT, "overlay", MS_NOSUID | MS_NODEV, options)) fail("mount the overlay root");
+    if (mount("overlay", ROOT, "overlay", MS_NOSUID | MS_NODEV | MS_NOSYMFOLLOW, options))
+        fail("mount the overlay root");
 }
 
 static void attach_host_directories(const struct plan *plan) {
@@ -240,6 +248,7 @@ void build_root(const struct plan *plan) {
     mount_proc();
     keep_stage(plan);
     mount_dev();
+    if (mount(NULL, ROOT, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL)) fail("let links be followed");
     if (syscall(SYS_close_range, STAGE_DIRECTORY + 1, ~0U, 0)) fail("close the host's directories");
 }
 

@@ -25,6 +25,16 @@ class IdMap:
     uid: str
     gid: str
 
+    @property
+    def user(self) -> tuple[int, int]:
+        """The ids of the machine's user and its group, as the host sees them."""
+        return _outside(self.uid), _outside(self.gid)
+
+    @property
+    def has_root(self) -> bool:
+        """Whether the machine has a user 0."""
+        return self.uid.split()[0] == "0"
+
 
 def choose_id_map() -> IdMap:
     """Choose the ids of a new machine.
@@ -48,6 +58,11 @@ def choose_id_map() -> IdMap:
             hint="run as an ordinary user, or in a user namespace with more ids",
         )
     return _single(spare, spare)
+
+
+def _outside(line: str) -> int:
+    inside, outside, _ = (int(number) for number in line.split())
+    return outside + MACHINE_USER - inside
 
 
 def _single(uid: int, gid: int) -> IdMap:

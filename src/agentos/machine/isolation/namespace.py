@@ -75,6 +75,7 @@ class NamespaceMachine:
         size: str = "50%",
         binds: tuple[tuple[Path, str], ...] = (),
         branch: Branch | None = None,
+        open_files: int | None = None,
         on_lost: Callable[[MachineError], None] | None = None,
     ) -> NamespaceMachine:
         """Build a machine and wait until its init serves.
@@ -85,20 +86,23 @@ class NamespaceMachine:
             size: Bound of all that it writes: bytes, or a share of memory such as "50%".
             binds: Further host directories and where they appear, read-only.
             branch: What it takes over from another machine; its descriptors are closed.
+            open_files: How many descriptors each of its commands may have.
             on_lost: Called when the machine is gone.
 
         Raises:
             IsolationUnavailable: This host does not permit it; the hint says what would.
         """
-        branch = branch or Branch(choose_id_map())
+        branch = branch or Branch(image.ids or choose_id_map())
         plan = _plan(image, hostname, size, binds, branch)
+        if open_files is not None:
+            plan += b"open-files\0%d\0" % open_files
         host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         host_end.setblocking(False)
         for end in (host_end, machine_end):  # room for one packet of the largest size
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         try:
             socket.send_fds(host_end, [plan], branch.stages)
-            launcher = _spawn(machine_end.fileno())
+            launcher = spawn_launcher("agentos-init", machine_end.fileno())
         except BaseException:
             host_end.close()
             raise
@@ -190,13 +194,18 @@ def _plan(
     return b"".join(os.fsencode(word) + b"\0" for word in words)
 
 
-def _spawn(control: int) -> int:
-    """Start the launcher with nothing of this process but the control socket."""
+def spawn_launcher(role: str, control: int) -> int:
+    """Start the launcher with nothing of this process but the control socket.
+
+    Args:
+        role: What it is to be, which is its argv[0]: `agentos-init` becomes a machine.
+        control: The descriptor of its end of the socket.
+    """
     null = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0)
     try:
         return os.posix_spawn(
             LAUNCHER,
-            ["agentos-init"],
+            [role],
             {},
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, control, _CONTROL),

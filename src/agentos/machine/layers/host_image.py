@@ -8,6 +8,7 @@ written for the machine. All else of the host is absent: `/home`, `/root`, `/var
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentos.config import data_dir
+from agentos.machine.isolation.id_map import IdMap
+from agentos.machine.layers.config import ImageConfig
 
 #: Directories of programs and libraries; a link among them (`/bin -> usr/bin`) stays a link.
 SYSTEM_DIRECTORIES = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix/store")
@@ -106,13 +109,31 @@ class Image:
         lowers: Overlay layers, top first.
         binds: Host directories and where they appear, read-only.
         hidden: Directories inside that are shown empty.
-        lock: A descriptor whose lock keeps the layers from being removed while it is open.
+        lock: A descriptor whose lock keeps the host image from being removed while it is open.
+        held: Descriptors that do the same for the layers of a snapshot.
+        layers: Ids of these layers, top first.
+        ids: The ids that own the layers' files; None if there are no layers.
+        config: Settings of an image that stands on nothing of the host.
     """
 
     lowers: tuple[Path, ...]
     binds: tuple[tuple[Path, str], ...]
     hidden: tuple[str, ...]
     lock: int
+    held: tuple[int, ...] = ()
+    layers: tuple[str, ...] = ()
+    ids: IdMap | None = None
+    config: ImageConfig | None = None
+
+    def copy(self) -> Image:
+        """Return the image for one more machine; it is removed after the last was closed."""
+        held = tuple(os.dup(fd) for fd in self.held)
+        return dataclasses.replace(self, lock=os.dup(self.lock), held=held)
+
+    def close(self) -> None:
+        """Let go of the image."""
+        for fd in (self.lock, *self.held):
+            os.close(fd)
 
 
 def host_image(host: Path = Path("/")) -> Image:

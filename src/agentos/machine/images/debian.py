@@ -1,0 +1,116 @@
+"""Build images of the distribution's own packages, through mmdebstrap."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from agentos.errors import MachineError
+from agentos.machine.images.importing import import_image
+from agentos.machine.layers.store import LayerStore, Snapshot
+from agentos.machine.snapshots import check_name
+
+#: A package as apt names it, with an architecture, a version or a release behind it.
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+|/[a-z0-9-]+)?")
+_SOURCES = ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
+_END_PATIENCE = 30.0  # seconds in which mmdebstrap removes what it made
+_SHOWN = 800  # bytes of its last words
+
+
+async def build_image(
+    name: str, packages: Sequence[str] = (), *, apt: Path = Path("/etc/apt")
+) -> Snapshot:
+    """Make an image of a minimal distribution and packages, from the sources apt uses here.
+
+    Args:
+        name: The new image's name.
+        packages: Debian packages; what they depend on comes with them, what they recommend not.
+        apt: The directory of apt's configuration, whose sources are used.
+
+    Raises:
+        MachineError: mmdebstrap is not installed, or it failed; nothing of it is kept.
+
+    Example:
+        ```python
+        await build_image("dev", ["git", "python3", "gcc", "libc6-dev"])
+        ```
+    """
+    check_name(name)
+    LayerStore().require_free(name)
+    program, sources = _mmdebstrap(), _sources(apt)
+    for package in packages:
+        if not _PACKAGE.fullmatch(package):
+            raise MachineError(f"{package!r} is no name of a package", code="name_invalid")
+    with tempfile.TemporaryDirectory(prefix="agentos-build-", ignore_cleanup_errors=True) as place:
+        os.chmod(place, 0o711)  # as an ordinary user, other ids of yours work in it
+        target = Path(place, "root.tar")
+        argv = [program, "--variant=minbase", "--format=tar"]
+        argv += [f"--include={','.join(packages)}"] if packages else []
+        await _run([*argv, "", str(target), *sources], place)
+        return await import_image(name, target)
+
+
+def _mmdebstrap() -> str:
+    if program := shutil.which("mmdebstrap"):
+        return program
+    raise MachineError(
+        "images are built by mmdebstrap, which is not installed",
+        code="mmdebstrap_missing",
+        hint="sudo apt-get install mmdebstrap; or import one: agentos image import NAME FILE",
+    )
+
+
+def _sources(apt: Path) -> list[str]:
+    found = [str(path) for pattern in _SOURCES for path in sorted(apt.glob(pattern))]
+    if not found:
+        raise MachineError(
+            f"apt has no sources: {apt}",
+            code="apt_sources_missing",
+            hint="images are built of the packages that this host's apt is configured for",
+        )
+    return found
+
+
+async def _run(argv: Sequence[str], place: str) -> None:
+    """Run mmdebstrap in a process group of its own; it is ended with all that it started."""
+    with tempfile.TemporaryFile() as said:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env={**os.environ, "TMPDIR": place},
+            start_new_session=True,
+        )
+        try:
+            code = await process.wait()
+        except BaseException:
+            await _end(process)
+            raise
+        if code:
+            said.seek(max(0, os.fstat(said.fileno()).st_size - _SHOWN))
+            raise MachineError(
+                f"mmdebstrap failed with exit code {code}",
+                code="image_build_failed",
+                hint=f"it said: {said.read().decode(errors='replace').strip()}",
+            )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Let it remove what it made; then end whatever is left of it."""
+    with contextlib.suppress(TimeoutError, ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        async with asyncio.timeout(_END_PATIENCE):
+            await process.wait()
+    with contextlib.suppress(TimeoutError, ProcessLookupError):
+        async with asyncio.timeout(_END_PATIENCE):
+            while True:  # until none of the group is left to write where we remove
+                os.killpg(process.pid, signal.SIGKILL)
+                await asyncio.sleep(0.01)

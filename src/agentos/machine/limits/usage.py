@@ -1,0 +1,122 @@
+"""What a machine uses, read from its own `/proc` and its root."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agentos.machine.channel import Channel
+from agentos.machine.protocol import Op
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_INIT = 1
+
+
+class Task(NamedTuple):
+    """One process of the machine; `rss` counts pages that it shares, too."""
+
+    pid: int
+    threads: int
+    cpu_time: float
+    rss: int
+
+
+class Disk(NamedTuple):
+    """Bytes of files in the machine, and how many there can be."""
+
+    used: int
+    bound: int
+
+
+def disk_of(fd: int) -> Disk:
+    """Measure the file system that a descriptor is on."""
+    space = os.fstatvfs(fd)
+    used = (space.f_blocks - space.f_bfree) * space.f_frsize
+    return Disk(used, space.f_blocks * space.f_frsize)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Descriptors of a machine's `/proc` and root, through which it is seen from outside.
+
+    `below` is the size of layers that it stands on since it was forked, in bytes.
+    """
+
+    proc: int
+    root: int
+    below: int = 0
+
+    def close(self) -> None:
+        """Let go of them."""
+        os.close(self.proc)
+        os.close(self.root)
+
+    def tasks(self) -> list[Task]:
+        """List the processes, without init."""
+        found = (self._task(name) for name in os.listdir(self.proc) if name.isdigit())
+        return [task for task in found if task and task.pid != _INIT]
+
+    def cpu_time(self) -> float:
+        """Return CPU seconds of all that runs and ran, to the kernel's tick of 10 ms."""
+        init = self._task(str(_INIT))
+        return sum(task.cpu_time for task in self.tasks()) + (init.cpu_time if init else 0)
+
+    def disk(self) -> Disk:
+        """Measure the one file system that takes all that the machine writes, and below."""
+        above = disk_of(self.root)
+        return Disk(above.used + self.below, above.bound + self.below)
+
+    def memory(self) -> int:
+        """Measure what all programs and files take together."""
+        return self.disk().used + sum(self.memory_of(task) for task in self.tasks())
+
+    def pids(self) -> int:
+        """Count processes and threads."""
+        return sum(task.threads for task in self.tasks())
+
+    def memory_of(self, task: Task) -> int:
+        """Return what a process holds, its part of what it shares with others; no file pages."""
+        try:
+            rollup = self._read(f"{task.pid}/smaps_rollup")
+        except PermissionError:
+            return task.rss  # a program that its user may run and not read, say
+        return sum(
+            int(line.split()[1]) * 1024
+            for line in rollup.splitlines()
+            if line.startswith((b"Pss_Anon:", b"Pss_Shmem:"))
+        )
+
+    def _task(self, pid: str) -> Task | None:
+        status = self._read(f"{pid}/stat")
+        if not status:
+            return None
+        fields = status.rpartition(b")")[2].split()
+        own_and_reaped = sum(int(field) for field in fields[11:15])
+        return Task(int(pid), int(fields[17]), own_and_reaped / _TICKS, int(fields[21]) * _PAGE)
+
+    def _read(self, path: str) -> bytes:
+        """Return what a file of `/proc` says; nothing once its process has ended."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.proc)
+        except (FileNotFoundError, ProcessLookupError):
+            return b""
+        try:
+            return os.read(fd, 4096)
+        except ProcessLookupError:
+            return b""
+        finally:
+            os.close(fd)
+
+
+async def see(channel: Channel, below: int = 0) -> Sight:
+    """Open what a machine is seen by; the caller closes it."""
+    flags = (os.O_RDONLY | os.O_DIRECTORY, 0, 0, 0)
+    proc = (await channel.call(Op.OPEN, [b"/proc"], flags)).fd
+    try:
+        root = (await channel.call(Op.OPEN, [b"/"], flags)).fd
+    except BaseException:
+        os.close(proc)
+        raise
+    return Sight(proc, root, below)

@@ -1,0 +1,64 @@
+"""An ordinary user without control groups has limits, too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import agentos
+
+TOUR = Path(__file__).with_name("user_tour.py")
+SPARE = 47_114  # nobody on this host
+
+
+def as_spare_user(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    identity = ["setpriv", f"--reuid={SPARE}", f"--regid={SPARE}", "--clear-groups"]
+    return subprocess.run(
+        [*identity, *command], env=environment, cwd="/", capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory of the spare user's, where every user may go."""
+    path = Path(tempfile.mkdtemp(prefix="limits-"))
+    path.chmod(0o755)
+    (path / "data").mkdir()
+    os.chown(path / "data", SPARE, SPARE)
+    yield path
+    shutil.rmtree(path)
+
+
+def interpreter() -> str:
+    """A Python that is new enough and that the spare user may run."""
+    recent = "import sys; sys.exit(sys.version_info < (3, 11))"
+    for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
+        try:
+            if as_spare_user([python, "-c", recent]).returncode == 0:
+                return python
+        except FileNotFoundError:
+            continue
+    pytest.skip("no Python 3.11 that other users may run")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_an_ordinary_user_takes_the_tour(place: Path) -> None:
+    assert agentos.__file__
+    package = Path(agentos.__file__).parent
+    shutil.copytree(package, place / "src/agentos", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(TOUR, place / "user_tour.py")
+    done = as_spare_user(
+        [interpreter(), "-W", "error", str(place / "user_tour.py")],
+        PYTHONPATH=str(place / "src"),
+        PYTHONDONTWRITEBYTECODE="1",
+        AGENTOS_DATA_DIR=str(place / "data"),
+        PATH="/usr/bin:/bin",
+    )
+    assert (done.returncode, done.stdout) == (0, f"held as user {SPARE}\n"), done.stderr
