@@ -1,0 +1,86 @@
+"""The launcher under AddressSanitizer and UndefinedBehaviorSanitizer, and its fuzzer's corpus."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import agentos
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+NATIVE = Path(agentos.__file__ or "").parent / "native"
+#: What reads packets; the other files build a machine, and have nothing to fuzz.
+READERS = ["as_owner", "attach", "exec", "files", "init", "network", "pin", "plan"]
+READERS += ["signals", "watch"]
+FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-omit-frame-pointer"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+#: See sanitizer_options.c.
+OPTIONS: list[str | Path] = ["-Wl,--wrap=clone", HERE / "sanitizer_options.c"]
+#: What speaks to init most, and most strangely.
+TORTURE = ["tests/faults/test_protocol.py", "tests/machine/test_commands.py"]
+
+
+def compile_c(*words: str | Path) -> None:
+    command = ["gcc", *FLAGS, *SANITIZERS, f"-I{NATIVE}", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "cannot find -lasan" in done.stderr or "libasan" in done.stderr:
+        pytest.skip("this compiler has no sanitizers")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The launcher with sanitizers, which report to `report` beside it."""
+    directory = tmp_path_factory.mktemp("sanitized")
+    program, report = directory / "agentos-init", directory / "report"
+    compile_c(f'-DREPORT="{report}"', "-o", program, *sorted(NATIVE.glob("*.c")), *OPTIONS)
+    return program
+
+
+def test_machines_of_a_sanitized_launcher(sanitized: Path) -> None:
+    plugins = ["-p", "sanitized_launcher", "-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugins, *TORTURE],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(HERE), "SANITIZED_LAUNCHER": str(sanitized)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = sanitized.with_name("report")
+    found = report.read_text() if report.exists() else "it never ran"
+    assert (ran.returncode, found) == (0, ""), found + ran.stdout
+
+
+def test_a_fault_would_be_reported(sanitized: Path, tmp_path: Path) -> None:
+    """That nothing was found means something: a launcher with a fault says so."""
+    source = tmp_path / "fault.c"
+    source.write_text(
+        "static int words[4];\n"
+        "__attribute__((constructor(65535))) static void read_past(void) {\n"
+        "    int *volatile start = words;\n    volatile int past = start[4];\n    (void)past;\n}\n"
+    )
+    report = tmp_path / "report"
+    sources = [*sorted(NATIVE.glob("*.c")), *OPTIONS, source]
+    compile_c(f'-DREPORT="{report}"', "-o", tmp_path / "faulty", *sources)
+    done = subprocess.run([tmp_path / "faulty"], stdin=subprocess.DEVNULL, env={}, check=False)
+    assert done.returncode != 0
+    assert "words" in report.read_text()
+
+
+def test_the_fuzzer_s_corpus(tmp_path: Path) -> None:
+    """What the fuzzer found worth keeping, run once each; see fuzz_packets.c."""
+    objects = []
+    for name in READERS:
+        objects.append(tmp_path / f"{name}.o")
+        compile_c("-include", HERE / "stubs.h", "-c", NATIVE / f"{name}.c", "-o", objects[-1])
+    program = tmp_path / "replay"
+    compile_c("-DREPLAY", HERE / "fuzz_packets.c", *objects, "-o", program)
+    corpus = sorted((HERE / "corpus").iterdir())
+    done = subprocess.run([program, *corpus], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{len(corpus)} inputs\n"), done.stderr
