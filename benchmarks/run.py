@@ -9,7 +9,18 @@ from pathlib import Path
 
 from measure import Figure, report, wants_json
 
-BENCHMARKS = ("cold_start", "commands", "files", "memory", "many_machines", "stream", "imports")
+BENCHMARKS = (
+    "cold_start",
+    "beside",
+    "pool",
+    "commands",
+    "files",
+    "fork",
+    "memory",
+    "many_machines",
+    "stream",
+    "imports",
+)
 
 
 def figures_of(name: str) -> list[Figure]:
