@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import functools
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self, Unpack
 
 from agentos.errors import AgentOsError, MachineError
 from agentos.machine.machine import AgentOs
@@ -15,8 +15,7 @@ from agentos.machine.mounts import Mount
 from agentos.machine.network import NetworkPolicy
 
 if TYPE_CHECKING:
-    from agentos.machine.layers.store import Snapshot
-    from agentos.machine.limits.limits import Limits, LimitWarning
+    from agentos.machine.settings import Settings
 
 #: Seconds that whoever took a machine has the event loop for itself before others are made.
 _HEAD_START = 0.02
@@ -54,35 +53,11 @@ class MachinePool:
         ```
     """
 
-    def __init__(
-        self,
-        size: int,
-        *,
-        image: str | Snapshot = "host",
-        software: Sequence[str] = (),
-        isolation: Literal["namespace"] = "namespace",
-        network: NetworkPolicy | None = None,
-        env: Mapping[str, str] | None = None,
-        name: str | None = None,
-        mounts: Sequence[Mount] = (),
-        limits: Limits | None = None,
-        on_warning: Callable[[LimitWarning], object] | None = None,
-    ) -> None:
+    def __init__(self, size: int, **settings: Unpack[Settings]) -> None:
         if size < 1:
             raise ValueError(f"a pool keeps at least one machine ready, not {size}")
         self.size = size
-        self._create = functools.partial(
-            AgentOs.create,
-            image=image,
-            software=software,
-            isolation=isolation,
-            network=network,
-            env=env,
-            name=name,
-            mounts=mounts,
-            limits=limits,
-            on_warning=on_warning,
-        )
+        self._create = functools.partial(AgentOs.create, **settings)
         self._ready: deque[AgentOs] = deque()
         self._taken = asyncio.Event()
         self._failure: AgentOsError | OSError | None = None

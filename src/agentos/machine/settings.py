@@ -1,0 +1,26 @@
+"""The settings of a machine, for whatever makes machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from agentos.machine.layers.store import Snapshot
+    from agentos.machine.limits.limits import Limits, LimitWarning
+    from agentos.machine.mounts import Mount
+    from agentos.machine.network import NetworkPolicy
+
+
+class Settings(TypedDict, total=False):
+    """What `AgentOs` takes, described there."""
+
+    image: str | Snapshot
+    software: Sequence[str]
+    isolation: Literal["namespace"]
+    network: NetworkPolicy | None
+    env: Mapping[str, str] | None
+    name: str | None
+    mounts: Sequence[Mount]
+    limits: Limits | None
+    on_warning: Callable[[LimitWarning], object] | None
