@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from agentos.machine.machine import AgentOs
+
+# A thousand commands at once take more descriptors than the usual soft limit allows.
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 _PASSING = ("/dev/null", "/dev/urandom", "/proc/", "anon_inode:inotify")
 

@@ -21,7 +21,8 @@ from agentos.machine.images.debian import build_image
 from agentos.machine.layers.store import LayerStore
 
 needs_mmdebstrap = pytest.mark.skipif(
-    shutil.which("mmdebstrap") is None, reason="needs: sudo apt-get install mmdebstrap"
+    shutil.which("mmdebstrap") is None or (os.geteuid() != 0 and not shutil.which("newuidmap")),
+    reason="needs: sudo apt-get install mmdebstrap (and uidmap, for ordinary users)",
 )
 needs_ids = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a range of ids to give")
 _URI = re.compile(r"\bhttps?://([^/\s\]]+)")

@@ -18,6 +18,7 @@ from agentos.errors import MachineError
 from agentos.machine.files import MachineNotStarted
 from agentos.machine.machine import AgentOs
 
+init_in_sight = pytest.mark.skipif(os.geteuid() != 0, reason="init hides from ordinary users")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users' directories")
 
 
@@ -329,6 +330,7 @@ async def test_a_machine_whose_mounts_fail_is_not_made(tmp_path: Path) -> None:
     assert Footprint.now().grown_since(before) == []
 
 
+@init_in_sight
 async def test_nothing_is_left_of_a_mount(vm: AgentOs, tmp_path: Path) -> None:
     assert await vm.listdir() == []  # init keeps the root open from now on
     before, files = Footprint.now(), open_files_of_init(vm)
@@ -345,6 +347,7 @@ async def test_nothing_is_left_of_a_mount(vm: AgentOs, tmp_path: Path) -> None:
     assert await vm.listdir() == []
 
 
+@init_in_sight
 async def test_a_mount_that_is_cancelled_is_there_or_not(vm: AgentOs) -> None:
     assert await vm.listdir() == []  # init keeps the root open from now on
     before, files = Footprint.now(), open_files_of_init(vm)
