@@ -13,7 +13,7 @@ from agentos.errors import LimitExceeded, MachineError
 from agentos.machine.processes import list_processes, thread_states
 
 if TYPE_CHECKING:
-    from agentos.machine.isolation.namespace import NamespaceMachine
+    from agentos.machine.isolation.backends import RunningMachine
     from agentos.machine.layers.host_image import Image
     from agentos.machine.machine import AgentOs
 
@@ -57,13 +57,13 @@ async def _all(*works: Coroutine[object, object, None]) -> None:
 
 
 async def _start(
-    child: AgentOs, machine: NamespaceMachine, image: Callable[[], Image], *, copy: bool
+    child: AgentOs, machine: RunningMachine, image: Callable[[], Image], *, copy: bool
 ) -> None:
     branch = await machine.branch(copy=copy)
     await child._start_on(image(), branch)
 
 
-async def _go_on_above(vm: AgentOs, machine: NamespaceMachine) -> None:
+async def _go_on_above(vm: AgentOs, machine: RunningMachine) -> None:
     """Give `vm` a fresh writable layer: what it wrote so far belongs to its branches too."""
     vm._machine = await vm._boot(await machine.branch())
 

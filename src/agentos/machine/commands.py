@@ -22,7 +22,8 @@ from agentos.machine.processes import ProcessInfo, list_processes
 from agentos.machine.protocol import ExecFlag, Op
 
 if TYPE_CHECKING:
-    from agentos.machine.isolation.namespace import NamespaceMachine
+    from agentos.machine.channel import Channel
+    from agentos.machine.isolation.backends import RunningMachine
     from agentos.machine.limits.guard import Guard
     from agentos.machine.terminal import Terminal
 
@@ -39,7 +40,12 @@ class CommandVerbs(FileVerbs):
     _path: str
 
     @property
-    def running(self) -> NamespaceMachine:
+    def commands(self) -> Channel:
+        """The channel to the init that runs its commands."""
+        raise MachineNotStarted
+
+    @property
+    def running(self) -> RunningMachine:
         """The machine that runs now."""
         raise MachineNotStarted
 
@@ -80,7 +86,7 @@ class CommandVerbs(FileVerbs):
             MachineError: The machine ended, or has no root.
         """
         return await run(
-            self.channel,
+            self.commands,
             self._launch(command, cwd, env, user),
             input=input.encode() if isinstance(input, str) else input,
             timeout=timeout,
@@ -127,7 +133,7 @@ class CommandVerbs(FileVerbs):
         flags = ExecFlag.CONTAIN if contain else ExecFlag.NONE
         launch = self._launch(command, cwd, env, user, flags)
         return await spawn(
-            self.channel, launch, stdin=stdin, stdout=stdout, stderr=stderr, limit=limit
+            self.commands, launch, stdin=stdin, stdout=stdout, stderr=stderr, limit=limit
         )
 
     async def terminal(
@@ -154,7 +160,7 @@ class CommandVerbs(FileVerbs):
 
         settings = {"TERM": "xterm-256color", **(env or {})}
         launch = self._launch(command, cwd, settings, user, ExecFlag.PTY, (rows, cols))
-        return await Terminal.open(self.channel, launch)
+        return await Terminal.open(self.commands, launch)
 
     def _launch(
         self,
@@ -219,7 +225,7 @@ class CommandVerbs(FileVerbs):
             ProcessLookupError: There is no such process.
             PermissionError: It is the machine's init.
         """
-        await self.channel.call(Op.SIGNAL, [], (pid, number, 0, 0), f"process {pid}")
+        await self.commands.call(Op.SIGNAL, [], (pid, number, 0, 0), f"process {pid}")
 
 
 def _shown_command(command: str | Sequence[str | bytes]) -> str:

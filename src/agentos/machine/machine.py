@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from agentos.config import data_dir
-from agentos.errors import IsolationUnavailable, MachineError
+from agentos.errors import MachineError
 from agentos.machine.channel import Channel
 from agentos.machine.commands import SYSTEM_PATH, CommandVerbs
 from agentos.machine.files import MachineNotStarted, Path, _encode
-from agentos.machine.isolation.namespace import Branch, NamespaceMachine
+from agentos.machine.isolation.backends import Backend, Isolation, RunningMachine, check, choose
+from agentos.machine.isolation.branch import Branch
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
@@ -50,7 +51,9 @@ class AgentOs(CommandVerbs):
             made of with the files of its machine.
         software: Installed software whose programs go on the machine's PATH, such as `"codex"`;
             what is missing is installed when the machine starts.
-        isolation: `"namespace"`, the one backend so far.
+        isolation: `"namespace"`; `"gvisor"` or `"microvm"`, with a kernel of its own between its
+            commands and the host's; `"strong"`, the best of these two that is here; or
+            `"landlock"`, which hides less, only when asked for by name.
         network: What it may reach; by default nothing.
         env: Environment of every command.
         name: Its host name.
@@ -59,7 +62,7 @@ class AgentOs(CommandVerbs):
         on_warning: Called with a `LimitWarning` when 80 % of a limit are used, or it was hit.
 
     Raises:
-        IsolationUnavailable: (when started) This host does not permit machines.
+        IsolationUnavailable: This host does not have it (when started), or nothing does.
 
     Example:
         ```python
@@ -75,7 +78,7 @@ class AgentOs(CommandVerbs):
         *,
         image: str | Snapshot = "host",
         software: Sequence[str] = (),
-        isolation: Literal["namespace"] = "namespace",
+        isolation: Isolation = "namespace",
         network: NetworkPolicy | None = None,
         env: Mapping[str, str] | None = None,
         name: str | None = None,
@@ -83,15 +86,11 @@ class AgentOs(CommandVerbs):
         limits: Limits | None = None,
         on_warning: Callable[[LimitWarning], object] | None = None,
     ) -> None:
-        if isolation != "namespace":
-            raise IsolationUnavailable(
-                f"there is no isolation {isolation!r}",
-                code="isolation_unknown",
-                hint='use "namespace"',
-            )
+        check(isolation)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
         self._chosen = image
+        self.isolation = isolation
         self.name = name or "agentos"
         self.software = tuple(software)
         self.network = NetworkGateway(_Listeners(self), network)
@@ -100,7 +99,8 @@ class AgentOs(CommandVerbs):
         self._guard: Guard | None = None
         self._mounts = MountTable(tuple(mounts))
         self._env = dict(env or {})
-        self._machine: NamespaceMachine | None = None
+        self._backend: Backend | None = None
+        self._machine: RunningMachine | None = None
         self._left: set[asyncio.Future[None]] = set()
         self._image: Image | None = None
         self._path = SYSTEM_PATH
@@ -144,10 +144,11 @@ class AgentOs(CommandVerbs):
             await self.close()
             raise
 
-    async def _boot(self, branch: Branch | None = None) -> NamespaceMachine:
+    async def _boot(self, branch: Branch | None = None) -> RunningMachine:
         assert self._image is not None
+        self._backend = self._backend or await choose(self.isolation)
         start = functools.partial(
-            NamespaceMachine.start,
+            self._backend,
             self._image,
             hostname=self.name,
             binds=((_shared_software(), SOFTWARE),),
@@ -239,7 +240,9 @@ class AgentOs(CommandVerbs):
             mounts=self.mounts,
             limits=self.limits,
             on_warning=self._on_warning,
+            isolation=self.isolation,
         )
+        other._backend = self._backend
         other.software, other._path = self.software, self._path
         other.network = self.network.beginning(_Listeners(other))
         return other
@@ -264,7 +267,7 @@ class AgentOs(CommandVerbs):
         if network is not None:
             await self.network.apply(network)
 
-    def _leave(self, machine: NamespaceMachine) -> None:
+    def _leave(self, machine: RunningMachine) -> None:
         """End the machine that this one was until a fork; only `close` waits for it."""
         machine.channel.on_lost = None
         ending = asyncio.ensure_future(machine.close())
@@ -287,7 +290,14 @@ class AgentOs(CommandVerbs):
         return self._machine.channel
 
     @property
-    def running(self) -> NamespaceMachine:
+    def commands(self) -> Channel:
+        """The control channel to the init that runs its commands."""
+        if self._machine is None:
+            raise MachineNotStarted
+        return self._machine.commands
+
+    @property
+    def running(self) -> RunningMachine:
         """The machine that runs now; a fork may replace it."""
         if self._machine is None:
             raise MachineNotStarted
@@ -393,7 +403,7 @@ class AgentOs(CommandVerbs):
         """
         await self._mounts.detach(self._running(), target, force=force)
 
-    def _running(self) -> NamespaceMachine:
+    def _running(self) -> RunningMachine:
         if self._machine is None:
             raise MachineNotStarted
         return self._machine

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from agentos.machine.isolation.backends import Isolation
     from agentos.machine.layers.store import Snapshot
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.mounts import Mount
@@ -17,7 +18,7 @@ class Settings(TypedDict, total=False):
 
     image: str | Snapshot
     software: Sequence[str]
-    isolation: Literal["namespace"]
+    isolation: Isolation
     network: NetworkPolicy | None
     env: Mapping[str, str] | None
     name: str | None

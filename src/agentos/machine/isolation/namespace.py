@@ -13,12 +13,12 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import BootFailed, Channel, resolve
-from agentos.machine.isolation.id_map import MACHINE_USER, IdMap, choose_id_map
+from agentos.machine.isolation.branch import Branch
+from agentos.machine.isolation.id_map import MACHINE_USER, choose_id_map
 from agentos.machine.layers.host_image import Image
 from agentos.machine.protocol import Op
 
@@ -28,31 +28,6 @@ _CONTROL = 3
 _USER_NAMESPACE_STEPS = {"clone into new namespaces", "uid_map", "gid_map", "setgroups"}
 
 
-@dataclass(slots=True)
-class Branch:
-    """What a new machine takes over from another one: detached mounts of its layers.
-
-    Attributes:
-        ids: The other machine's ids, which own the files.
-        layers: Read-only layers, top first.
-        copy: The layer to start with a copy of, or None.
-    """
-
-    ids: IdMap
-    layers: list[int] = field(default_factory=list)
-    copy: int | None = None
-
-    @property
-    def stages(self) -> list[int]:
-        """The descriptors in the order in which the plan uses them."""
-        return self.layers if self.copy is None else [self.copy, *self.layers]
-
-    def close(self) -> None:
-        """Close the descriptors."""
-        for fd in self.stages:
-            os.close(fd)
-
-
 class NamespaceMachine:
     """A running machine: its control channel and its init process.
 
@@ -60,7 +35,7 @@ class NamespaceMachine:
     """
 
     def __init__(self, channel: Channel, launcher: int, branch: Branch) -> None:
-        self.channel = channel
+        self.channel = self.commands = channel
         self.ids = branch.ids
         self.layers = len(branch.layers)
         self._launcher = launcher

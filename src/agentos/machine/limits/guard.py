@@ -22,7 +22,8 @@ from agentos.machine.limits.watchdog import MemoryWatchdog
 from agentos.machine.protocol import Scope
 
 if TYPE_CHECKING:
-    from agentos.machine.isolation.namespace import Branch, NamespaceMachine
+    from agentos.machine.isolation.backends import RunningMachine
+    from agentos.machine.isolation.branch import Branch
 
 
 class Guard:
@@ -46,13 +47,13 @@ class Guard:
         self._hits_watched: list[Hits] = []
         self._kills_seen = 0
         self._closing: asyncio.Future[None] | None = None
-        self._machine: NamespaceMachine | None = None
+        self._machine: RunningMachine | None = None
         self._clock: asyncio.Task[None] | None = None
         self._deadline = asyncio.get_running_loop().time() + (limits.wall_time or 0)
 
     async def start(
-        self, start: Callable[..., Awaitable[NamespaceMachine]], branch: Branch | None
-    ) -> NamespaceMachine:
+        self, start: Callable[..., Awaitable[RunningMachine]], branch: Branch | None
+    ) -> RunningMachine:
         """Start a machine under its limits, the first one or one that goes on after a fork.
 
         Args:
@@ -78,7 +79,7 @@ class Guard:
             return memory if disk is None else min(disk, memory)  # no kill would free files
         return disk
 
-    async def _begin(self, machine: NamespaceMachine, below: int) -> None:
+    async def _begin(self, machine: RunningMachine, below: int) -> None:
         channel = machine.channel
         assert channel.init_pid is not None
         self._enforced.attach(channel.init_pid)
@@ -240,7 +241,7 @@ async def _repeat(channel: Channel, looked_at: list[Alarm], interval: float) -> 
         channel.lose(MachineError(f"the machine's limits cannot be watched any more: {error}"))
 
 
-async def _end_at(deadline: float, lived: float, machine: NamespaceMachine) -> None:
+async def _end_at(deadline: float, lived: float, machine: RunningMachine) -> None:
     await asyncio.sleep(deadline - asyncio.get_running_loop().time())
     machine.channel.lose(
         LimitExceeded(

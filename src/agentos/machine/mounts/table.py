@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agentos.errors import MachineError
-from agentos.machine.isolation.namespace import NamespaceMachine
+from agentos.machine.isolation.backends import RunningMachine
 from agentos.machine.mounts.mount import Mount, Path, reserved, resting_place
 from agentos.machine.mounts.pin import pin
 from agentos.machine.protocol import Op, Reply
@@ -61,7 +61,7 @@ class MountTable:
             return self._first
         return tuple(attached.mount for attached in self._attached.values())
 
-    async def attach_all(self, machine: NamespaceMachine, old: NamespaceMachine | None) -> None:
+    async def attach_all(self, machine: RunningMachine, old: RunningMachine | None) -> None:
         """Mount in a machine that has just booted what is to be there.
 
         Args:
@@ -79,7 +79,7 @@ class MountTable:
                 await _to_the_end(_attach(machine, mount, fd, table))
             self._first, self._attached = None, table
 
-    async def attach(self, machine: NamespaceMachine, mount: Mount) -> None:
+    async def attach(self, machine: RunningMachine, mount: Mount) -> None:
         """Mount something in a running machine."""
         async with self._changing:
             if mount.target in self._attached:
@@ -91,7 +91,7 @@ class MountTable:
             fd = await pin(mount, machine.ids)
             await _to_the_end(_attach(machine, mount, fd, self._attached))
 
-    async def detach(self, machine: NamespaceMachine, target: Path, *, force: bool) -> None:
+    async def detach(self, machine: RunningMachine, target: Path, *, force: bool) -> None:
         """Unmount what was mounted at a target."""
         place = resting_place(target)
         async with self._changing:
@@ -105,7 +105,7 @@ class MountTable:
             await _to_the_end(self._detach(machine, place, attached, force))
 
     async def _detach(
-        self, machine: NamespaceMachine, place: str, attached: _Attached, force: bool
+        self, machine: RunningMachine, place: str, attached: _Attached, force: bool
     ) -> None:
         flags = _LAZILY * force | _UNMAKE * attached.made
         numbers = (attached.id, flags, 0, 0)
@@ -115,7 +115,7 @@ class MountTable:
 
 
 async def _attach(
-    machine: NamespaceMachine, mount: Mount, fd: int, table: dict[str, _Attached]
+    machine: RunningMachine, mount: Mount, fd: int, table: dict[str, _Attached]
 ) -> None:
     """Attach a detached mount, close its descriptor, and note it."""
     try:
@@ -128,7 +128,7 @@ async def _attach(
     table[mount.target] = _Attached(mount, reply.a, bool(reply.b))
 
 
-async def _copy(machine: NamespaceMachine, attached: _Attached) -> int:
+async def _copy(machine: RunningMachine, attached: _Attached) -> int:
     target = os.fsencode(attached.mount.target)
     return (await machine.channel.call(Op.COPY, [target], (attached.id, 0, 0, 0))).fd
 

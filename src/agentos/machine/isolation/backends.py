@@ -1,0 +1,93 @@
+"""The kinds of isolation, and which of them a machine gets."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal, Protocol, get_args
+
+from agentos.errors import IsolationUnavailable, MachineError
+from agentos.machine.channel import Channel
+from agentos.machine.isolation.branch import Branch
+from agentos.machine.isolation.id_map import IdMap
+from agentos.machine.layers.host_image import Image
+
+Isolation = Literal["namespace", "gvisor", "microvm", "landlock", "strong"]
+
+
+class RunningMachine(Protocol):
+    """What every kind of isolation makes.
+
+    Attributes:
+        channel: To the init that opens its files, mounts and listens.
+        commands: To the init that runs its commands; of namespaces it is the same one.
+        ids: Which ids of the host its ids are.
+        layers: How many layers it has below its own.
+    """
+
+    @property
+    def channel(self) -> Channel: ...
+    @property
+    def commands(self) -> Channel: ...
+    @property
+    def ids(self) -> IdMap: ...
+    @property
+    def layers(self) -> int: ...
+
+    async def branch(self, *, copy: bool = False) -> Branch: ...
+    async def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """Starts machines of one kind; the arguments are those of `NamespaceMachine.start`."""
+
+    async def __call__(
+        self,
+        image: Image,
+        *,
+        hostname: str = ...,
+        size: str = ...,
+        binds: tuple[tuple[Path, str], ...] = ...,
+        branch: Branch | None = ...,
+        open_files: int | None = ...,
+        on_lost: Callable[[MachineError], None] | None = ...,
+    ) -> RunningMachine: ...
+
+
+def check(isolation: str) -> None:
+    """Refuse a name that stands for no kind of isolation."""
+    known = get_args(Isolation)
+    if isolation not in known:
+        raise IsolationUnavailable(
+            f"there is no isolation {isolation!r}",
+            code="isolation_unknown",
+            hint="use one of " + ", ".join(f'"{name}"' for name in known),
+        )
+
+
+async def choose(isolation: Isolation) -> Backend:
+    """Return what starts machines of a kind.
+
+    Raises:
+        IsolationUnavailable: This host does not have it; nothing weaker is taken instead.
+    """
+    return await _CHOICES[isolation]()
+
+
+async def _namespace() -> Backend:
+    from agentos.machine.isolation.namespace import NamespaceMachine
+
+    return NamespaceMachine.start
+
+
+async def _missing() -> Backend:
+    raise IsolationUnavailable("this isolation is not built in yet", hint='use "namespace"')
+
+
+_CHOICES: dict[str, Callable[[], Awaitable[Backend]]] = {
+    "namespace": _namespace,
+    "gvisor": _missing,
+    "microvm": _missing,
+    "landlock": _missing,
+    "strong": _missing,
+}
