@@ -1,4 +1,4 @@
-"""OpenAI Codex, driven through its ACP adapter."""
+"""OpenAI Codex: driven directly, or through its ACP adapter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentos.agents.codex_config import CodexHome, caller_config, merged, read_home
-from agentos.agents.codex_model import choose_source
+from agentos.agents.codex_model import ModelSource, choose_source
 from agentos.agents.definition import AgentDefinition, AgentRequest, Endpoint, Launch
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
@@ -30,7 +30,37 @@ class Codex(AgentDefinition):
     """
 
     name = "codex"
-    software = ("codex", "codex-acp", "node")
+    software: Sequence[str] = ("codex",)
+
+    def __init__(self, locate: Callable[[str], str] = installed_at) -> None:
+        self._locate = locate
+
+    async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:
+        env = machine.environment(request.env)
+        home = await read_home(machine, env)
+        source = choose_source(home, request, env, in_memory=True)
+        return Launch(
+            argv=[f"{self._locate('codex')}/bin/codex", "app-server"],
+            env={**request.env, **source.env},
+            cwd=request.cwd or env["HOME"],
+            authentication=source.authentication,
+            endpoints=source.endpoints,
+            warnings=_warnings(machine, home, request, ours_win=True),
+            driver="codex",
+            config=_settings(home, request, source, env),
+            mode="ask" if request.asks else None,
+        )
+
+
+class CodexAcp(AgentDefinition):
+    """The same Codex behind its ACP adapter, a Node program.
+
+    Args:
+        locate: Tells where a machine sees a package.
+    """
+
+    name = "codex-acp"
+    software: Sequence[str] = ("codex", "codex-acp", "node")
 
     def __init__(self, locate: Callable[[str], str] = installed_at) -> None:
         self._locate = locate
@@ -39,8 +69,6 @@ class Codex(AgentDefinition):
         env = machine.environment(request.env)
         home = await read_home(machine, env)
         source = choose_source(home, request, env)
-        provider_model = request.provider.model if request.provider else None
-        settings = merged(source.settings, _session_settings(home, request, provider_model))
         node = f"{self._locate('node')}/bin"
         return Launch(
             argv=[f"{node}/node", f"{self._locate('codex-acp')}/dist/index.js"],
@@ -51,12 +79,12 @@ class Codex(AgentDefinition):
                 **source.env,
                 "PATH": f"{env['PATH']}:{node}",
                 "CODEX_PATH": f"{self._locate('codex')}/bin/codex",
-                "CODEX_CONFIG": json.dumps(merged(settings, caller_config(env))),
+                "CODEX_CONFIG": json.dumps(_settings(home, request, source, env)),
             },
             cwd=request.cwd or env["HOME"],
             authentication=source.authentication,
             endpoints=source.endpoints,
-            warnings=_warnings(machine, home, request),
+            warnings=_warnings(machine, home, request, ours_win=False),
         )
 
     def notice(self, update: Mapping[str, Any]) -> str | None:
@@ -72,6 +100,14 @@ class Codex(AgentDefinition):
             elif words and (text := _unattributed_text(update)):
                 words = _provider_words(text)
         return words
+
+
+def _settings(
+    home: CodexHome, request: AgentRequest, source: ModelSource, env: Mapping[str, str]
+) -> dict[str, Any]:
+    provider_model = request.provider.model if request.provider else None
+    settings = merged(source.settings, _session_settings(home, request, provider_model))
+    return merged(settings, caller_config(env))
 
 
 def _session_settings(
@@ -90,7 +126,9 @@ def _session_settings(
     return settings
 
 
-def _warnings(machine: AgentMachine, home: CodexHome, request: AgentRequest) -> list[str]:
+def _warnings(
+    machine: AgentMachine, home: CodexHome, request: AgentRequest, *, ours_win: bool
+) -> list[str]:
     configured = home.table("mcp_servers")
     urls = {
         name: server.get("url")
@@ -100,9 +138,10 @@ def _warnings(machine: AgentMachine, home: CodexHome, request: AgentRequest) -> 
     warnings = [
         f"the MCP server {name!r} of {home.config_file} is used, not that of mcp_servers="
         for name in request.mcp_servers
-        if name in configured
+        if name in configured and not ours_win
     ]
-    urls |= {n: s.url for n, s in request.mcp_servers.items() if n not in configured}
+    taken = () if ours_win else configured
+    urls |= {n: s.url for n, s in request.mcp_servers.items() if n not in taken}
     for name, url in urls.items():
         if isinstance(url, str) and (warning := _unreachable(machine, name, url)):
             warnings.append(warning)

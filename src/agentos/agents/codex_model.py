@@ -43,20 +43,24 @@ class ModelSource:
     authentication: Authentication | None = None
 
 
-def choose_source(home: CodexHome, request: AgentRequest, env: Mapping[str, str]) -> ModelSource:
+def choose_source(
+    home: CodexHome, request: AgentRequest, env: Mapping[str, str], *, in_memory: bool = False
+) -> ModelSource:
     """Choose the provider: the caller's, a custom one of `config.toml`, a key, a login.
 
     Args:
         home: What Codex will find.
         request: What the caller asks for.
         env: The whole environment of the agent.
+        in_memory: Whether the settings reach Codex over its protocol, so that a key among them
+            is seen by nobody else.
 
     Raises:
         AuthenticationRequired: There are no credentials.
         ConfigInvalid: A base URL is not one.
     """
     if request.provider:
-        return _given(request.provider, home)
+        return _given(request.provider, home, in_memory)
     custom = home.text("model_provider")
     if custom and custom != "openai":
         return _custom(custom, home, env)
@@ -74,11 +78,13 @@ def choose_source(home: CodexHome, request: AgentRequest, env: Mapping[str, str]
     )
 
 
-def _given(provider: ModelAccess, home: CodexHome) -> ModelSource:
+def _given(provider: ModelAccess, home: CodexHome, in_memory: bool) -> ModelSource:
     hidden = home.table("shell_environment_policy").get("exclude")
     settings: dict[str, Any] = _own_provider(provider.base_url, "AgentOS")
     env = {}
-    if provider.api_key:
+    if provider.api_key and in_memory:
+        settings["model_providers"][PROVIDER]["experimental_bearer_token"] = provider.api_key
+    elif provider.api_key:
         settings["model_providers"][PROVIDER]["env_key"] = _PROVIDER_KEY
         env[_PROVIDER_KEY] = provider.api_key
         # Else each command would see the key, and Codex's snapshot of the shell would keep it.

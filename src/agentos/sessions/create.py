@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
+from agentos.agents.definition import Launch
 from agentos.agents.machine import AgentMachine
-from agentos.sessions.acp_client import AgentConnection
+from agentos.sessions.connection import AgentConnection
 from agentos.sessions.model_route import model_access
 from agentos.sessions.permissions import Permission, check_policy
 from agentos.sessions.session import Session
@@ -64,11 +65,13 @@ async def create_session(
         access = None
         if provider is not None:
             access = await resources.enter_async_context(model_access(machine, provider))
-        request = AgentRequest(dict(env or {}), cwd, model, instructions, access, servers)
+        request = AgentRequest(
+            dict(env or {}), cwd, model, instructions, access, servers, permission != "allow"
+        )
         launch = await definition.prepare(machine, request)
         for endpoint in launch.endpoints:
             await endpoint.open(machine, "the model provider")
-        connection = await AgentConnection.start(machine, launch, definition.name)
+        connection = await _connect(machine, launch, definition.name)
         resources.push_async_callback(connection.end)
         opened = await connection.open(launch, servers)
         kept = AsyncExitStack()
@@ -82,3 +85,13 @@ async def create_session(
         )
         kept.push_async_exit(resources.pop_all())
         return session
+
+
+async def _connect(machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:
+    if launch.driver == "codex":
+        from agentos.sessions.codex.connection import CodexConnection
+
+        return await CodexConnection.start(machine, launch, name)
+    from agentos.sessions.acp_client import AcpConnection
+
+    return await AcpConnection.start(machine, launch, name)
