@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agentos.agents.codex_config import CodexHome, caller_config, merged, read_home
-from agentos.agents.codex_model import ModelSource, choose_source
+from agentos.agents.codex_model import KEYS, PROVIDER, ModelSource, choose_source, with_values
 from agentos.agents.definition import AgentDefinition, AgentRequest, Endpoint, Launch
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
 
 _SOFTWARE = "/opt/agentos"
+#: Variables that a process takes in when it starts.
+_READ_AT_START = {
+    *("HOME", "PATH", "TMPDIR", "RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+}
 
 
 def installed_at(name: str) -> str:
@@ -49,6 +56,28 @@ class Codex(AgentDefinition):
             driver="codex",
             config=_settings(home, request, source, env),
             mode="ask" if request.asks else None,
+        )
+
+    def waiting(self, machine: AgentMachine) -> Launch:
+        argv = [f"{self._locate('codex')}/bin/codex", "app-server"]
+        return Launch(argv=argv, env={}, cwd=machine.environment()["HOME"], driver="codex")
+
+    def joined(self, launch: Launch, missing: Mapping[str, str]) -> Launch | None:
+        # What Codex itself reads comes too late; its commands and its provider can be told.
+        passed = {name: value for name, value in missing.items() if name != "CODEX_CONFIG"}
+        if passed.keys() & _READ_AT_START or any(
+            name.startswith("CODEX_") and name not in KEYS for name in passed
+        ):
+            return None
+        if not passed:
+            return launch
+        own = launch.config.get("model_providers", {}).get(PROVIDER)
+        if own is None:
+            return None  # one of its own files may name a variable
+        providers = {**launch.config["model_providers"], PROVIDER: with_values(own, passed)}
+        policy = {"shell_environment_policy": {"set": passed}}
+        return replace(
+            launch, config={**merged(launch.config, policy), "model_providers": providers}
         )
 
 

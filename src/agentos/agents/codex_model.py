@@ -23,7 +23,7 @@ CHATGPT = "https://chatgpt.com/backend-api"
 #: The model provider that a session defines for itself; nothing of it is written to disk.
 PROVIDER = "agentos"
 _PROVIDER_KEY = "AGENTOS_MODEL_KEY"
-_KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")
+KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def choose_source(
     custom = home.text("model_provider")
     if custom and custom != "openai":
         return _custom(custom, home, env)
-    for variable in _KEYS:
+    for variable in KEYS:
         if env.get(variable, "").strip():
             return _keyed(variable, home, env)
     if home.login is not None:
@@ -106,7 +106,7 @@ def _custom(name: str, home: CodexHome, env: Mapping[str, str]) -> ModelSource:
     endpoints = (Endpoint.of(url),) if isinstance(url, str) else ()
     authentication = None
     if table.get("requires_openai_auth") and home.login is None:
-        if not any(env.get(key, "").strip() for key in _KEYS):
+        if not any(env.get(key, "").strip() for key in KEYS):
             raise AuthenticationRequired(
                 f"the model provider {name!r} of {home.config_file} requires an OpenAI login",
                 hint="set OPENAI_API_KEY or CODEX_API_KEY in env=",
@@ -173,3 +173,21 @@ def from_inside(url: str) -> str:
 def _own_provider(url: str, name: str) -> dict[str, Any]:
     provider = {"name": name, "base_url": url, "wire_api": "responses"}
     return {"model_provider": PROVIDER, "model_providers": {PROVIDER: provider}}
+
+
+def with_values(provider: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """Replace the names of variables in a provider's settings by their values.
+
+    Example:
+        `{"env_key": "KEY"}` with `{"KEY": "k"}` becomes `{"experimental_bearer_token": "k"}`.
+    """
+    told = dict(provider)
+    variable = told.get("env_key")
+    if isinstance(variable, str) and variable in env:
+        del told["env_key"]
+        told["experimental_bearer_token"] = env[variable]
+    names = told.pop("env_http_headers", {})
+    headers = {header: env[name] for header, name in names.items() if name in env}
+    left = {header: name for header, name in names.items() if name not in env}
+    told |= {"http_headers": headers} if headers else {}
+    return told | ({"env_http_headers": left} if left else {})

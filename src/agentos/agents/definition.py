@@ -205,6 +205,24 @@ class AgentDefinition(ABC):
             NetworkDenied: The policy forbids its model provider.
         """
 
+    def waiting(self, machine: AgentMachine) -> Launch | None:
+        """Return how to start it before its session is known; None if it must know."""
+        del machine
+        return None
+
+    def joined(self, launch: Launch, missing: Mapping[str, str]) -> Launch | None:
+        """Fit a launch to a process that was started by `waiting`.
+
+        Args:
+            launch: What `prepare` made of the caller's request.
+            missing: Variables that the process does not have.
+
+        Returns:
+            The launch with these passed on in another way; None if that cannot be.
+        """
+        del missing
+        return launch
+
     def notice(self, update: Mapping[str, Any]) -> str | None:
         """Return the agent's own remark if an update holds one that poses as the model's."""
         del update

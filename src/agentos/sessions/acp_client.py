@@ -48,6 +48,7 @@ class AcpConnection:
         self.machine = machine
         self.name = name
         self._ear = Ear()
+        self._hello: Mapping[str, Any] | None = None
         self._transport = AcpTransport(
             process.stdin, process.stdout, self._on_notification, self._on_garbage
         )
@@ -79,22 +80,26 @@ class AcpConnection:
                 f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
             ) from None
 
-    async def _open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
-        hello = await self._call(
-            self._acp.initialize(
+    async def introduce(self) -> Mapping[str, Any]:
+        """Introduce ourselves, once; `open` does it if nobody did."""
+        if self._hello is None:
+            hello = self._acp.initialize(
                 protocol_version=acp.PROTOCOL_VERSION,
                 client_capabilities=ClientCapabilities(
                     auth=AuthCapabilities(field_meta={"gateway": True})
                 ),
                 client_info=Implementation(name="agentos", version=version("agentos-vm")),
             )
-        )
+            self._hello = _plain(await self._call(hello))
+        return self._hello
+
+    async def _open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+        said = await self.introduce()
         login = launch.authentication
         if login is not None:
             await self._call(self._acp.authenticate(login.method, **login.meta))
         servers: list[Any] = [as_acp(name, server) for name, server in mcp_servers.items()]
         made = await self._call(self._acp.new_session(cwd=launch.cwd, mcp_servers=servers))
-        said = _plain(hello)
         return Opened(
             made.session_id,
             said.get("agentCapabilities", {}),

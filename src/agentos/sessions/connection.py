@@ -55,6 +55,14 @@ class AgentConnection(Protocol):
     @property
     def process(self) -> WatchedProcess: ...
 
+    async def introduce(self) -> object:
+        """Introduce ourselves, once; `open` does it if nobody did.
+
+        Raises:
+            AgentError: It refused.
+            AgentCrashed: It ended.
+        """
+
     async def open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
         """Introduce ourselves, log in if need be, and make the session.
 

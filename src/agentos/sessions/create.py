@@ -17,6 +17,7 @@ from agentos.sessions.session import Session
 if TYPE_CHECKING:
     from agentos.agents.definition import McpServer
     from agentos.models.provider import ModelProvider
+    from agentos.sessions.ready import ReadyAgent
 
 
 async def create_session(
@@ -30,6 +31,7 @@ async def create_session(
     provider: ModelProvider | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
+    ready: ReadyAgent | None = None,
 ) -> Session:
     """Start an agent in a machine and open a session with it.
 
@@ -45,6 +47,7 @@ async def create_session(
         provider: A model provider on the host, such as the rehearsal model.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
         permission: `"allow"`, `"ask"`, `"reject"`, or a function.
+        ready: An agent that waits in this machine; it is taken, or ended if it does not fit.
 
     Raises:
         AgentNotFound: There is no such agent.
@@ -71,7 +74,7 @@ async def create_session(
         launch = await definition.prepare(machine, request)
         for endpoint in launch.endpoints:
             await endpoint.open(machine, "the model provider")
-        connection = await _connect(machine, launch, definition.name)
+        connection, launch = await _take(ready, definition, machine, launch)
         resources.push_async_callback(connection.end)
         opened = await connection.open(launch, servers)
         kept = AsyncExitStack()
@@ -87,7 +90,20 @@ async def create_session(
         return session
 
 
-async def _connect(machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:
+async def _take(
+    ready: ReadyAgent | None, definition: AgentDefinition, machine: AgentMachine, launch: Launch
+) -> tuple[AgentConnection, Launch]:
+    """Take the agent that waits, if it fits; else start one."""
+    if ready is not None:
+        joined = ready.join(definition, machine, launch)
+        if joined is not None:
+            return ready.connection, joined
+        await ready.connection.end()
+    return await connect(machine, launch, definition.name), launch
+
+
+async def connect(machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:
+    """Start an agent's process and speak its protocol; the caller ends it."""
     if launch.driver == "codex":
         from agentos.sessions.codex.connection import CodexConnection
 
