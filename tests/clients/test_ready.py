@@ -18,13 +18,14 @@ async def codex_pids(vm: AgentOs) -> set[int]:
 
 async def test_a_session_gets_the_agent_that_waits() -> None:
     async with MachinePool(1, agent="codex") as pool, played(Step(say="hello")) as model:
-        async with await pool.take() as vm:
-            (waiting,) = await codex_pids(vm)
-            session = await vm.create_session("codex", provider=model)
-            assert await codex_pids(vm) == {waiting}
-            assert (await session.prompt("hi")).text == "hello"
-            async with await vm.create_session("codex", provider=model):
-                assert len(await codex_pids(vm)) == 2
+        vm = await pool.take()
+        (waiting,) = await codex_pids(vm)
+        session = await vm.create_session("codex", provider=model)
+        assert await codex_pids(vm) == {waiting}
+        assert (await session.prompt("hi")).text == "hello"
+        async with await vm.create_session("codex", provider=model):
+            assert len(await codex_pids(vm)) == 2
+        await vm.close()
 
 
 async def test_what_is_known_late_reaches_it(vm: AgentOs) -> None:
