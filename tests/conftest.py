@@ -20,6 +20,15 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_N
 _PASSING = ("/dev/null", "/dev/urandom", "/proc/", "anon_inode:inotify")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the transcripts of the tests out of the user's store."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("store") / "agentos.db"
+        patch.setenv("AGENTOS_STORE_URL", f"sqlite:///{place}")
+        yield
+
+
 @dataclass(frozen=True)
 class Footprint:
     """What this process holds of the host."""

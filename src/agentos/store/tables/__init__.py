@@ -2,5 +2,6 @@
 
 from agentos.store.tables.facts import FACTS
 from agentos.store.tables.schema import METADATA
+from agentos.store.tables.transcripts import EVENTS, SESSIONS
 
-__all__ = ["FACTS", "METADATA"]
+__all__ = ["EVENTS", "FACTS", "METADATA", "SESSIONS"]
