@@ -54,10 +54,15 @@ async def run_as_owner(
 
 
 def run_as_owner_blocking(
-    ids: IdMap, directory: Path, argv: Sequence[str], *, stdout: int | None = None
+    ids: IdMap,
+    directory: Path,
+    argv: Sequence[str],
+    *,
+    stdin: int | None = None,
+    stdout: int | None = None,
 ) -> None:
     """Do the same as `run_as_owner`, for who has no event loop."""
-    with _streams(None, stdout, None) as fds, _started(ids, directory, argv, fds) as ours:
+    with _streams(stdin, stdout, None) as fds, _started(ids, directory, argv, fds) as ours:
         ours.setblocking(True)
         _check(ours.recv(_LARGEST_REPLY), argv[0])
 
