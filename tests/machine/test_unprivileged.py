@@ -42,7 +42,8 @@ def interpreter() -> str:
     recent = "import sys; sys.exit(sys.version_info < (3, 11))"
     for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         try:
-            if as_spare_user([python, "-c", recent]).returncode == 0:
+            # By env, as setpriv itself may start what the user may not.
+            if as_spare_user(["env", python, "-c", recent]).returncode == 0:
                 return python
         except FileNotFoundError:
             continue
