@@ -75,6 +75,8 @@ def shown(request: pytest.FixtureRequest, backend: str, place: Path) -> Shown:
             pytest.skip("an ordinary user runs these tests anyway")
         prefix = ["setpriv", f"--reuid={SPARE}", f"--regid={SPARE}", "--clear-groups"]
         if "lent" in identity:
+            if shutil.which("newuidmap") is None:
+                pytest.skip("needs: sudo apt-get install uidmap")
             prefix = ["unshare", "-m", "sh", str(LEND), str(SPARE), "300000", "65536"]
         python = _interpreter_for_all(prefix)
     elif "root" in identity and os.geteuid() != 0:
@@ -107,13 +109,10 @@ def _is_ordinary(identity: str) -> bool:
 def _interpreter_for_all(prefix: list[str]) -> str:
     recent = "import sys; sys.exit(sys.version_info < (3, 11))"
     for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
-        try:
-            # By env, as setpriv itself may start what the user may not.
-            words = [*prefix, "env", python, "-c", recent]
-            if subprocess.run(words, check=False).returncode == 0:
-                return python
-        except FileNotFoundError:
-            continue
+        # By env, as setpriv itself may start what the user may not.
+        words = [*prefix, "env", python, "-c", recent]
+        if subprocess.run(words, check=False).returncode == 0:
+            return python
     pytest.skip("no Python 3.11 that other users may run")
 
 

@@ -13,15 +13,10 @@ from pathlib import Path
 
 from agentos.errors import MachineError
 from agentos.machine.images.members import MAX_SIZE, Inspection, Member, invalid, refused
-from agentos.machine.isolation.id_map import (
-    MACHINE_USER,
-    IdMap,
-    choose_id_map,
-    choose_ids_of_image,
-)
+from agentos.machine.isolation.id_map import MACHINE_USER, IdMap, choose_id_map
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import SYSTEM_DIRECTORIES
-from agentos.machine.layers.owner import give_to_owner, run_as_owner
+from agentos.machine.layers.owner import choose_owner, give_to_owner, run_as_owner
 from agentos.machine.layers.store import LayerStore, Snapshot
 from agentos.machine.snapshots import check_name, require_own
 
@@ -92,7 +87,7 @@ async def import_(name: str, source: Path, *, max_size: int = MAX_SIZE) -> Snaps
     store = LayerStore()
     store.require_free(name)
     packed = await asyncio.to_thread(_check, source, max_size)
-    ids = choose_ids_of_image() if packed.has_owners else choose_id_map()
+    ids = await choose_owner() if packed.has_owners else choose_id_map()
     with contextlib.ExitStack() as kept:
         layers = [kept.enter_context(store.new_layer()) for _ in range(packed.count)]
         for number, layer in enumerate(layers):

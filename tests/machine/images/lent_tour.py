@@ -184,9 +184,20 @@ async def refused(words: str) -> None:
     assert words in f"{findings['root inside'].detail} {findings['root inside'].remedy}"
 
 
+async def one_id(packed: str, words: str) -> None:
+    """An image is imported all the same, and all of it belongs to the one user."""
+    await import_image("mine", Path(packed))
+    async with AgentOs(image="mine") as vm:
+        assert (await vm.exec("id -u; cat /srv/private/inner")).stdout == "1000\ni"
+        assert (await refusal(vm.exec("id", user="root"))).code == "no_root_inside"
+    error = await refusal(AgentOs.create(root=True))
+    assert error.code == "no_id_range"
+    assert words in error.message, error
+
+
 SCENES: dict[str, Callable[..., Awaitable[None]]] = {
     scene.__name__: scene
-    for scene in (images, host, mounts, built, keep, other_range, other_user, refused)
+    for scene in (images, host, mounts, built, keep, other_range, other_user, refused, one_id)
 }
 LEAVE_IT = ("keep", "other_range", "other_user")
 

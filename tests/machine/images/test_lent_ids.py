@@ -142,5 +142,14 @@ def test_newuidmap_is_not_installed(borrower: Borrower) -> None:
     borrower.plays("refused", "sudo apt-get install uidmap", before=hidden)
 
 
+def test_newuidmap_is_refused(borrower: Borrower, packed: str) -> None:
+    """As in a container that may not map them, whatever its files in /etc say."""
+    refusing = borrower.place / "newuidmap"
+    refusing.write_text("#!/bin/sh\necho newuidmap: write to uid_map failed >&2; exit 1\n")
+    refusing.chmod(0o755)
+    refused = f"mount --bind {refusing} /usr/bin/newuidmap"
+    borrower.plays("one_id", packed, "newuidmap: write to uid_map failed", before=refused)
+
+
 def test_no_privileges_can_be_gained(borrower: Borrower) -> None:
     borrower.plays("refused", "no_new_privs", through=("setpriv", "--no-new-privs"))

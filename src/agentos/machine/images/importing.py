@@ -26,9 +26,9 @@ from agentos.machine.images.members import MAX_SIZE, Inspection, Member, invalid
 from agentos.machine.images.own_files import EXTENDED, write_own_files
 from agentos.machine.images.streams import Hashed, decompressed, is_compressed
 from agentos.machine.images.unpack import LayerWriter, Tree
-from agentos.machine.isolation.id_map import MACHINE_USER, IdMap, choose_ids_of_image
+from agentos.machine.isolation.id_map import MACHINE_USER, IdMap
 from agentos.machine.layers.config import ImageConfig
-from agentos.machine.layers.owner import give_to_owner, run_as_owner
+from agentos.machine.layers.owner import choose_owner, give_to_owner, run_as_owner
 from agentos.machine.layers.store import LayerStore, Snapshot
 from agentos.machine.snapshots import check_name
 
@@ -62,7 +62,7 @@ async def import_image(name: str, source: Path, *, max_size: int = MAX_SIZE) -> 
     check_name(name)
     store = LayerStore()
     store.require_free(name)
-    ids = choose_ids_of_image()
+    ids = await choose_owner()
     try:
         with _Unpacking(store, ids, max_size) as unpacking:
             config = await unpacking.unpack(source)

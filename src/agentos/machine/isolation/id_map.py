@@ -112,14 +112,6 @@ def choose_id_map(*, root: bool = False) -> IdMap:
     return _single(spare, spare)
 
 
-def choose_ids_of_image() -> IdMap:
-    """Choose the ids that own a new image: a range, so that it has a root, or else one id."""
-    try:
-        return choose_id_map(root=True)
-    except IsolationUnavailable:
-        return choose_id_map()
-
-
 def with_root(ids: IdMap | None) -> IdMap:
     """Return the ids of a machine that needs a root.
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agentos.errors import MachineError
-from agentos.machine.isolation.id_map import IdMap
+from agentos.machine.isolation.id_map import IdMap, choose_id_map
 from agentos.machine.isolation.namespace import spawn_launcher
 from agentos.machine.protocol import Kind, decode_reply
 
@@ -65,6 +65,21 @@ def run_as_owner_blocking(
     with _streams(stdin, stdout, None) as fds, _started(ids, directory, argv, fds) as ours:
         ours.setblocking(True)
         _check(ours.recv(_LARGEST_REPLY), argv[0])
+
+
+async def choose_owner() -> IdMap:
+    """Choose the ids that own a new image: with a root where there is a range, or else one.
+
+    Raises:
+        IsolationUnavailable: The caller has no other id to give.
+    """
+    try:
+        ids = choose_id_map(root=True)
+        if ids.is_lent:  # what the files in /etc promise, the host may yet refuse
+            await run_as_owner(ids, Path("/"), ["/bin/true"])
+    except MachineError:
+        return choose_id_map()
+    return ids
 
 
 async def give_to_owner(ids: IdMap, directory: Path) -> None:
