@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -144,6 +145,22 @@ async def built() -> None:
         assert await as_root(vm, "stat -c %U:%a /var/cache/apt/archives/partial") == "_apt:700\n"
 
 
+async def cancelled() -> None:
+    """A build that is given up leaves nothing, whoever's files it made."""
+    staging = Path("staging").absolute()
+    staging.mkdir()
+    staging.chmod(0o711)
+    tempfile.tempdir = str(staging)
+    building = asyncio.create_task(build_image("name"))
+    while not list(staging.glob("*/mmdebstrap.*/var/lib/dpkg")):
+        assert not building.done(), building.exception()
+        await asyncio.sleep(0.01)
+    building.cancel()
+    await asyncio.wait([building])
+    assert building.cancelled()
+    staging.rmdir()
+
+
 async def keep(packed: str) -> None:
     """Leave an image there, for the scenes that follow."""
     await import_image("mine", Path(packed))
@@ -197,7 +214,18 @@ async def one_id(packed: str, words: str) -> None:
 
 SCENES: dict[str, Callable[..., Awaitable[None]]] = {
     scene.__name__: scene
-    for scene in (images, host, mounts, built, keep, other_range, other_user, refused, one_id)
+    for scene in (
+        images,
+        host,
+        mounts,
+        built,
+        cancelled,
+        keep,
+        other_range,
+        other_user,
+        refused,
+        one_id,
+    )
 }
 LEAVE_IT = ("keep", "other_range", "other_user")
 

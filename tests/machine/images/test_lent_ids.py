@@ -27,6 +27,10 @@ pytestmark = [
     ),
 ]
 
+needs_mmdebstrap = pytest.mark.skipif(
+    shutil.which("mmdebstrap") is None, reason="needs: sudo apt-get install mmdebstrap"
+)
+
 
 class Borrower:
     """An ordinary user to whom ids are lent.
@@ -112,9 +116,12 @@ def test_machines_with_a_root(borrower: Borrower, scene: str) -> None:
     borrower.plays(scene)
 
 
-@pytest.mark.skipif(
-    shutil.which("mmdebstrap") is None, reason="needs: sudo apt-get install mmdebstrap"
-)
+@needs_mmdebstrap
+def test_a_build_that_is_given_up(borrower: Borrower) -> None:
+    borrower.plays("cancelled")
+
+
+@needs_mmdebstrap
 def test_packages_are_installed_in_an_image_that_was_built(borrower: Borrower) -> None:
     borrower.plays("built")
 

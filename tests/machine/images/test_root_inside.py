@@ -6,20 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.machine.images.conftest import needs_ids
 
 from agentos import AgentOs, IsolationUnavailable, Limits
-from agentos.machine.isolation.id_map import choose_id_map
 from agentos.machine.limits import choose
-
-
-def _has_range() -> bool:
-    try:
-        return choose_id_map(root=True).has_root
-    except IsolationUnavailable:
-        return False
-
-
-needs_ids = pytest.mark.skipif(not _has_range(), reason="`agentos doctor` says what root takes")
 
 #: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID.
 OVER_OWN_FILES = "00000000000000fb"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agentos.errors import MachineError
+from agentos.machine.images.family import end_family
 from agentos.machine.images.importing import import_image
 from agentos.machine.isolation.id_map import choose_id_map
 from agentos.machine.layers.removal import remove_tree
@@ -119,11 +120,13 @@ async def _run(argv: Sequence[str], place: str) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Let it remove what it made; then end whatever is left of it."""
-    with contextlib.suppress(TimeoutError, ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-        async with asyncio.timeout(_END_PATIENCE):
-            await process.wait()
+    """Let it remove what root has mounted for it; then end whatever is left of it."""
+    if os.geteuid() == 0:
+        with contextlib.suppress(TimeoutError, ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+            async with asyncio.timeout(_END_PATIENCE):
+                await process.wait()
+    await end_family(process.pid)
     with contextlib.suppress(TimeoutError, ProcessLookupError):
         async with asyncio.timeout(_END_PATIENCE):
             while True:  # until none of the group is left to write where we remove

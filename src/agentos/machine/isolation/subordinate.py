@@ -75,7 +75,7 @@ def still_granted(users: Range, groups: Range) -> bool:
 def _lent(path: Path, user: pwd.struct_passwd) -> Iterator[Range]:
     """Read what a file such as `/etc/subuid` lends a user, by name or by number."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return
     for line in lines:
