@@ -89,6 +89,8 @@ async def host() -> None:
             await as_root(vm, "id -u; cat ~agentos/kept; stat -c %u ~agentos/kept") == "0\nk1000\n"
         )
         await as_root(vm, "touch /tmp/theirs; chown 33:33 /tmp/theirs")
+        await vm.exec("mkdir closed closed/inner", check=True)
+        await as_root(vm, "touch ~agentos/closed/inner/roots; chmod 0 ~agentos/closed")
         drop = "setpriv --reuid=33 --regid=33 --clear-groups sh -c 'id -u; echo x > /tmp/theirs'"
         assert await as_root(vm, drop) == "33\n"
         await vm.snapshot("wider")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agentos.errors import IsolationUnavailable
 
-#: Where the launcher looks for the programs; see `write_id_maps` in `native/launcher.c`.
+#: Where the launcher looks for the programs; see `become_helper` in `native/id_map.c`.
 HELPER_PATH = "/usr/bin:/bin:/usr/local/bin:/run/wrappers/bin"
 _HELPERS = ("newuidmap", "newgidmap")
 _FILES = (Path("/etc/subuid"), Path("/etc/subgid"))

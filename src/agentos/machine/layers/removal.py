@@ -19,26 +19,24 @@ def remove_tree(top: Path) -> None:
         MachineError: Something in it belongs to ids that were lent to the caller, and cannot be
             removed as their owner.
     """
-    if os.geteuid() and _holds_lent_ids(top):
+    if _is_ours(top):
+        shutil.rmtree(top, ignore_errors=True)
+    else:
         _remove_lent(top)
-        return
-    for directory, names, _ in os.walk(top):
-        for name in names:
-            path = os.path.join(directory, name)
-            mode = os.lstat(path).st_mode
-            if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
-                os.chmod(path, mode | 0o700)
-    shutil.rmtree(top, ignore_errors=True)
 
 
-def _holds_lent_ids(top: Path) -> bool:
-    """Whether something in it is not the caller's; what only its owner may list is not, either."""
+def _is_ours(top: Path) -> bool:
+    """Whether the caller may remove all of it, once its closed directories are opened."""
     own = os.geteuid()
-    return any(
-        os.lstat(os.path.join(directory, name)).st_uid != own
-        for directory, names, files in os.walk(top)
-        for name in (*names, *files)
-    )
+    for directory, names, files in os.walk(top):
+        for name in (*names, *files):
+            path = os.path.join(directory, name)
+            status = os.lstat(path)
+            if own and status.st_uid != own:
+                return False
+            if stat.S_ISDIR(status.st_mode) and status.st_mode & 0o700 != 0o700:
+                os.chmod(path, status.st_mode | 0o700)
+    return True
 
 
 def _remove_lent(top: Path) -> None:
