@@ -154,6 +154,17 @@ async def test_links_of_a_machine_lead_nowhere_outside(bucket: Bucket, vm: Agent
     assert bucket.keys() == []
 
 
+async def test_directories_deeper_than_any_key(bucket: Bucket, vm: AgentOs) -> None:
+    bucket.put("f", b"old")
+    await vm.mount(writable(bucket))
+    deep = "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')"
+    await vm.exec(["python3", "-c", f"{deep}\nopen('f', 'w')"], cwd="/data", check=True)
+    with pytest.raises(ObjectStoreError, match="too long for a key"):
+        await vm.sync_mount("/data")
+    await vm.exec("cd /data && rm -r d && mkdir -p a/b && echo x > a/b/c", check=True)
+    assert (await vm.sync_mount("/data")).uploaded == ("a/b/c",)
+
+
 # ---- others write too ----
 
 

@@ -1,7 +1,6 @@
 """What a machine changed in its files of objects.
 
-The machine may go on changing them meanwhile, and it may mean harm: no link of it is followed, and
-nothing but regular files is opened.
+The machine may go on changing them meanwhile.
 """
 
 from __future__ import annotations
@@ -9,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agentos.machine.mounts.objects.base import Base, sure_mark_of
+from agentos.machine.mounts.objects.beneath import opened_directory, opened_file
+from agentos.machine.mounts.objects.keys import LONGEST_KEY
 from agentos.machine.mounts.objects.tree import ObjectTree
 
 _CHUNK = 2**20
@@ -71,30 +70,38 @@ class _Comparison:
         self._tree = tree
         self._found = Changes()
         self._seen: set[str] = set()
+        self._directories = [""]
+        self._unknown: list[str] = []
 
     def run(self) -> Changes:
-        top = str(self._tree.files)
-        for directory, subdirectories, names, fd in os.fwalk(top, onerror=self._failed):
-            parent = os.path.relpath(directory, top)
-            for name in (*subdirectories, *names):
-                path = name if parent == "." else f"{parent}/{name}"
-                self._entry(path, name, fd)
+        while self._directories:
+            self._read(self._directories.pop())
         self._found.deleted = [path for path in self._tree.base if self._is_gone(path)]
         return self._found
 
-    def _failed(self, error: OSError) -> None:
-        path = os.path.relpath(os.fsdecode(error.filename), self._tree.files)
-        self._found.unreadable.append(Skipped(path, error.strerror or str(error)))
+    def _read(self, directory: str) -> None:
+        try:
+            with opened_directory(self._tree.files, directory) as fd:
+                for name in os.listdir(fd):
+                    self._entry(f"{directory}/{name}" if directory else name, name, fd)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not directory:  # then nothing is known of any file
+                self._cannot_read(directory, error)
+        except OSError as error:
+            self._cannot_read(directory, error)
+
+    def _cannot_read(self, path: str, error: OSError) -> None:
+        self._found.unreadable.append(Skipped(path or ".", error.strerror or str(error)))
+        self._unknown.append(f"{path}/" if path else "")
 
     def _is_gone(self, path: str) -> bool:
-        if path in self._seen:
-            return False
-        return not any(path.startswith(f"{one.path}/") for one in self._found.unreadable)
+        return path not in self._seen and not path.startswith(tuple(self._unknown))
 
     def _entry(self, path: str, name: str, parent: int) -> None:
         try:
             status = os.stat(name, dir_fd=parent, follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
+                self._descend(path)
                 return
             self._seen.add(path)
             if not stat.S_ISREG(status.st_mode):
@@ -105,13 +112,19 @@ class _Comparison:
         except FileNotFoundError:
             return  # the machine was faster
         except OSError as error:
-            self._found.unreadable.append(Skipped(path, error.strerror or str(error)))
+            self._cannot_read(path, error)
+
+    def _descend(self, path: str) -> None:
+        if len(os.fsencode(path)) > LONGEST_KEY:
+            self._found.unreadable.append(Skipped(path, "its path is too long for a key"))
+        else:
+            self._directories.append(path)
 
     def _is_changed(self, path: str, name: str, parent: int) -> bool:
         base = self._tree.base.get(path)
         if base is None:
             return True
-        with opened(name, parent) as fd:
+        with opened_file(name, parent) as fd:
             status = os.fstat(fd)
             mark = sure_mark_of(status)
             if mark is not None and mark == base.mark:
@@ -136,37 +149,3 @@ class _Comparison:
 def is_program(status: os.stat_result) -> bool:
     """Tell whether its owner may run a file."""
     return bool(status.st_mode & stat.S_IXUSR)
-
-
-@contextmanager
-def opened(name: str, parent: int) -> Iterator[int]:
-    """Open a regular file in a directory to be read.
-
-    Raises:
-        OSError: It is something else by now, or cannot be read.
-    """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    fd = os.open(name, flags, dir_fd=parent)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise FileNotFoundError(f"{name} is no regular file any more")
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def opened_beneath(tree: ObjectTree, path: str) -> Iterator[int]:
-    """Open a regular file of a tree to be read, following no link on the way."""
-    *directories, name = path.split("/")
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    parent = os.open(tree.files, flags)
-    try:
-        for directory in directories:
-            below = os.open(directory, flags, dir_fd=parent)
-            os.close(parent)
-            parent = below
-        with opened(name, parent) as fd:
-            yield fd
-    finally:
-        os.close(parent)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+#: Bytes of a key that every store takes.
+LONGEST_KEY = 1024
 _LONGEST_NAME = 255
 
 
@@ -50,4 +52,4 @@ def cannot_be_key(path: str) -> str | None:
         return "its name is not UTF-8"
     if any(c < 0x20 or c == 0x7F for c in encoded):
         return "its name holds a control character"
-    return "its path is longer than 1024 bytes" if len(encoded) > 1024 else None
+    return "its path is too long for a key" if len(encoded) > LONGEST_KEY else None

@@ -15,12 +15,12 @@ from pathlib import Path
 from agentos.errors import ObjectStoreError, SyncConflict
 from agentos.machine.blocking_io import in_thread
 from agentos.machine.mounts.objects.base import Base, sure_mark_of
+from agentos.machine.mounts.objects.beneath import opened_directory, opened_file
 from agentos.machine.mounts.objects.changes import (
     Changes,
     Skipped,
     find_changes,
     is_program,
-    opened_beneath,
 )
 from agentos.machine.mounts.objects.concurrency import for_each
 from agentos.machine.mounts.objects.filling import copy_all
@@ -31,7 +31,8 @@ from agentos.machine.mounts.objects.tree import ObjectTree
 
 #: What the store takes in one request, the only kind that can have a condition.
 _LARGEST = 5 * 2**30
-_NAMED = 5
+#: How many paths an error names, and how many letters of each.
+_NAMED, _SHOWN = 5, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ class _Sending:
                 kept=str(self._tree.files),
             )
         if self._failed:
-            reasons = "; ".join(f"{one.path!r}: {one.reason}" for one in self._failed[:_NAMED])
+            reasons = "; ".join(
+                f"{_shown(one.path)}: {one.reason}" for one in self._failed[:_NAMED]
+            )
             raise ObjectStoreError(
                 f"{self._source.url}: {len(self._failed)} files cannot be sent: {reasons}",
                 code="objects_unsent",
@@ -173,7 +176,8 @@ class _Sending:
 
 def _stage(tree: ObjectTree, path: str, draft: int) -> os.stat_result:
     """Copy a file to where the machine does not write; tells what it was before."""
-    with opened_beneath(tree, path) as fd:
+    directory, _, name = path.rpartition("/")
+    with opened_directory(tree.files, directory) as parent, opened_file(name, parent) as fd:
         status = os.fstat(fd)
         copy_all(fd, draft)
         return status
@@ -194,9 +198,13 @@ def _tag_of(fd: int) -> str:
     return f'"{digest.hexdigest()}"'
 
 
+def _shown(path: str) -> str:
+    return repr(path if len(path) <= _SHOWN else f"{path[:_SHOWN]}...")
+
+
 def _listed(names: list[str]) -> str:
     first, more = sorted(names)[:_NAMED], len(names) - _NAMED
-    return ", ".join(map(repr, first)) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(_shown, first)) + (f" and {more} more" if more > 0 else "")
 
 
 def _unsent(error: ObjectStoreError, tree: ObjectTree, sending: _Sending) -> ObjectStoreError:
