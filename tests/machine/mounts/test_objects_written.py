@@ -165,6 +165,25 @@ async def test_directories_deeper_than_any_key(bucket: Bucket, vm: AgentOs) -> N
     assert (await vm.sync_mount("/data")).uploaded == ("a/b/c",)
 
 
+async def test_a_sync_that_is_cancelled_can_be_repeated(bucket: Bucket, data: Path) -> None:
+    tree = await tree_of(writable(bucket))
+    names = {str(number) for number in range(100)}
+    for name in names:
+        (tree.files / name).write_text(name)
+    sending = asyncio.ensure_future(sync(tree))
+    while not bucket.keys():
+        await asyncio.sleep(0)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert not list(data.glob("objects/*/contents/draft-*"))
+    sent = len(bucket.keys())
+    assert sent < 100
+    assert set((await sync(tree)).uploaded) <= names
+    assert set(bucket.keys()) == names
+    tree.remove()
+
+
 # ---- others write too ----
 
 

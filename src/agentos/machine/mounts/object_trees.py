@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from agentos.machine.blocking_io import in_thread
 from agentos.machine.mounts.mount import Mount
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ class ObjectTrees:
 
         return await sync(tree)
 
-    def discard(self, target: str) -> None:
+    async def discard(self, target: str) -> None:
         """Remove a directory that no machine has seen."""
         if tree := self._trees.pop(target, None):
-            tree.remove()
+            await in_thread(tree.remove)
 
     async def branch(self) -> ObjectTrees:
         """Copy all directories for another machine."""
@@ -57,7 +58,7 @@ class ObjectTrees:
                 other._trees[target] = await tree.branch()
         except BaseException:
             for target in list(other._trees):
-                other.discard(target)
+                await other.discard(target)
             raise
         return other
 
@@ -68,8 +69,11 @@ class ObjectTrees:
             await self.sync(target)
             sent = True
         finally:
-            if tree := self._trees.pop(target, None):
-                tree.remove() if sent else tree.release()
+            tree = self._trees.pop(target, None)
+            if tree and sent:
+                await in_thread(tree.remove)
+            elif tree:
+                tree.release()
 
     async def close_all(self) -> None:
         """Close each directory, whatever becomes of the others."""

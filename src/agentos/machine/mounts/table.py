@@ -98,7 +98,7 @@ class MountTable:
                 await _to_the_end(_attach(machine, mount, fd, self._attached))
             except BaseException:
                 if mount.target not in self._attached:
-                    self._trees.discard(mount.target)
+                    await self._trees.discard(mount.target)
                 raise
 
     async def detach(self, machine: RunningMachine, target: Path, *, force: bool) -> None:
@@ -145,7 +145,7 @@ class MountTable:
         """
         async with self._changing:
             for target in self._trees.targets - self._attached.keys():
-                self._trees.discard(target)
+                await self._trees.discard(target)
             await self._trees.close_all()
 
     async def _detach(

@@ -33,12 +33,16 @@ async def fill(
         ObjectStoreError: The store fails, or an object cannot be a file.
     """
     filling = _Filling(files, cache, store, copied)
-    for path in sorted(directories_of(store.source.path(one.key) for one in listed)):
-        (files / path).mkdir()
+    await in_thread(_make_directories, files, [store.source.path(one.key) for one in listed])
     await for_each(listed, filling.bring)
     if filling.gone:
         await _explain(filling.gone, store)
     return filling.base
+
+
+def _make_directories(files: Path, paths: list[str]) -> None:
+    for path in sorted(directories_of(paths)):
+        (files / path).mkdir()
 
 
 class _Filling:

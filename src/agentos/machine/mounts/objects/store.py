@@ -9,7 +9,6 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentos.errors import LimitExceeded, MachineError, ObjectStoreError
@@ -268,9 +267,9 @@ def _provided(credentials: S3Credentials) -> dict[str, Any]:
 
 def _profile() -> S3Credentials | None:
     """Read the key of the host's AWS profile; if it has none, obstore looks further."""
-    place = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path.home() / ".aws/credentials"
+    place = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
     profiles = configparser.RawConfigParser()
-    profiles.read(place)
+    profiles.read(os.path.expanduser(place))
     name = os.environ.get("AWS_PROFILE", "default")
     names = [f"aws_{one}" for one in ("access_key_id", "secret_access_key", "session_token")]
     key, secret, token = (profiles.get(name, one, fallback=None) for one in names)

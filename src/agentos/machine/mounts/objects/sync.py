@@ -66,7 +66,7 @@ async def sync(tree: ObjectTree) -> SyncReport:
         raise _unsent(error, tree, sending) from error
     finally:
         if sending.uploaded or sending.deleted:
-            tree.save()
+            await in_thread(tree.save)
     sending.raise_failures()
     return SyncReport(
         tuple(sorted(sending.uploaded)), tuple(sorted(sending.deleted)), tuple(changes.skipped)

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
@@ -63,16 +63,15 @@ class ObjectTree:
         listed = await store.list()
         if wrong := not_paths((source.path(one.key), one.size) for one in listed):
             raise unmountable(source, wrong)
-        with cls._new(source, writable) as tree:
+        async with cls._new(source, writable) as tree:
             tree.base = await fill(
                 tree.files, cache=tree.cache, store=store, listed=listed, copied=writable
             )
-            tree.save()
         return tree
 
     @classmethod
-    @contextlib.contextmanager
-    def _new(cls, source: ObjectSource, writable: bool) -> Iterator[Self]:
+    @contextlib.asynccontextmanager
+    async def _new(cls, source: ObjectSource, writable: bool) -> AsyncIterator[Self]:
         """Make an empty tree, which is removed again if it cannot be filled."""
         cache = ObjectCache.of(source)
         place, lock = _locked_directory(cache.trees)
@@ -81,8 +80,9 @@ class ObjectTree:
             tree.files.mkdir()
             tree.files.chmod(0o755)
             yield tree
+            await in_thread(tree.save)
         except BaseException:
-            tree.remove()
+            await in_thread(tree.remove)
             raise
 
     @property
@@ -121,7 +121,7 @@ class ObjectTree:
             MachineError: They could not be copied.
         """
         assert self.source is not None
-        with self._new(self.source, self.writable) as tree:
+        async with self._new(self.source, self.writable) as tree:
             kind = "--reflink=auto" if self.writable else "--link"
             done = await in_thread(_run, ["cp", "-a", kind, f"{self.files}/.", f"{tree.files}/"])
             if done.returncode:
@@ -134,7 +134,6 @@ class ObjectTree:
             tree.base = {
                 path: Base(base.version, base.executable) for path, base in self.base.items()
             }
-            tree.save()
         return tree
 
     def release(self) -> None:
