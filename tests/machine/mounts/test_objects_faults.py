@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.machine.mounts.conftest import KEYS, Bucket, moto
 from tests.machine.mounts.test_objects import tree_of
+from tests.s3_server import KEYS, Bucket, moto
 
 from agentos import AgentOs, Mount, ObjectStoreError, S3Credentials
 from agentos.errors import MachineError

@@ -11,8 +11,8 @@ from pathlib import Path
 import obstore
 import pytest
 import typing_extensions
-from tests.machine.mounts.conftest import Bucket
 from tests.machine.test_unprivileged import SPARE, as_spare_user, interpreter, place
+from tests.s3_server import Bucket
 
 import agentos
 

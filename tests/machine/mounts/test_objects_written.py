@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.machine.mounts.conftest import Bucket, Requests, moto
 from tests.machine.mounts.test_objects import contents, tree_of
+from tests.s3_server import Bucket, Requests, moto
 
 from agentos import AgentOs, Mount, ObjectStoreError, SyncConflict
 from agentos.machine.mounts.objects.collect import collect
@@ -318,6 +320,9 @@ async def test_nothing_is_lost_when_the_server_is_gone(
     assert (Path(kept) / "new").read_text() == "1\n"
     _, unsent = collect()
     assert [(one.url, str(one.place), one.count) for one in unsent] == [("s3://mortal", kept, 2)]
+    command = [sys.executable, "-m", "agentos", "gc"]
+    told = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+    assert f"kept, as s3://mortal has not got it: {kept} (changed: 2)\n" in told.stdout
     assert (Path(kept) / "new").exists()
     shutil.rmtree(Path(kept).parent)
     await vm.close()  # safe to repeat

@@ -43,21 +43,24 @@ def explained(source: ObjectSource) -> Iterator[None]:
             retryable=True,
         ) from error
     except exceptions.InvalidPathError as error:
-        named = str(error).splitlines()[0]
-        raise unmountable(source, [named]) from error
+        named = str(error).splitlines()[0].removeprefix("Encountered object with invalid path: ")
+        hint = "mount a prefix without it, as the listing stops here, or rename it"
+        raise unmountable(source, [named], hint) from error
     except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
         raise
     except exceptions.BaseError as error:
         raise _explain(source, str(error)) from error
 
 
-def unmountable(source: ObjectSource, reasons: list[str]) -> ObjectStoreError:
+def unmountable(
+    source: ObjectSource, reasons: list[str], hint: str | None = None
+) -> ObjectStoreError:
     """Make the error about keys that no file can be named after."""
     shown = "; ".join(reasons[:5]) + (f"; and {len(reasons) - 5} more" if reasons[5:] else "")
     return ObjectStoreError(
         f"{source.url}: not every key can be a path: {shown}",
         code="objects_unmountable",
-        hint="mount a prefix without them, leave them out with exclude=[...] or rename them",
+        hint=hint or "leave them out with exclude=[...], or rename them",
     )
 
 

@@ -34,12 +34,12 @@ class ObjectTree:
     """The files of one machine's mount.
 
     Attributes:
-        source: What is mounted; None of a tree that was left behind.
-        url: The same in one word.
+        url: What is mounted, in one word.
         writable: Whether the machine may write them.
         place: The directory with the files and what is known of them.
         lock: A descriptor whose lock keeps the tree from being collected.
         cache: The contents that all machines share.
+        source: What is mounted; None of a tree that was left behind.
         base: Of a writable tree, what its files were, by path.
     """
 
