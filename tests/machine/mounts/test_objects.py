@@ -72,6 +72,22 @@ async def test_keys_that_end_in_a_slash_are_directories(bucket: Bucket, vm: Agen
     assert found.splitlines() == [".", "./empty", "./full", "./full/file", "./nothing in it"]
 
 
+async def test_a_prefix_that_was_made_as_a_folder(bucket: Bucket, data: Path) -> None:
+    for key in ("in/", "in/f", "inner"):
+        bucket.put(key, b"" if key == "in/" else b"x")
+    tree = await tree_of(bucket.mount("/data", "in"))
+    assert os.listdir(tree.files) == ["f"]
+    tree.remove()
+
+
+async def test_one_object_is_no_directory(bucket: Bucket, data: Path) -> None:
+    bucket.put("in/f", b"x")
+    with pytest.raises(ObjectStoreError, match=r"include=\['f'\]") as refused:
+        await tree_of(bucket.mount("/data", "in/f"))
+    assert refused.value.code == "objects_unmountable"
+    (await tree_of(bucket.mount("/data", "nothing yet"))).remove()
+
+
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
@@ -205,6 +221,7 @@ async def test_what_was_fetched_once_is_not_fetched_again(
     requests.forget()
     tree = await tree_of(bucket.mount())
     assert requests.count("GET", f"/{bucket.name}/") == 1
+    assert (data / "objects").stat().st_mode & 0o077 == 0
     assert (tree.files / "b").read_bytes() == b"changed"
     tree.remove()
 

@@ -347,6 +347,12 @@ async def test_files_of_a_process_that_was_killed_are_kept(bucket: Bucket, data:
     unchanged, changed = [await tree_of(writable(bucket)) for _ in range(2)]
     (changed.files / "f").write_bytes(b"new")
     os.mkfifo(changed.files / "pipe")
+    broken = await tree_of(writable(bucket))
+    (broken.place / "base.json").write_bytes(b"")
+    broken.release()
+    _, (unknown,) = collect()
+    assert (unknown.place, unknown.count) == (broken.files, 1)
+    shutil.rmtree(broken.place)
     assert collect() == (0, [])  # both have machines
     unchanged.release()
     changed.release()

@@ -22,9 +22,12 @@ async def for_each(items: Iterable[_T], work: Callable[[_T], Awaitable[None]]) -
         for item in waiting:
             await work(item)
 
+    failure: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(_AT_ONCE):
                 group.create_task(worker())
     except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        failure = failures.exceptions[0]
+    if failure is not None:  # out here it keeps its own cause
+        raise failure

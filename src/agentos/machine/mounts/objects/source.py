@@ -81,6 +81,7 @@ class ObjectSource:
             raise ValueError("include and exclude are lists of patterns")
         bucket, _, prefix = place.partition("/")
         endpoint = endpoint or next(filter(None, map(os.environ.get, _ENDPOINTS)), None)
+        endpoint = endpoint and endpoint.rstrip("/")
         return cls(
             bucket=bucket,
             prefix=prefix.removesuffix("/"),

@@ -74,11 +74,21 @@ class Store:
                     async with asyncio.timeout(self.source.timeout):
                         page = await anext(pages)
                 except StopAsyncIteration:
-                    return found
-                wanted = [one for one in page if self.source.wants(self.source.path(one["path"]))]
+                    break
+                # A key that is the prefix and a slash stands for the directory itself.
+                below = [one for one in page if one["path"] != self.source.prefix]
+                wanted = [one for one in below if self.source.wants(self.source.path(one["path"]))]
                 found += map(_version, wanted)
                 size += sum(one["size"] for one in wanted)
                 self._check_bounds(len(found), size)
+        if not found and self.source.prefix and await self.head(self.source.prefix):
+            name = self.source.prefix.rpartition("/")[2]
+            raise ObjectStoreError(
+                f"{self.source.url} is an object, not a directory of objects",
+                code="objects_unmountable",
+                hint=f"mount the prefix above it with include=[{name!r}]",
+            )
+        return found
 
     def _check_bounds(self, count: int, size: int) -> None:
         bounds = (

@@ -124,6 +124,8 @@ class _Sending:
         with self._tree.cache.draft() as (fd, draft):
             try:
                 status = await in_thread(_stage, self._tree, path, fd)
+            except (FileNotFoundError, NotADirectoryError):
+                return  # the machine took it away meanwhile
             except OSError as error:
                 self._failed.append(Skipped(path, error.strerror or str(error)))
                 return
@@ -137,15 +139,16 @@ class _Sending:
             self._note(path, version, status, fd, draft)
 
     async def _put(self, path: str, key: str, fd: int, status: os.stat_result) -> Version | None:
+        """Write a file in its object's place; None if that is not the one it was."""
         base = self._tree.base.get(path)
-        there = await self._store.head(key) if base else None
-        attributes = there[1] if there else _attributes_of(path)
-        tag = await self._store.put(
-            key,
-            fd,
-            replaces=base.version.tag if base else None,
-            attributes=with_executable(attributes, is_program(status)),
-        )
+        replaces = base.version.tag if base else None
+        attributes = _attributes_of(path)
+        if there := await self._store.head(key) if base else None:
+            attributes = there[1]
+        tag = None
+        if replaces == (there[0].tag if there else None):
+            attributes = with_executable(attributes, is_program(status))
+            tag = await self._store.put(key, fd, replaces=replaces, attributes=attributes)
         there = await self._store.head(key)
         if tag is not None:
             is_ours = there is not None and there[0].tag == tag

@@ -106,6 +106,8 @@ class ObjectTree:
             saved = json.loads((place / "base.json").read_text())
         except FileNotFoundError:
             return None
+        except ValueError:  # the host crashed: then every file counts as changed
+            saved = {"url": "an object store", "base": {}}
         base = {
             path: Base(
                 Version(**row["version"]), row["executable"], row["mark"] and tuple(row["mark"])
