@@ -58,6 +58,20 @@ async def test_unmounting_and_closing_send_too(bucket: Bucket, data: Path) -> No
     assert list(data.glob("objects/*/trees/*")) == []
 
 
+async def test_an_unmount_that_is_cancelled_loses_nothing(bucket: Bucket, vm: AgentOs) -> None:
+    for patience in range(0, 60, 4):
+        await vm.mount(writable(bucket))
+        await vm.write_file(f"/data/{patience}", "x")
+        unmounting = asyncio.ensure_future(vm.unmount("/data", force=True))
+        for _ in range(patience):
+            await asyncio.sleep(0)
+        unmounting.cancel()
+        await asyncio.gather(unmounting, return_exceptions=True)
+        if vm.mounts:
+            await vm.unmount("/data")
+        assert bucket.get(str(patience)) == b"x"
+
+
 async def test_each_change_of_one_file_is_seen(bucket: Bucket, data: Path) -> None:
     """However soon after the last one, and with the same size."""
     tree = await tree_of(writable(bucket))

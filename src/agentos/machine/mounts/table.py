@@ -115,7 +115,6 @@ class MountTable:
             if not force:  # while the machine still has what cannot be sent
                 await self._trees.sync(place)
             await _to_the_end(self._detach(machine, place, attached, force))
-            await self._trees.close(place)
 
     async def sync(self, target: Path) -> SyncReport:
         """Send what the machine changed in a mount of objects."""
@@ -156,6 +155,7 @@ class MountTable:
         reply = await machine.channel.send(Op.DETACH, [os.fsencode(place)], numbers)
         _check(reply, place, _DETACH_REASONS)
         del self._attached[place]
+        await self._trees.close(place)
 
 
 async def _attach(
