@@ -241,6 +241,15 @@ async def test_a_host_without_credentials(bucket: Bucket, monkeypatch: pytest.Mo
     assert "AWS_ACCESS_KEY_ID" in str(error)
 
 
+async def test_a_profile_without_a_key(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not taken for another one, whatever the environment has."""
+    monkeypatch.setenv("AWS_PROFILE", "single-sign-on")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of another account")
+    error = await failure(bucket.mount(credentials=None))
+    assert error.code == "object_store_credentials"
+    assert "'single-sign-on'" in str(error)
+
+
 # ---- the package ----
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import configparser
 import mmap
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -12,8 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from agentos.errors import LimitExceeded, MachineError, ObjectStoreError
+from agentos.machine.mounts.objects.credentials import credentials_of
 from agentos.machine.mounts.objects.faults import explained
-from agentos.machine.mounts.objects.source import ObjectSource, S3Credentials
+from agentos.machine.mounts.objects.source import ObjectSource
 
 if TYPE_CHECKING:
     from obstore import Attributes, GetResult, ObjectMeta, PutMode
@@ -232,7 +232,7 @@ def _client(source: ObjectSource) -> S3Store:
             hint="pip install 'agentos-vm[s3]'",
         ) from error
     http = (source.endpoint or "").startswith("http://")
-    settings: dict[str, Any] = _credentials(source.credentials)
+    settings: dict[str, Any] = credentials_of(source)
     if source.endpoint:
         settings["endpoint"] = source.endpoint
     if source.region:
@@ -251,36 +251,3 @@ def _client(source: ObjectSource) -> S3Store:
         },
         **settings,
     )
-
-
-def _credentials(given: S3Credentials | str | None) -> dict[str, Any]:
-    if given == "anonymous":
-        return {"skip_signature": True}
-    if isinstance(given, S3Credentials):
-        return _provided(given)
-    if "AWS_ACCESS_KEY_ID" in os.environ and "AWS_PROFILE" not in os.environ:
-        return {}  # obstore reads it, and what comes with it
-    found = _profile()
-    return _provided(found) if found else {}
-
-
-def _provided(credentials: S3Credentials) -> dict[str, Any]:
-    """Let obstore take this key as it is: as settings, it would mix it with the environment's."""
-    given = {
-        "access_key_id": credentials.access_key_id,
-        "secret_access_key": credentials.secret_access_key,
-        "token": credentials.session_token,
-        "expires_at": None,
-    }
-    return {"credential_provider": lambda: given}
-
-
-def _profile() -> S3Credentials | None:
-    """Read the key of the host's AWS profile; if it has none, obstore looks further."""
-    place = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
-    profiles = configparser.RawConfigParser()
-    profiles.read(os.path.expanduser(place))
-    name = os.environ.get("AWS_PROFILE", "default")
-    names = [f"aws_{one}" for one in ("access_key_id", "secret_access_key", "session_token")]
-    key, secret, token = (profiles.get(name, one, fallback=None) for one in names)
-    return S3Credentials(key, secret, token) if key and secret else None
