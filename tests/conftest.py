@@ -10,9 +10,14 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import MemoryStore
 
 from agentos.machine.machine import AgentOs
+
+# Its threads and their descriptors stay as long as the process: let them be there before.
+obstore.put(MemoryStore(), "first", b"")
 
 # A thousand commands at once take more descriptors than the usual soft limit allows.
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)

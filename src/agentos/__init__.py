@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MachineError,
         ModelFailed,
         NetworkDenied,
+        ObjectStoreError,
         RegistryUnreachable,
         SessionClosed,
         SoftwareError,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from agentos.machine.limits.stats import Stats
     from agentos.machine.machine import AgentOs
     from agentos.machine.mounts import Mount
+    from agentos.machine.mounts.objects.source import S3Credentials
+    from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.network import NetworkPolicy
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
@@ -59,11 +62,13 @@ _HOMES = {
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
     "RehearsalModel": "agentos.models.rehearsal",
+    "S3Credentials": "agentos.machine.mounts.objects.source",
     "Scenario": "agentos.models.rehearsal",
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
     "Stats": "agentos.machine.limits.stats",
     "Step": "agentos.models.rehearsal",
+    "SyncReport": "agentos.machine.mounts.objects.sync",
     "Terminal": "agentos.machine.terminal",
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
@@ -96,10 +101,12 @@ __all__ = [
     "Mount",
     "NetworkDenied",
     "NetworkPolicy",
+    "ObjectStoreError",
     "Process",
     "ProcessInfo",
     "RegistryUnreachable",
     "RehearsalModel",
+    "S3Credentials",
     "Scenario",
     "Session",
     "SessionClosed",
@@ -108,6 +115,7 @@ __all__ = [
     "Stats",
     "Step",
     "SyncConflict",
+    "SyncReport",
     "Terminal",
     "Turn",
     "TurnResult",

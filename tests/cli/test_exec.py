@@ -107,6 +107,8 @@ def test_shell_without_a_terminal_says_so() -> None:
     assert b"needs a terminal" in ran.stderr
 
 
+# Libraries of other tests have threads; the child is another program at once.
+@pytest.mark.filterwarnings("ignore:.*may lead to deadlocks:DeprecationWarning")
 def test_shell_on_a_terminal() -> None:
     pid, terminal = pty.fork()
     if pid == 0:

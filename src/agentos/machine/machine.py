@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agentos.machine.limits.guard import Guard
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
+    from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.settings import Settings
     from agentos.machine.watch import Watch
     from agentos.models.provider import ModelProvider
@@ -59,7 +60,7 @@ class AgentOs(CommandVerbs):
         network: What it may reach; by default nothing.
         env: Environment of every command.
         name: Its host name.
-        mounts: Directories of the host, memory and secrets that it starts with.
+        mounts: Directories of the host, memory, secrets and objects that it starts with.
         limits: What it may use up; by default files up to half of the host's memory.
         on_warning: Called with a `LimitWarning` when 80 % of a limit are used, or it was hit.
         root: Whether commands are to run as root inside. A machine has a root anyway when root
@@ -336,11 +337,19 @@ class AgentOs(CommandVerbs):
         return self._machine is not None and self._machine.channel.lost is not None
 
     async def close(self) -> None:
-        """End the machine with all that runs in it; nothing of it is left. Safe to repeat."""
+        """End the machine with all that runs in it; nothing of it is left. Safe to repeat.
+
+        What it wrote to mounts of objects is sent then.
+
+        Raises:
+            SyncConflict: Others changed the same objects.
+            ObjectStoreError: The object store failed, and the error says where the files are.
+        """
         async with contextlib.AsyncExitStack() as ends:  # each of them, whatever happens before
             ends.callback(self._unlock_image)
             if self._guard is not None:
                 ends.push_async_callback(self._guard.close)
+            ends.push_async_callback(self._mounts.close)
             ends.push_async_callback(self._until_left)
             if self._machine is not None:
                 ends.push_async_callback(self._machine.close)
@@ -392,7 +401,7 @@ class AgentOs(CommandVerbs):
         return self._mounts.mounts
 
     async def mount(self, mount: Mount) -> None:
-        """Mount a directory or file of the host, memory, or a secret while the machine runs.
+        """Mount a directory or file of the host, memory, a secret or objects in a running machine.
 
         Args:
             mount: What appears where. What is missing on the way there is made.
@@ -400,6 +409,7 @@ class AgentOs(CommandVerbs):
         Raises:
             FileNotFoundError: The source is not there.
             MachineError: It is refused, or the host cannot do it; the hint says why.
+            ObjectStoreError: The object store refuses or does not answer.
         """
         await self._mounts.attach(self._running(), mount)
 
@@ -413,8 +423,37 @@ class AgentOs(CommandVerbs):
         Raises:
             OSError: (`errno.EBUSY`) Something uses it.
             MachineError: Nothing was mounted there by `mount`.
+            SyncConflict: As with `sync_mount`; it is still mounted, unless `force` was given.
+            ObjectStoreError: As with `sync_mount`; likewise.
         """
         await self._mounts.detach(self._running(), target, force=force)
+
+    async def sync_mount(self, target: str | os.PathLike[str]) -> SyncReport:
+        """Send what the machine changed in a mount of objects to the object store.
+
+        A file replaces its object if that is still the one that was mounted or sent last.
+
+        Args:
+            target: Where the objects are mounted.
+
+        Returns:
+            What was sent and removed, and what no object store can hold.
+
+        Raises:
+            SyncConflict: Others changed the same objects; all else was sent.
+            ObjectStoreError: The object store failed, or some files cannot be objects.
+            MachineError: No objects are mounted there to be written.
+
+        Example:
+            ```python
+            await vm.mount(Mount.objects("s3://bucket/results", "results", read_only=False))
+            await vm.exec("date > results/now", check=True)
+            report = await vm.sync_mount("results")
+            assert report.uploaded == ("now",)
+            ```
+        """
+        self._running()
+        return await self._mounts.sync(target)
 
     def _running(self) -> RunningMachine:
         if self._machine is None:
