@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentos.machine.layers.store import remove_tree
+from agentos.machine.layers.removal import remove_tree
 from agentos.machine.mounts.objects.cache import ObjectCache, cache_root
 from agentos.machine.mounts.objects.changes import find_changes
 from agentos.machine.mounts.objects.tree import ObjectTree

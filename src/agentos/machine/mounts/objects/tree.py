@@ -144,7 +144,7 @@ class ObjectTree:
 
     def remove(self) -> None:
         """Remove the tree."""
-        from agentos.machine.layers.store import remove_tree
+        from agentos.machine.layers.removal import remove_tree
 
         remove_tree(self.place)
         self.release()
