@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
-from agentos.machine.channel import Channel
+from agentos.machine.channel import PLACES, Channel
 from agentos.machine.commands import SYSTEM_PATH, CommandVerbs
-from agentos.machine.files import MachineNotStarted, Path, _encode
+from agentos.machine.files import MachineNotStarted, Path
 from agentos.machine.isolation.backends import Backend, Isolation, RunningMachine, check, choose
 from agentos.machine.isolation.branch import Branch
+from agentos.machine.isolation.offers import require
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
@@ -43,7 +44,8 @@ class AgentOs(CommandVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
-    `agentos` (uid 1000).
+    `agentos` (uid 1000); with `isolation="landlock"` the home is a private directory of the
+    host, which `environment()` names, and the user is you.
 
     Args:
         image: What its root is made of; `"host"` is this host's own programs, read-only. Another
@@ -89,6 +91,15 @@ class AgentOs(CommandVerbs):
         check(isolation)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
+        wanted = {
+            "image": image != "host",
+            "software": software,
+            "name": name,
+            "mounts": mounts,
+            "network": network is not None and not network.allows_nothing,
+            "disk": limits is not None and limits.disk is not None,
+        }
+        require(isolation, *(what for what, asked in wanted.items() if asked))
         self._chosen = image
         self.isolation = isolation
         self.name = name or "agentos"
@@ -185,6 +196,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.snapshots import snapshot
 
+        require(self.isolation, "snapshot")
         return await snapshot(self, name)
 
     async def fork(self, n: int = 1) -> list[AgentOs]:
@@ -207,6 +219,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.branching import fork
 
+        require(self.isolation, "fork")
         return await fork(self, n)
 
     async def diff(self) -> Diff:
@@ -230,6 +243,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.changes import diff
 
+        require(self.isolation, "diff")
         return await diff(self)
 
     def _sibling(self) -> AgentOs:
@@ -288,6 +302,10 @@ class AgentOs(CommandVerbs):
         if self._machine is None:
             raise MachineNotStarted
         return self._machine.channel
+
+    @property
+    def _places(self) -> Mapping[str, str]:
+        return PLACES if self._machine is None else self._machine.channel.places
 
     @property
     def commands(self) -> Channel:
@@ -388,6 +406,7 @@ class AgentOs(CommandVerbs):
             FileNotFoundError: The source is not there.
             MachineError: It is refused, or the host cannot do it; the hint says why.
         """
+        require(self.isolation, "mount")
         await self._mounts.attach(self._running(), mount)
 
     async def unmount(self, target: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -401,6 +420,7 @@ class AgentOs(CommandVerbs):
             OSError: (`errno.EBUSY`) Something uses it.
             MachineError: Nothing was mounted there by `mount`.
         """
+        require(self.isolation, "unmount")
         await self._mounts.detach(self._running(), target, force=force)
 
     def _running(self) -> RunningMachine:
@@ -442,11 +462,12 @@ class AgentOs(CommandVerbs):
         """
         from agentos.sessions.create import create_session
 
+        require(self.isolation, "create_session")
         session = await create_session(
             self,
             agent,
             env=env,
-            cwd=None if cwd is None else os.fsdecode(_encode(cwd)),
+            cwd=None if cwd is None else os.fsdecode(self._encode(cwd)),
             model=model,
             instructions=instructions,
             provider=provider,
@@ -472,6 +493,7 @@ class _Listeners:
         self._machine = machine
 
     async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
+        require(self._machine.isolation, "network")
         numbers = (port, int(kind == "udp"), 0, 0)
         reply = await self._machine.channel.call(Op.LISTEN, [address.encode()], numbers)
         return socket.socket(fileno=reply.fd)
