@@ -78,7 +78,10 @@ def import_(name: Name, file: Annotated[Path, typer.Argument(help="The tar file.
 
 def gc() -> None:
     """Remove from the disk what no snapshot and no machine uses."""
+    from agentos.machine.isolation.private_directory import sweep
     from agentos.machine.layers.store import LayerStore
 
     removed = LayerStore().collect()
     typer.echo(f"removed {len(removed)} layers" if len(removed) != 1 else "removed 1 layer")
+    if left := run_command(sweep()):
+        typer.echo(f"removed what killed machines left: {len(left)} directories")

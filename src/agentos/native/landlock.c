@@ -195,6 +195,7 @@ static void hold_signals_off(int but) {
 
 static _Noreturn void become_init(pid_t guardian) {
     struct sigaction end = {.sa_handler = end_with_guardian};
+    send_reply((struct reply){.kind = STARTED, .a = getpid()}, NULL, 0, -1);
     if (setsid() < 0) fail("start a session of its own");
     if (sigaction(SIGRTMAX, &end, NULL)) fail("hear of the guardian's end");
     hold_signals_off(SIGRTMAX);
@@ -229,6 +230,5 @@ int run_confined(void) {
     pid_t guardian = getpid(), init = fork();
     if (init < 0) fail("start init");
     if (init == 0) become_init(guardian);
-    send_reply((struct reply){.kind = STARTED, .a = init}, NULL, 0, -1);
     guard(init);
 }

@@ -110,13 +110,13 @@ class LandlockMachine:
             raise lacking("landlock", "fork")
         if size is not None:
             raise lacking("landlock", "a bound of files, which bounds memory too without cgroups")
-        sweep()
+        await sweep()
         user = choose_id_map().user if os.geteuid() == 0 else (os.geteuid(), os.getegid())
         directory = PrivateDirectory(user)
         try:
             machine = cls._spawn(_order(image, directory, user, open_files), directory, user)
         except BaseException:
-            directory.remove()
+            await directory.remove()
             raise
         machine.channel.on_lost = on_lost
         try:
@@ -144,7 +144,11 @@ class LandlockMachine:
             machine_end.close()
         channel = Channel(host_end)
         channel.shares_host = True
-        channel.places = {"HOME": str(directory.home), "TMPDIR": str(directory.temporary)}
+        channel.places = {
+            "HOME": str(directory.home),
+            "TMPDIR": str(directory.temporary),
+            "GIT_CONFIG_NOSYSTEM": "1",  # git takes a file that it may not read for an error
+        }
         return cls(channel, guardian, directory, user)
 
     async def branch(self, *, copy: bool = False) -> Branch:
@@ -161,7 +165,7 @@ class LandlockMachine:
         self.channel.lose("the machine was closed")  # upon which the guardian ends it
         await end_of(self._guardian)
         _wait(self._guardian)
-        await asyncio.to_thread(self._directory.remove)
+        await self._directory.remove()
 
 
 def _order(

@@ -6,9 +6,10 @@ import contextlib
 import fcntl
 import os
 import stat
-import subprocess
 import tempfile
 from pathlib import Path
+
+from agentos.machine.isolation.namespace import _wait, end_of
 
 _PREFIX = "agentos-landlock-"
 
@@ -32,7 +33,10 @@ class PrivateDirectory:
                 directory.mkdir(mode=0o700)
                 os.chown(directory, *user)
         except BaseException:
-            self.remove()
+            for made in (self.home, self.temporary, self.path):
+                with contextlib.suppress(FileNotFoundError):
+                    made.rmdir()
+            os.close(self._lock)
             raise
 
     @property
@@ -45,20 +49,24 @@ class PrivateDirectory:
         """What `TMPDIR` names in the machine."""
         return self.path / "tmp"
 
-    def remove(self) -> None:
+    async def remove(self) -> None:
         """Remove it with all that is in it, when the machine has ended."""
-        _remove_tree(self.path)
-        os.close(self._lock)
+        try:
+            await _remove_tree(self.path)
+        finally:
+            os.close(self._lock)
 
 
-def sweep() -> list[Path]:
+async def sweep() -> list[Path]:
     """Remove what was left by processes that were killed; returns what was removed."""
     removed = []
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         lock = _lock_abandoned(path)
         if lock is not None:
-            _remove_tree(path)
-            os.close(lock)
+            try:
+                await _remove_tree(path)
+            finally:
+                os.close(lock)
             removed.append(path)
     return removed
 
@@ -90,17 +98,21 @@ def _lock_abandoned(path: Path) -> int | None:
     return lock
 
 
-def _remove_tree(path: Path) -> None:
+async def _remove_tree(path: Path) -> None:
     """Remove a tree of any depth, also where its owner closed a directory to himself."""
-    _run("rm", "-rf", "--one-file-system", "--", path)
+    await _run("rm", "-rf", "--one-file-system", "--", path)
     if _is_directory(path):
-        _run("chmod", "-R", "u+rwX", "--", path)
-        _run("rm", "-rf", "--one-file-system", "--", path)
+        await _run("chmod", "-R", "u+rwX", "--", path)
+        await _run("rm", "-rf", "--one-file-system", "--", path)
 
 
-def _run(*words: str | Path) -> None:
-    null = subprocess.DEVNULL
-    subprocess.run(words, stdin=null, stdout=null, stderr=null, check=False)
+async def _run(*words: str | Path) -> None:
+    null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in range(3)]
+    pid = os.posix_spawnp(words[0], words, {}, file_actions=null)  # noqa: ASYNC221 - awaited below
+    try:
+        await end_of(pid)
+    finally:  # a cancellation waits for its end
+        _wait(pid)
 
 
 def _is_directory(path: Path) -> bool:
