@@ -237,6 +237,16 @@ def _wait(pid: int) -> None:
 
 def _explain(error: BootFailed) -> IsolationUnavailable:
     """Turn the step that failed into what to do about it."""
+    if error.errno in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
+        from agentos.machine.isolation import apparmor
+
+        if apparmor.says_that_it_restricts():
+            return IsolationUnavailable(
+                "AppArmor forbids user namespaces to programs without a profile "
+                f"({error.step}: {os.strerror(error.errno)})",
+                code="user_namespaces_forbidden",
+                hint=f"install the profile, once: {apparmor.INSTALL}",
+            )
     if error.step in _USER_NAMESPACE_STEPS:
         hint = (
             "allow them: sudo sysctl -w user.max_user_namespaces=65536; on Debian also "
