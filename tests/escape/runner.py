@@ -35,9 +35,10 @@ KIT = Path(__file__).with_name("kit.py")
 async def attempts(vm: AgentOs, hints: dict[str, str]) -> dict[str, str]:
     await vm.write_file("kit.py", KIT.read_text())
     shown = {}
+    home = vm.environment()["HOME"]
     for theme, rows in THEMES.items():
         for row in rows:
-            result = await vm.exec(row.command(), env={**hints, "PYTHONPATH": "/home/agentos"})
+            result = await vm.exec(row.command(), env={**hints, "PYTHONPATH": home})
             shown[f"{theme}: {row.name}"] = summary(result.exit_code, result.stdout)
             if SECRET in result.stdout + result.stderr:
                 shown[f"{theme}: {row.name}"] = "THE SECRET"
@@ -66,6 +67,8 @@ async def run(options: argparse.Namespace) -> dict[str, str]:
                 await vm.chmod(program.name, 0o755)
             shown = await host_verbs(vm, world)
             shown |= {"rows": (await vm.exec(["./every_row"])).stdout}
+            if options.isolation == "landlock":
+                shown["rows"] += (await vm.exec(["./every_shared_row"])).stdout
             shown |= await attempts(vm, {**world.hints, **near})
             shown["afterwards"] = (await vm.exec("echo the machine serves")).stdout.strip()
             shown["changed"] = " ".join(world.changed())

@@ -224,6 +224,25 @@ async def test_processes_of_the_host_are_out_of_reach(vm: AgentOs) -> None:
         process.kill()
 
 
+async def test_a_signal_by_way_of_a_descriptor_is_not_sent(vm: AgentOs) -> None:
+    process = await asyncio.create_subprocess_exec("sleep", "1000")
+    code = (
+        "import fcntl, os, sys\n"
+        "r, w = os.pipe()\n"
+        "fcntl.fcntl(r, 10, 15)\n"  # F_SETSIG: SIGTERM instead of SIGIO
+        "fcntl.fcntl(r, fcntl.F_SETOWN, int(sys.argv[1]))\n"
+        "fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC)\n"
+        "os.write(w, b'x')\n"
+    )
+    await vm.exec(["python3", "-c", code, str(process.pid)], check=True)
+    own = await vm.spawn(["sleep", "1000"])  # to which the same signal does come
+    await vm.exec(["python3", "-c", code, str(own.pid)], check=True)
+    assert await own.wait() == 128 + signal.SIGTERM
+    assert process.returncode is None
+    process.kill()
+    assert await process.wait() == -signal.SIGKILL
+
+
 async def test_there_is_no_network(vm: AgentOs) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         code = (
