@@ -20,12 +20,17 @@ import pytest
 from tests.machine.landlock_host import busy
 
 import agentos
-from agentos.errors import IsolationUnavailable, MachineError
+from agentos.errors import IsolationUnavailable, LimitExceeded, MachineError
 from agentos.machine.isolation import backends, landlock
+from agentos.machine.limits.choose import try_each
 from agentos.machine.limits.limits import Limits
 from agentos.machine.machine import AgentOs
 from agentos.machine.mounts import Mount
 from agentos.machine.network import NetworkPolicy
+
+pytestmark = pytest.mark.skipif(
+    landlock.abi() < landlock.NEEDED_ABI, reason="the kernel's Landlock is too old, or off"
+)
 
 HOST = Path(__file__).with_name("landlock_host.py")
 SPARE = 47_113  # nobody on this host
@@ -176,6 +181,24 @@ async def test_limits_that_hold_here() -> None:
     async with AgentOs(isolation="landlock", limits=limits) as vm:
         assert (await vm.exec("ulimit -n")).stdout == "32\n"
         assert (await vm.stats()).enforced["disk"] == "none"
+
+
+async def test_memory_and_processes_are_bounded_by_control_groups() -> None:
+    """Where there are none, it is refused: no other way is its own."""
+    ways = await try_each()
+    limits = Limits(memory="64M", pids=20)
+    if not all(ways[name].startswith("cgroup") for name in ("memory", "pids")):
+        with pytest.raises(IsolationUnavailable):
+            await AgentOs.create(isolation="landlock", limits=limits)
+        return
+    async with AgentOs(isolation="landlock", limits=limits) as vm:
+        with pytest.raises(LimitExceeded) as caught:
+            await vm.exec(["python3", "-c", "bytearray(200_000_000)"])
+        assert caught.value.limit == "memory"
+        with pytest.raises(LimitExceeded) as caught:
+            await vm.exec("for n in $(seq 40); do sleep 1000 & done; exit 1")
+        assert caught.value.limit == "pids"
+        assert (await vm.stats()).pids <= 20
 
 
 # ---- what it holds against ----
