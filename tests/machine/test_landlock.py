@@ -518,3 +518,36 @@ async def test_it_is_never_taken_for_another(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(backends._CHOICES, "namespace", absent)
     with pytest.raises(IsolationUnavailable, match="not on this host"):
         await AgentOs.create()
+
+
+# ---- where it is wanted: hosts that forbid namespaces ----
+
+ATTEMPT = """
+import asyncio
+from agentos.machine.machine import AgentOs
+
+async def main():
+    async with AgentOs(isolation="landlock") as vm:
+        print((await vm.exec("setsid sleep 1000 & cat /etc/shadow ../../*; echo hello")).stdout)
+
+asyncio.run(main())
+"""
+
+
+def test_a_host_that_forbids_user_namespaces() -> None:
+    wrapper = Path(__file__).parents[1] / "data" / "in_user_namespace.py"
+    setup = "echo 0 > /proc/sys/user/max_user_namespaces"
+    command = [sys.executable, str(wrapper), setup, sys.executable, "-c", ATTEMPT]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "hello\n\n"
+
+
+async def test_a_container_that_forbids_namespaces() -> None:
+    """Such as a machine of ours."""
+    env = {"PYTHONPATH": "/home/agentos/lib", "AGENTOS_DATA_DIR": "/tmp/d"}
+    async with AgentOs(env=env) as vm:
+        await vm.mkdir("lib")
+        await vm.upload(Path(agentos.__file__ or "").parent, "lib/agentos")
+        done = await vm.exec(["python3", "-c", ATTEMPT], check=True)
+        assert done.stdout == "hello\n\n"
+        assert [p.executable for p in await vm.processes()] == []
