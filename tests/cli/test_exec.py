@@ -55,6 +55,36 @@ def test_missing_variable_is_one_readable_line() -> None:
     assert b"Traceback" not in ran.stderr
 
 
+def test_isolation_by_name() -> None:
+    ran = agentos("exec", "--isolation", "landlock", "--", "sh", "-c", "cat; exit 3", input=b"in")
+    assert (ran.stdout, ran.stderr, ran.returncode) == (b"in", b"", 3)
+
+
+def test_isolation_that_there_is_not() -> None:
+    for command in (["exec", "--", "true"], ["shell"], ["run", "codex", "do it"]):
+        ran = agentos(command[0], "--isolation", "vault", *command[1:])
+        assert ran.returncode == 1
+        assert b"there is no isolation 'vault'" in ran.stderr
+        assert b'"strong"' in ran.stderr
+
+
+def test_a_workspace_without_a_namespace(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here\n")
+    words = ["-w", str(tmp_path), "--", "sh", "-c", "cat file; echo x > made"]
+    ran = agentos("exec", "--isolation", "landlock", *words)
+    assert (ran.stdout, ran.returncode) == (b"here\n", 0)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_doctor_tries_every_kind_of_isolation() -> None:
+    lines = agentos("doctor", "--json").stdout.decode().splitlines()
+    found = {finding["name"]: finding for finding in map(json.loads, lines)}
+    kinds = [found[f"isolation {kind}"] for kind in ("gvisor", "microvm", "landlock")]
+    assert [kind["required"] for kind in kinds] == [False] * 3
+    assert all(kind["ok"] or kind["remedy"] for kind in kinds)
+    assert found["isolation landlock"]["ok"]
+
+
 def test_unknown_program() -> None:
     ran = agentos("exec", "--", "no-such-program")
     assert ran.returncode == 1

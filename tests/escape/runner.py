@@ -36,9 +36,10 @@ KIT = Path(__file__).with_name("kit.py")
 async def attempts(vm: AgentOs, hints: dict[str, str], user: User) -> dict[str, str]:
     await vm.write_file("kit.py", KIT.read_text())
     shown = {}
+    home = vm.environment()["HOME"]
     for theme, rows in THEMES.items():
         for row in rows:
-            env = {**hints, "PYTHONPATH": "/home/agentos"}
+            env = {**hints, "PYTHONPATH": home}
             result = await vm.exec(row.command(), env=env, user=user)
             shown[f"{theme}: {row.name}"] = summary(result.exit_code, result.stdout)
             if SECRET in result.stdout + result.stderr:
@@ -69,6 +70,8 @@ async def run(options: argparse.Namespace) -> dict[str, str]:
                 await vm.chmod(program.name, 0o755)
             shown = await host_verbs(vm, world)
             shown |= {"user": user, "rows": (await vm.exec(["./every_row"], user=user)).stdout}
+            if options.isolation == "landlock":
+                shown["rows"] += (await vm.exec(["./every_shared_row"])).stdout
             shown |= await attempts(vm, {**world.hints, **near}, user)
             shown["afterwards"] = (await vm.exec("echo the machine serves")).stdout.strip()
             shown["changed"] = " ".join(world.changed())

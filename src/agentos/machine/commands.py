@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from agentos.errors import IsolationUnavailable, MachineError
-from agentos.machine.files import HOME, FileVerbs, MachineNotStarted, Path, _encode
+from agentos.machine.files import FileVerbs, MachineNotStarted, Path
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.process import (
     MAX_OUTPUT,
@@ -179,7 +179,7 @@ class CommandVerbs(FileVerbs):
             raise ValueError(f'a command runs as "agentos" or as "root", not as {user!r}')
         return Launch(
             argv_of(command),
-            _encode((self._config.directory or HOME) if cwd is None else cwd),
+            self._encode((self._config.directory or self._places["HOME"]) if cwd is None else cwd),
             self.environment(env),
             flags,
             window,
@@ -206,7 +206,7 @@ class CommandVerbs(FileVerbs):
             "PATH": self._path,
             "SHELL": "/bin/sh",
             **theirs,
-            "HOME": "/home/agentos",
+            **self._places,
             "LOGNAME": "agentos",
             "USER": "agentos",
             **self._env,
@@ -217,7 +217,7 @@ class CommandVerbs(FileVerbs):
         """List what runs in the machine."""
         proc = await self.open_fd("/proc", os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return list_processes(proc)
+            return list_processes(proc, self.commands.init_seen)
         finally:
             os.close(proc)
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
-from agentos.machine.channel import Channel
+from agentos.machine.channel import PLACES, Channel
 from agentos.machine.commands import SYSTEM_PATH, CommandVerbs
-from agentos.machine.files import MachineNotStarted, Path, _encode
+from agentos.machine.files import MachineNotStarted, Path
 from agentos.machine.isolation.backends import Backend, Isolation, RunningMachine, check, choose
 from agentos.machine.isolation.branch import Branch
+from agentos.machine.isolation.offers import require
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
@@ -46,7 +47,8 @@ class AgentOs(CommandVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
-    `agentos` (uid 1000).
+    `agentos` (uid 1000); with `isolation="landlock"` the home is a private directory of the
+    host, which `environment()` names, and the user is you.
 
     Args:
         image: What its root is made of; `"host"` is this host's own programs, read-only. Another
@@ -96,6 +98,16 @@ class AgentOs(CommandVerbs):
         check(isolation)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
+        wanted = {
+            "image": image != "host",
+            "root": root,
+            "software": software,
+            "name": name,
+            "mounts": mounts,
+            "network": network is not None and not network.allows_nothing,
+            "disk": limits is not None and limits.disk is not None,
+        }
+        require(isolation, *(what for what, asked in wanted.items() if asked))
         self._chosen = image
         self.isolation = isolation
         self.name = name or "agentos"
@@ -197,6 +209,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.snapshots import snapshot
 
+        require(self.isolation, "snapshot")
         return await snapshot(self, name)
 
     async def fork(self, n: int = 1) -> list[AgentOs]:
@@ -219,6 +232,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.branching import fork
 
+        require(self.isolation, "fork")
         return await fork(self, n)
 
     async def diff(self) -> Diff:
@@ -242,6 +256,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.changes import diff
 
+        require(self.isolation, "diff")
         return await diff(self)
 
     def _sibling(self) -> AgentOs:
@@ -301,6 +316,10 @@ class AgentOs(CommandVerbs):
         if self._machine is None:
             raise MachineNotStarted
         return self._machine.channel
+
+    @property
+    def _places(self) -> Mapping[str, str]:
+        return PLACES if self._machine is None else self._machine.channel.places
 
     @property
     def commands(self) -> Channel:
@@ -411,6 +430,7 @@ class AgentOs(CommandVerbs):
             MachineError: It is refused, or the host cannot do it; the hint says why.
             ObjectStoreError: The object store refuses or does not answer.
         """
+        require(self.isolation, "mount")
         await self._mounts.attach(self._running(), mount)
 
     async def unmount(self, target: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -426,6 +446,7 @@ class AgentOs(CommandVerbs):
             SyncConflict: As with `sync_mount`; it is still mounted, unless `force` was given.
             ObjectStoreError: As with `sync_mount`; likewise.
         """
+        require(self.isolation, "unmount")
         await self._mounts.detach(self._running(), target, force=force)
 
     async def sync_mount(self, target: str | os.PathLike[str]) -> SyncReport:
@@ -476,6 +497,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.sessions.ready import make_ready
 
+        require(self.isolation, "ready_agent")
         await self._end_ready_agent()
         self._ready_agent = await make_ready(self, agent)
 
@@ -516,12 +538,13 @@ class AgentOs(CommandVerbs):
         """
         from agentos.sessions.create import create_session
 
+        require(self.isolation, "create_session")
         ready, self._ready_agent = self._ready_agent, None
         session = await create_session(
             self,
             agent,
             env=env,
-            cwd=None if cwd is None else os.fsdecode(_encode(cwd)),
+            cwd=None if cwd is None else os.fsdecode(self._encode(cwd)),
             model=model,
             instructions=instructions,
             provider=provider,
@@ -558,6 +581,7 @@ class _Listeners:
         self._machine = machine
 
     async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
+        require(self._machine.isolation, "network")
         numbers = (port, int(kind == "udp"), 0, 0)
         reply = await self._machine.channel.call(Op.LISTEN, [address.encode()], numbers)
         return socket.socket(fileno=reply.fd)

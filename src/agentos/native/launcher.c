@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
     close_inherited_descriptors();
     if (argc && !strcmp(argv[0], "agentos-pin")) return pin_mount();
     if (argc && !strcmp(argv[0], "agentos-owner")) return run_as_owner();
+    if (argc && !strcmp(argv[0], "agentos-landlock")) return run_confined();
     drop_root_groups();
     umask(022);
     read_plan(&plan);
