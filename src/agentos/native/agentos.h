@@ -124,6 +124,9 @@ int lock_payload_down(void);
 int lock_root_down(void);
 int lift_file_permissions(bool lifted);
 
+/* filter.c */
+int refuse_system_calls(void);
+
 /* init.c */
 _Noreturn void serve(void);
 _Noreturn void fail(const char *step);
