@@ -23,7 +23,7 @@ NATIVE = Path(__file__).parent / "src" / "agentos" / "native"
 LAUNCHER = "agentos-init"
 # _FORTIFY_SOURCE is undefined first because some distributions' compilers predefine it.
 FLAGS = (
-    *("-std=gnu11", "-O2", "-Wall", "-Wextra", "-fno-plt", "-fstack-protector-strong"),
+    *("-std=gnu11", "-O2", "-pthread", "-Wall", "-Wextra", "-fno-plt", "-fstack-protector-strong"),
     *("-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-s"),
 )
 PACKAGES = {

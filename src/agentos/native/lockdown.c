@@ -5,6 +5,7 @@
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +15,11 @@ static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inh
         {(uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable},
         {(uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32)}};
     return (int)syscall(SYS_capset, &header, data);
+}
+
+/* By system call: libc would change the ids of every thread that it knows. */
+int take_ids(id_t id) {
+    return syscall(SYS_setresgid, id, id, id) || syscall(SYS_setresuid, id, id, id) ? -1 : 0;
 }
 
 /* What init may never gain again, no command can: they inherit the bounding set. */
@@ -48,16 +54,19 @@ static void make_grantable(void) {
     if (syscall(SYS_capset, &header, data)) fail("keep what root is granted");
 }
 
-/* Init acts as the machine's user: what it opens for the host obeys the same permissions.
- * Beyond that it needs to mount, to bind low ports, and to signal any process. */
-void keep_only_init_capabilities(uid_t user) {
+/* The keeper acts as the machine's user too; its capabilities stay permitted. */
+void become_user_with_capabilities(uid_t user) {
     make_grantable();
-    drop_bounding_set();
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)) fail("keep init's capabilities");
-    if (getuid() != user && (setresgid(user, user, user) || setresuid(user, user, user)))
-        fail("become the machine's user");
-    if (set_capabilities(kept, kept | in_reserve | grantable, grantable))
-        fail("drop init's capabilities");
+    if (getuid() != user && take_ids(user)) fail("become the machine's user");
+}
+
+/* Beyond what the user may, init needs to mount, to bind low ports, and to signal any process. */
+void keep_only_init_capabilities(void) {
+    const uint64_t permitted = kept | in_reserve | grantable, dropping = 1ULL << CAP_SETPCAP;
+    if (set_capabilities(dropping, dropping | permitted, grantable)) fail("use init's capabilities");
+    drop_bounding_set();
+    if (set_capabilities(kept, permitted, grantable)) fail("drop init's capabilities");
 }
 
 /* Mount points are wanted where the machine's user may not write. Returns 0 or errno. */
@@ -66,24 +75,45 @@ int lift_file_permissions(bool lifted) {
     return set_capabilities(effective, kept | in_reserve | grantable, grantable) ? errno : 0;
 }
 
-/* Returns 0 or errno. Runs in a child that shares init's memory until it execs. */
-static int lock_down(uint64_t capabilities) {
-    if (prctl(PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)) return errno;
-    if (set_capabilities(capabilities, capabilities, capabilities)) return errno;
-    return refuse_system_calls();
+/* A limit of one byte also keeps a core away from a handler that runs on the host: with 0 the
+ * kernel would run it. Who may have no core at all cannot set one byte. */
+static void forbid_core_dumps(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit)) fail("read the limit of core dumps");
+    if (limit.rlim_max == 0) return;
+    limit = (struct rlimit){1, 1};
+    if (setrlimit(RLIMIT_CORE, &limit)) fail("forbid core dumps");
 }
 
-int lock_payload_down(void) {
-    return lock_down(0);
+/* The host's user may be one whose programs run before all others. */
+static void forbid_priority(void) {
+    struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_NICE, &none) || setrlimit(RLIMIT_RTPRIO, &none)) fail("forbid priority");
 }
 
-/* By system call: libc would change the ids of every thread that it knows, which are init's.
- * Init's memory, which we share, stays hidden though its dumpability follows the ids. */
+/* For the thread that serves, and so for the commands that it starts: they inherit this. */
+void forbid_gains(void) {
+    forbid_core_dumps();
+    forbid_priority();
+    drop_bounding_set();
+    if ((errno = refuse_system_calls())) fail("refuse system calls");
+}
+
+/* What it opens for the host obeys the permissions of the machine's user. */
+void become_user_without_capabilities(uid_t user) {
+    if (getuid() != user && take_ids(user)) fail("become the machine's user");
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)) fail("clear ambient capabilities");
+    if (set_capabilities(0, 0, 0)) fail("drop all capabilities");
+}
+
+/* Of a command that starts from the keeper, in a child that shares init's memory until it execs.
+ * That memory stays hidden though its dumpability follows the ids. Returns 0 or errno. */
 int lock_root_down(void) {
     if (!grantable) return EPERM;
     if (set_capabilities(kept | for_root, kept | for_root, grantable)) return errno;
-    if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, 0, 0, 0) ||
-        syscall(SYS_setresuid, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    if (syscall(SYS_setgroups, 0, NULL) || take_ids(0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         return errno;
-    return lock_down(grantable);
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)) return errno;
+    if (set_capabilities(grantable, grantable, grantable)) return errno;
+    return refuse_system_calls();
 }

@@ -83,5 +83,5 @@ class _Ids:
 
 def _owned_ids() -> list[_Ids]:
     """The ids of this process's own user namespace, for users and groups alike."""
-    with open("/proc/self/uid_map", encoding="ascii") as lines:
-        return [_Ids(*map(int, line.split())) for line in lines]
+    with open("/proc/self/uid_map", "rb", buffering=0) as file:
+        return [_Ids(*map(int, line.split())) for line in file.readall().splitlines()]
