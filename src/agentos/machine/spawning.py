@@ -48,6 +48,8 @@ async def spawn(
             process.close()
             channel.signal_nowait(reply.a, signal.SIGKILL, Scope.SESSION)
             raise
+    if exit.done():  # before its streams were there to be let go of
+        process._on_end(exit)
     return process
 
 
