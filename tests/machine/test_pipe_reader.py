@@ -41,7 +41,7 @@ async def test_every_byte_in_order_however_it_is_read(vm: AgentOs) -> None:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"first\n"
         left = len(whole)
-        while left > 100_000:
+        while left > 2 * LARGE:
             chunk = await process.stdout.read(sizes.choice([1, 100, 20_000, LARGE]))
             seen.update(chunk)
             left -= len(chunk)
