@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 #: What a pipe holds at first, and what it is enlarged to once somebody reads that much at a time.
-_PIPE, _LARGE_PIPE = 64 * 1024, 2**20
+_PIPE, _LARGE_PIPE = 64 * 1024, 256 * 1024
 #: Reads of at least this size go past the buffer.
 _LARGE_READ = 16 * 1024
 #: So many of them follow each other before other tasks have a turn.
