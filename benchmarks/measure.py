@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _WARM_UP = 5
+#: The language that commands in a machine have: reading its files is a fifth of what echo does.
+_LANGUAGE = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ Measure = Callable[[], Coroutine[Any, Any, list[Figure]]]
 def bare_popen() -> float:
     """Return the seconds a bare `echo hi` takes to its first byte: the yardstick."""
     start = time.perf_counter()
-    process = subprocess.Popen(["/bin/echo", "hi"], stdout=subprocess.PIPE)
+    process = subprocess.Popen(["/bin/echo", "hi"], stdout=subprocess.PIPE, env=_LANGUAGE)
     assert process.stdout is not None
     os.read(process.stdout.fileno(), 1)
     seconds = time.perf_counter() - start
