@@ -96,6 +96,38 @@ async def test_two_tasks_do_not_read_one_stream() -> None:
         assert await first == b"for the first"
 
 
+async def test_two_tasks_may_read_it_in_turn() -> None:
+    async with a_pipe() as (reader, end):
+        lock = asyncio.Lock()
+        seen = []
+
+        async def read_some() -> None:
+            for _ in range(50):
+                async with lock:
+                    seen.append(await reader.read(LARGE))
+
+        readers = [asyncio.ensure_future(read_some()) for _ in range(2)]
+        for n in range(100):
+            os.write(end, b"%d" % n)
+            while len(seen) <= n:
+                await asyncio.sleep(0)
+        await asyncio.gather(*readers)
+        assert seen == [b"%d" % n for n in range(100)]
+
+
+async def test_the_next_reader_may_come_before_the_last_one_has_seen_its_bytes() -> None:
+    async with a_pipe() as (reader, end):
+        first = asyncio.ensure_future(reader.read(LARGE))
+        await asyncio.sleep(0)
+        os.write(end, b"one")
+        reader._on_readable()
+        second = asyncio.ensure_future(reader.read(LARGE))
+        await asyncio.sleep(0)
+        assert await first == b"one"
+        os.write(end, b"two")
+        assert await second == b"two"
+
+
 async def test_who_waits_when_it_is_closed_sees_the_end() -> None:
     async with a_pipe() as (reader, _):
         reading = asyncio.ensure_future(reader.read(LARGE))

@@ -71,8 +71,7 @@ class PipeReader(asyncio.StreamReader):
             raise
         finally:
             if self._waiter is waiter:
-                self._waiter = None
-            self._wanted = 0
+                self._waiter, self._wanted = None, 0
 
     def _on_readable(self) -> None:
         wanted, waiter = self._wanted, self._waiter
