@@ -35,6 +35,7 @@ enum op {
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
     OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
+    /* 13 resizes a terminal that is carried on a stream, and is for what carries it. */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -100,6 +101,12 @@ void become_root_of_the_machine(const struct plan *plan);
 
 /* as_owner.c */
 int run_as_owner(void);
+
+/* guest.c */
+_Noreturn void run_in_guest(const char *address);
+
+/* processes.c */
+int print_processes(void);
 
 /* pin.c */
 int pin_mount(void);
