@@ -52,6 +52,7 @@ class ExecFlag(IntFlag):
     PTY = 1
     CONTAIN = 2
     ROOT = 4
+    MONITOR = 8
 
 
 class Scope(IntEnum):

@@ -45,7 +45,8 @@ enum op {
     OP_WATCH_REMOVE = 25, /* a: watch; the descriptor */
     OP_STAGE = 30,   /* a: a layer's number, or -1 for our own stage -> a detached mount of it */
 };
-enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4 /* as user 0 of the machine */ };
+enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4, /* as user 0 of the machine */
+       EXEC_MONITOR = 8 /* a virtual machine's monitor, in a room of its own */ };
 enum { DETACH_LAZILY = 1, DETACH_UNMAKE = 2 /* remove the mount point too */ };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
 
@@ -76,6 +77,7 @@ struct usage {
 /* What the machine is made of. Every string points into the plan packet. */
 struct plan {
     const char *uid_map, *gid_map, *hostname, *size;
+    const char *kvm; /* the host's device, if commands run in a virtual machine */
     uid_t user;
     int lowers, binds, hides;
     struct layer {
@@ -101,6 +103,9 @@ void become_root_of_the_machine(const struct plan *plan);
 
 /* as_owner.c */
 int run_as_owner(void);
+
+/* monitor.c */
+int enter_monitors_room(void);
 
 /* guest.c */
 _Noreturn void run_in_guest(const char *address);

@@ -23,7 +23,7 @@ struct command {
     const char *cwd;
     char **argv, **env;
     int fds[3];
-    bool pty, root;
+    bool pty, root, monitor;
 };
 
 /* Which request each running child belongs to, and what its end means to the host: EXITED,
@@ -153,9 +153,11 @@ static int become_command(const struct command *command, const char **step) {
         if (dup2(command->fds[i], i) < 0) return errno;
     if (command->pty && ioctl(0, TIOCSCTTY, 0)) return errno;
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC)) return errno;
+    int error;
+    *step = "room";
+    if (command->monitor && (error = enter_monitors_room())) return error;
     *step = "lock down";
-    int error = forbid_core_dumps();
-    if (error || (error = forbid_priority()) || (error = bound_open_files()) ||
+    if ((error = forbid_core_dumps()) || (error = forbid_priority()) || (error = bound_open_files()) ||
         (error = lock_down(command)))
         return error;
     *step = "cwd"; /* with the rights of whom the command runs as */
@@ -308,7 +310,8 @@ void start_command(const struct request *request, size_t size, const int *fds, i
     static char *argv[MAX_WORDS + 1], *env[MAX_WORDS + 1];
     const char *cursor = request->text, *end = (const char *)request + size, *step;
     struct command command = {.argv = argv, .env = env, .pty = request->a & EXEC_PTY,
-                              .root = request->a & EXEC_ROOT};
+                              .root = request->a & EXEC_ROOT,
+                              .monitor = request->a & EXEC_MONITOR};
     command.cwd = next_text(&cursor, end);
     if (request->c < 1 || request->c > MAX_WORDS || request->d < 0 || request->d > MAX_WORDS)
         return refuse(request->id, E2BIG, "exec");

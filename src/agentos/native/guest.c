@@ -358,8 +358,10 @@ static void mount_system(void) {
     if (mkdir("/dev/pts", 0755) && errno != EEXIST) give_up("make /dev/pts");
 }
 
-/* Terminals that the machine's user may open, whatever is there, and for its commands only. */
+/* Terminals that the machine's user may open, whatever is there, and for its commands only. Who
+ * is that user already takes those that are there. */
 static void mount_terminals(void) {
+    if (geteuid() != 0) return;
     if (unshare(CLONE_NEWNS)) give_up("have mounts of its own");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) give_up("make mounts private");
     if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"))
@@ -402,7 +404,7 @@ static _Noreturn void become_guest_init(int control) {
     if (fcntl(CONTROL, F_SETFD, FD_CLOEXEC)) give_up("keep the control socket to init");
     if (setsid() < 0) fail("start a session of its own");
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) fail("adopt orphans");
-    keep_only_init_capabilities(MACHINE_USER);
+    if (geteuid() == 0) keep_only_init_capabilities(MACHINE_USER);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) fail("end with the line");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) fail("hide init from the machine's processes");
     serve();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -80,6 +81,15 @@ async def _namespace() -> Backend:
     return NamespaceMachine.start
 
 
+async def _microvm() -> Backend:
+    from agentos.machine.isolation.kvm_probe import require_kvm
+    from agentos.machine.isolation.microvm import MicrovmMachine, find_monitor
+
+    monitor = find_monitor()
+    await require_kvm()
+    return functools.partial(MicrovmMachine.start, monitor)
+
+
 async def _missing() -> Backend:
     raise IsolationUnavailable("this isolation is not built in yet", hint='use "namespace"')
 
@@ -87,7 +97,7 @@ async def _missing() -> Backend:
 _CHOICES: dict[str, Callable[[], Awaitable[Backend]]] = {
     "namespace": _namespace,
     "gvisor": _missing,
-    "microvm": _missing,
+    "microvm": _microvm,
     "landlock": _missing,
     "strong": _missing,
 }

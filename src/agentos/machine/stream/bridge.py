@@ -35,8 +35,10 @@ class _Carried:
     pid: int | None = None
 
     def close(self) -> None:
-        for end in (*self.outlets.values(), *self.intakes.values()):
-            end.close()
+        for outlet in list(self.outlets.values()):
+            outlet.close()
+        for intake in list(self.intakes.values()):
+            intake.close()
 
 
 class StreamBridge(asyncio.Protocol):
@@ -134,7 +136,7 @@ class StreamBridge(asyncio.Protocol):
                 PACKET_MAX, _FD_SPACE, socket.MSG_CMSG_CLOEXEC
             )
         except (BlockingIOError, InterruptedError):
-            return
+            return None
         except OSError:
             packet, ancillary = b"", []
         if not packet:
