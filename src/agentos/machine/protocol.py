@@ -53,6 +53,7 @@ class ExecFlag(IntFlag):
     CONTAIN = 2
     ROOT = 4
     MONITOR = 8
+    NULL = 16  # of a guest, and 32 and 64: its stdin, stdout, stderr is /dev/null
 
 
 class Scope(IntEnum):

@@ -46,7 +46,8 @@ enum op {
     OP_STAGE = 30,   /* a: a layer's number, or -1 for our own stage -> a detached mount of it */
 };
 enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4, /* as user 0 of the machine */
-       EXEC_MONITOR = 8 /* a virtual machine's monitor, in a room of its own */ };
+       EXEC_MONITOR = 8 /* a virtual machine's monitor, in a room of its own */,
+       EXEC_NULL = 16 /* of a guest, with two more: stdin, stdout, stderr is /dev/null */ };
 enum { DETACH_LAZILY = 1, DETACH_UNMAKE = 2 /* remove the mount point too */ };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
 
@@ -108,7 +109,7 @@ int run_as_owner(void);
 int enter_monitors_room(void);
 
 /* guest.c */
-_Noreturn void run_in_guest(const char *address);
+_Noreturn void run_in_guest(const char *address, const char *root);
 
 /* processes.c */
 int print_processes(void);

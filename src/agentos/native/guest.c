@@ -1,4 +1,4 @@
-/* "agentos-init guest ADDRESS": the machine's init where only a byte stream leads in, such as in
+/* "agentos-init guest ADDRESS [ROOT]": the machine's init where only a byte stream leads in, such as in
  * a virtual machine. Descriptors cannot travel on a stream, so what they carry does: init is a
  * child of ours, on a socket pair as ever; we make the pipes of its commands and carry their
  * bytes in frames (agentos/machine/stream/frames.py). Neither side sends more of a stream than
@@ -233,18 +233,24 @@ static void refuse(uint32_t id, int error) {
     send_data(FRAME_PACKET, id, 0, &reply, sizeof reply);
 }
 
-/* The command's ends in `theirs`; ours are carried. Returns 0 or errno. */
-static int make_pipes(uint32_t id, int *theirs) {
-    int pipes[3][2], made = 0;
-    while (made < 3 && !pipe2(pipes[made], O_CLOEXEC)) made++;
-    if (made < 3) {
-        int error = errno;
-        while (made-- > 0) close(pipes[made][0]), close(pipes[made][1]);
+/* The command's end of one of its streams in `theirs`; ours is carried. Returns 0 or errno. */
+static int open_stream(const struct request *request, uint32_t stream, int *theirs) {
+    int ends[2];
+    if (request->a & EXEC_NULL << stream)
+        return (*theirs = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0 ? errno : 0;
+    if (pipe2(ends, O_CLOEXEC)) return errno;
+    *theirs = ends[stream != 0];
+    carry(request->id, stream, ends[stream == 0]);
+    return 0;
+}
+
+static int open_streams(const struct request *request, int *theirs) {
+    for (uint32_t stream = 0; stream < 3; stream++) {
+        int error = open_stream(request, stream, &theirs[stream]);
+        if (!error) continue;
+        while (stream-- > 0) close(theirs[stream]);
+        drop_all(request->id);
         return error;
-    }
-    for (int i = 0; i < 3; i++) {
-        theirs[i] = pipes[i][i != 0];
-        carry(id, (uint32_t)i, pipes[i][i == 0]);
     }
     return 0;
 }
@@ -254,7 +260,7 @@ static void serve_request(size_t size) {
     bool wants_pipes = size >= sizeof *request && request->op == OP_EXEC && !(request->a & EXEC_PTY);
     int theirs[3], error;
     if (!wants_pipes) return ask_init(size, NULL, 0);
-    if ((error = make_pipes(request->id, theirs))) return refuse(request->id, error);
+    if ((error = open_streams(request, theirs))) return refuse(request->id, error);
     ask_init(size, theirs, 3);
     for (int i = 0; i < 3; i++) close(theirs[i]);
 }
@@ -358,14 +364,28 @@ static void mount_system(void) {
     if (mkdir("/dev/pts", 0755) && errno != EEXIST) give_up("make /dev/pts");
 }
 
-/* Terminals that the machine's user may open, whatever is there, and for its commands only. Who
- * is that user already takes those that are there. */
+/* Where the guest booted from something else, the machine's files are mounted at `root`. */
+static void enter_machine(const char *root) {
+    if (chdir(root)) give_up(root);
+    if (mount("/proc", "proc", NULL, MS_BIND | MS_REC, NULL)) give_up("bind /proc");
+    if (mount("/dev", "dev", NULL, MS_BIND | MS_REC, NULL)) give_up("bind /dev");
+    if (chroot(".") || chdir("/")) give_up("enter the machine");
+}
+
+/* Terminals that the machine's user may open, whatever is there. */
 static void mount_terminals(void) {
-    if (geteuid() != 0) return;
-    if (unshare(CLONE_NEWNS)) give_up("have mounts of its own");
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) give_up("make mounts private");
     if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"))
         give_up("mount /dev/pts");
+}
+
+/* What a guest's root makes of it, for our commands only. Who is the machine's user from the start
+ * takes it as it is. */
+static void arrange_mounts(const char *root) {
+    if (geteuid() != 0) return;
+    if (unshare(CLONE_NEWNS | CLONE_NEWPID)) give_up("have mounts and processes of its own");
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) give_up("make mounts private");
+    if (root) enter_machine(root);
+    mount_terminals();
 }
 
 static int dial_host(const char *port) {
@@ -396,12 +416,19 @@ static int open_line(const char *address) {
     return open_port(address);
 }
 
-/* Orphans of its commands come to init, as they do to a process 1. */
+/* As root, init is process 1 of its commands, and they see no others. */
+static void show_own_processes(void) {
+    if (getpid() != 1) return;
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)) give_up("mount its own /proc");
+}
+
+/* Orphans of its commands come to init, also where it is not process 1. */
 static _Noreturn void become_guest_init(int control) {
     if (control != CONTROL && dup2(control, CONTROL) < 0) give_up("give init its socket");
     if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0)) give_up("keep the line from init");
-    signal(SIGPIPE, SIG_DFL);
+    for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL); /* but KILL and STOP */
     if (fcntl(CONTROL, F_SETFD, FD_CLOEXEC)) give_up("keep the control socket to init");
+    show_own_processes();
     if (setsid() < 0) fail("start a session of its own");
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) fail("adopt orphans");
     if (geteuid() == 0) keep_only_init_capabilities(MACHINE_USER);
@@ -410,13 +437,13 @@ static _Noreturn void become_guest_init(int control) {
     serve();
 }
 
-_Noreturn void run_in_guest(const char *address) {
+_Noreturn void run_in_guest(const char *address, const char *root) {
     int pair[2], size = 1 << 20;
     umask(022);
     signal(SIGPIPE, SIG_IGN);
     mount_system();
-    mount_terminals();
     line = open_line(address);
+    arrange_mounts(root);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) give_up("make a socket pair");
     for (int i = 0; i < 2; i++) /* room for one packet of the largest size */
         if (setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size)) give_up("make room for packets");

@@ -43,7 +43,8 @@ static int share_files(int files) {
     return error ? error : uncover(GUEST "/dev");
 }
 
-/* Returns 0 or errno. Runs in a child that shares init's memory until it execs. */
+/* Beside the machine's files the room has a home for the monitor, and an empty directory that it
+ * boots from. Returns 0 or errno. Runs in a child that shares init's memory until it execs. */
 int enter_monitors_room(void) {
     int error = follow_machine();
     if (error) return error;
@@ -52,5 +53,5 @@ int enter_monitors_room(void) {
     if (files < 0) return errno;
     if (mount("tmpfs", ROOM, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=256m")) return errno;
     if ((error = share_files(files))) return error;
-    return mkdir(ROOM "/monitor", 0700) ? errno : 0;
+    return mkdir(ROOM "/monitor", 0700) || mkdir(ROOM "/empty", 0755) ? errno : 0;
 }

@@ -48,17 +48,19 @@ static bool print_process(const char *pid, const char *stat, size_t size) {
 
 int print_processes(void) {
     pid_t init = getppid(), carrier = parent_of(init);
+    bool kernel_is_here = parent_of(KERNEL_THREADS) == 0;
     DIR *proc = opendir("/proc");
     if (!proc) return 1;
     for (struct dirent *entry; (entry = readdir(proc));) {
         char stat[1024], state = 0;
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= KERNEL_THREADS || pid == getpid() || pid == init || pid == carrier) continue;
+        if (pid <= 1 || pid == getpid() || pid == init || pid == carrier) continue;
         size_t size = read_entry(entry->d_name, "stat", stat, sizeof stat - 1);
         stat[size] = 0;
         pid_t parent = parent_in(stat, size, &state);
         bool awaits_init = state == 'Z' && parent == init;
-        if (!size || parent == KERNEL_THREADS || awaits_init) continue;
+        bool of_kernel = !parent || (kernel_is_here && parent == KERNEL_THREADS);
+        if (!size || of_kernel || awaits_init) continue;
         if (!print_process(entry->d_name, stat, size)) return 1;
     }
     closedir(proc);

@@ -41,7 +41,7 @@ def main() -> None:
     """Play `msb run`."""
     end = sys.argv.index("--")
     words, program = sys.argv[1:end], sys.argv[end + 1 :]
-    root = words[-1]
+    root, at, _ = _option(words, "--mount-dir").split(":")
     if _option(words, "--hostname") == "unbootable":
         sys.exit("error: failed to start: KVM_EXIT_INTERNAL_ERROR")
     if _option(words, "--hostname") == "silent":
@@ -49,12 +49,13 @@ def main() -> None:
     with open(f"{root}/tmp/room.json", "w", encoding="utf-8") as report:
         json.dump(_look_around(root), report)
     path, _, port = _option(words, "--vsock").rpartition(":")
-    if program[1:] != ["guest", f"vsock:{port}"]:
+    if program[1:] != ["guest", f"vsock:{port}", at] or not program[0].startswith(at):
         sys.exit(f"error: unexpected program {program}")
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     line.connect(path)
     line.set_inheritable(True)
-    os.execv(root + program[0], [program[0], "guest", f"fd:{line.fileno()}"])
+    init = program[0].removeprefix(at)
+    os.execv(root + init, [init, "guest", f"fd:{line.fileno()}"])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 The files, mounts, limits and network of such a machine are those of a `NamespaceMachine`. In it
 runs no command but the monitor, `msb` of microsandbox, in a room of its own
-(`native/monitor.c`): it boots a guest whose root is the machine's root, shared by virtiofs. So
-the host and the guest see the same files, all that the guest uses counts as the machine's, its
+(`native/monitor.c`): it boots a guest that gets the machine's root by virtiofs, for its own. So the
+host and the guest see the same files, all that the guest uses counts as the machine's, its
 connections arrive at the machine's listeners, and who breaks out of the guest is in a namespace
 machine still. In the guest runs our own init, reached by vsock, and a `StreamBridge` gives it the
 channel of any machine.
@@ -66,11 +66,14 @@ class Monitor:
             f"{_PLACE}/monitor/bin/msb",
             *("run", "--quiet", "--no-stdin", "--name", "agentos", "--hostname", hostname),
             *("--cpus", str(os.cpu_count() or 1), "--memory", f"{MEMORY}M"),
-            *("--vsock", f"{_PLACE}/line/socket:{_PORT}", "--user", "root"),
+            *("--vsock", f"{_PLACE}/line/socket:{_PORT}", "--user", "0:0"),
+            # With its virtual metadata off, modes and owners are the files' own on both sides.
+            *("--mount-dir", "/run/guest:/machine:stat-virt=off"),
             # All addresses lead to the machine's own listeners, and what they refuse is refused.
             *("--net-default", "allow", "--dns-nameserver", "198.18.0.1"),
             "--no-dns-rebind-protection",
-            *("/run/guest", "--", f"{_PLACE}/init/{LAUNCHER.name}", "guest", f"vsock:{_PORT}"),
+            *("/run/empty", "--", f"/machine{_PLACE}/init/{LAUNCHER.name}"),
+            *("guest", f"vsock:{_PORT}", "/machine"),
         ]
 
 

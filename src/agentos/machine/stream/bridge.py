@@ -6,6 +6,7 @@ import array
 import asyncio
 import os
 import socket
+import stat
 import struct
 import tty
 from collections import deque
@@ -150,10 +151,15 @@ class StreamBridge(asyncio.Protocol):
         op, id, *numbers = _REQUEST.unpack_from(packet)
         if op == Op.RESIZE:
             return self._resize(numbers[0], numbers[1])
-        self._send(Frame(FrameKind.PACKET, id, data=packet))
-        if op == Op.EXEC and numbers[0] & ExecFlag.PTY:
+        if fds:
+            flags = numbers[0]
+            for stream, fd in enumerate(fds):
+                flags |= (ExecFlag.NULL << stream) * _is_null(fd)
+            packet = _REQUEST.pack(op, id, flags, *numbers[1:]) + packet[_REQUEST.size :]
+        elif op == Op.EXEC and numbers[0] & ExecFlag.PTY:
             self._terminals.add(id)
-        elif fds:
+        self._send(Frame(FrameKind.PACKET, id, data=packet))
+        if fds:
             self._carry_pipes(id, fds)
         return None
 
@@ -164,14 +170,20 @@ class StreamBridge(asyncio.Protocol):
 
     def _carry_pipes(self, id: int, fds: list[int]) -> None:
         command = self._commands[id] = _Carried()
-        stdin, *outputs = fds
+        pipes = {stream: fd for stream, fd in enumerate(fds) if not _is_null(fd)}
         for fd in fds:
+            if fd not in pipes.values():
+                os.close(fd)
+        for stream, fd in pipes.items():
             os.set_blocking(fd, False)
-        for stream, fd in zip(_OUTPUTS, outputs, strict=True):
+            if stream == StreamId.STDIN:
+                continue
             ended = self._on_end(id, command.outlets, stream, fd)
             command.outlets[stream] = Outlet(fd, id, stream, self._send, ended)
-        ended = self._on_end(id, command.intakes, StreamId.STDIN, stdin)
-        self._take_in(command, id, StreamId.STDIN, stdin, ended)
+        if (stdin := pipes.get(StreamId.STDIN)) is not None:
+            ended = self._on_end(id, command.intakes, StreamId.STDIN, stdin)
+            self._take_in(command, id, StreamId.STDIN, stdin, ended)
+        self._forget(id)
 
     def _take_in(
         self, command: _Carried, id: int, stream: int, fd: int, ended: Callable[[], None]
@@ -299,6 +311,10 @@ class StreamBridge(asyncio.Protocol):
             _close(fd)
         if not self._closed:
             self._loop.remove_writer(self._sock.fileno())
+
+
+def _is_null(fd: int) -> bool:
+    return stat.S_ISCHR(os.fstat(fd).st_mode)
 
 
 def _close(fd: int) -> None:
