@@ -27,13 +27,20 @@ def played_monitor(tmp_path_factory: pytest.TempPathFactory) -> Monitor:
     return Monitor(directory)
 
 
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory of these tests' own."""
+    return tmp_path_factory.mktemp("data")
+
+
 @pytest.fixture
-def played(played_monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def played(played_monitor: Monitor, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `isolation="microvm"` be the played monitor, with or without KVM."""
 
     async def choose() -> backends.Backend:
         return functools.partial(MicrovmMachine.start, played_monitor)
 
+    monkeypatch.setenv("AGENTOS_DATA_DIR", str(data))
     monkeypatch.setattr("agentos.machine.isolation.microvm.DEVICE", "/dev/null")
     monkeypatch.setitem(backends._CHOICES, "microvm", choose)
 

@@ -66,7 +66,10 @@ def _words(directory: Path) -> list[str]:
         *("-kernel", str(find_kernel()), "-initrd", str(directory / "root")),
         *("-serial", f"file:{directory / 'console'}"),
         *("-chardev", f"socket,id=line,path={directory / 'line'}", "-serial", "chardev:line"),
-        *("-append", "console=ttyS0 panic=-1 rdinit=/agentos-init -- guest /dev/ttyS1"),
+        *(
+            "-append",
+            "console=ttyS0 quiet nokaslr mitigations=off panic=-1 rdinit=/agentos-init -- guest /dev/ttyS1",
+        ),
     ]
 
 

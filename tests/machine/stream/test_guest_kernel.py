@@ -63,7 +63,7 @@ async def look_at_commands(channel: Channel) -> None:
 
 async def look_at_streams(channel: Channel) -> None:
     """More goes each way than a window holds."""
-    data = bytes(range(256)) * 600
+    data = bytes(range(256)) * 300
     assert (await sh(channel, "wc -c", data)).stdout.strip() == str(len(data))
     assert (await sh(channel, "cat", data)).stdout_bytes == data
 

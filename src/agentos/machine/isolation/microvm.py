@@ -27,6 +27,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agentos.config import data_dir
 from agentos.errors import IsolationUnavailable, MachineError
@@ -253,7 +254,8 @@ async def _keep_tail(running: Process, tail: bytearray) -> None:
 
 async def _told(ended: asyncio.Future[int], listening: asyncio.Task[None]) -> None:
     """Wait for the last words of a monitor that has ended, or is about to."""
-    await asyncio.wait({ended, listening}, timeout=_LAST_WORDS)
+    waited: set[asyncio.Future[Any]] = {ended, listening}
+    await asyncio.wait(waited, timeout=_LAST_WORDS)
 
 
 async def _leave(*tasks: asyncio.Future[None] | asyncio.Future[int]) -> None:
