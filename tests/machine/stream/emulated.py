@@ -17,12 +17,24 @@ from agentos.machine.stream import StreamBridge
 
 _DIRECTORY, _LINK, _PROGRAM, _TEXT = 0o040755, 0o120777, 0o100755, 0o100644
 _HOME = 0o040777
+_INIT = "rdinit=/agentos-init -- guest /dev/ttyS1"
+
+
+def can_emulate() -> bool:
+    """Whether QEMU, busybox and a kernel are here; CI says where its kernel is, so it has to."""
+    if "AGENTOS_TEST_KERNEL" in os.environ:
+        return True
+    return all(map(shutil.which, ("qemu-system-x86_64", "busybox"))) and bool(_kernels())
+
+
+def _kernels() -> list[Path]:
+    given = os.environ.get("AGENTOS_TEST_KERNEL")
+    return [Path(given)] if given else sorted(Path("/boot").glob("vmlinuz-*cloud-amd64"))
 
 
 def find_kernel() -> Path:
     """The kernel of `linux-image-cloud-amd64`, unpacked where CI says or installed."""
-    given = os.environ.get("AGENTOS_TEST_KERNEL")
-    found = [Path(given)] if given else sorted(Path("/boot").glob("vmlinuz-*cloud-amd64"))
+    found = _kernels()
     if not found:
         raise FileNotFoundError(
             "no kernel for a guest: AGENTOS_TEST_KERNEL names the one of linux-image-cloud-amd64"
@@ -66,10 +78,7 @@ def _words(directory: Path) -> list[str]:
         *("-kernel", str(find_kernel()), "-initrd", str(directory / "root")),
         *("-serial", f"file:{directory / 'console'}"),
         *("-chardev", f"socket,id=line,path={directory / 'line'}", "-serial", "chardev:line"),
-        *(
-            "-append",
-            "console=ttyS0 quiet nokaslr mitigations=off panic=-1 rdinit=/agentos-init -- guest /dev/ttyS1",
-        ),
+        *("-append", f"console=ttyS0 quiet nokaslr mitigations=off panic=-1 {_INIT}"),
     ]
 
 

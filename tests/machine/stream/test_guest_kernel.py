@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.machine.stream.emulated import emulated_guest
+from tests.machine.stream.emulated import can_emulate, emulated_guest
 
 from agentos.machine.channel import Channel
 from agentos.machine.process import ExecResult, Launch, run
@@ -18,7 +18,8 @@ from agentos.machine.spawning import spawn
 from agentos.machine.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(
-    platform.machine() != "x86_64", reason="the guest's kernel is Debian's for amd64"
+    platform.machine() != "x86_64" or not can_emulate(),
+    reason="needs x86_64, qemu-system-x86, busybox-static, and AGENTOS_TEST_KERNEL or a kernel",
 )
 ENV = {"PATH": "/bin", "GREETING": "hello"}
 
