@@ -16,7 +16,14 @@ from agentos.errors import MachineError
 from agentos.machine.channel import Channel
 from agentos.machine.commands import SYSTEM_PATH, CommandVerbs
 from agentos.machine.files import MachineNotStarted, Path, _encode
-from agentos.machine.isolation.backends import Backend, Isolation, RunningMachine, check, choose
+from agentos.machine.isolation.backends import (
+    Backend,
+    Isolation,
+    RunningMachine,
+    check,
+    check_limits,
+    choose,
+)
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
@@ -87,6 +94,7 @@ class AgentOs(CommandVerbs):
         on_warning: Callable[[LimitWarning], object] | None = None,
     ) -> None:
         check(isolation)
+        check_limits(isolation, limits)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
         self._chosen = image

@@ -109,7 +109,7 @@ int run_as_owner(void);
 int enter_monitors_room(void);
 
 /* guest.c */
-_Noreturn void run_in_guest(const char *address, const char *root);
+_Noreturn void run_in_guest(const char *address, unsigned long open_files, const char *root);
 
 /* processes.c */
 int print_processes(void);

@@ -1,5 +1,5 @@
-/* "agentos-init guest ADDRESS [ROOT]": the machine's init where only a byte stream leads in, such as in
- * a virtual machine. Descriptors cannot travel on a stream, so what they carry does: init is a
+/* "agentos-init guest ADDRESS OPEN-FILES [ROOT]": the machine's init where only a byte stream leads
+ * in, such as in a virtual machine; OPEN-FILES bounds the descriptors of a command, unless it is 0. Descriptors cannot travel on a stream, so what they carry does: init is a
  * child of ours, on a socket pair as ever; we make the pipes of its commands and carry their
  * bytes in frames (agentos/machine/stream/frames.py). Neither side sends more of a stream than
  * the other has room for, so we may write to the host without care: it always reads. */
@@ -437,9 +437,10 @@ static _Noreturn void become_guest_init(int control) {
     serve();
 }
 
-_Noreturn void run_in_guest(const char *address, const char *root) {
+_Noreturn void run_in_guest(const char *address, unsigned long open_files, const char *root) {
     int pair[2], size = 1 << 20;
     umask(022);
+    limit_open_files(open_files);
     signal(SIGPIPE, SIG_IGN);
     mount_system();
     line = open_line(address);

@@ -89,7 +89,8 @@ static _Noreturn void become_init(const struct plan *plan, int maps_written) {
 int main(int argc, char **argv) {
     static struct plan plan;
     int maps_written[2];
-    if (argc >= 3 && !strcmp(argv[1], "guest")) run_in_guest(argv[2], argv[3]);
+    if (argc >= 4 && !strcmp(argv[1], "guest"))
+        run_in_guest(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
     if (argc == 2 && !strcmp(argv[1], "processes")) return print_processes();
     close_inherited_descriptors();
     if (argc && !strcmp(argv[0], "agentos-pin")) return pin_mount();

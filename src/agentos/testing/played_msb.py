@@ -49,13 +49,14 @@ def main() -> None:
     with open(f"{root}/tmp/room.json", "w", encoding="utf-8") as report:
         json.dump(_look_around(root), report)
     path, _, port = _option(words, "--vsock").rpartition(":")
-    if program[1:] != ["guest", f"vsock:{port}", at] or not program[0].startswith(at):
+    init, *arguments = program
+    open_files = arguments[2]
+    if arguments != ["guest", f"vsock:{port}", open_files, at] or not init.startswith(at):
         sys.exit(f"error: unexpected program {program}")
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     line.connect(path)
     line.set_inheritable(True)
-    init = program[0].removeprefix(at)
-    os.execv(root + init, [init, "guest", f"fd:{line.fileno()}"])
+    os.execv(root + init.removeprefix(at), [init, "guest", f"fd:{line.fileno()}", open_files])
 
 
 if __name__ == "__main__":

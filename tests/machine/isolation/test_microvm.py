@@ -116,10 +116,17 @@ async def _monitor_of(vm: AgentOs) -> int:
 
 
 async def test_limits_hold_for_the_guest(played: None) -> None:
-    async with AgentOs(isolation="microvm", limits=Limits(disk="64M")) as vm:
+    async with AgentOs(isolation="microvm", limits=Limits(disk="64M", open_files=99)) as vm:
+        assert (await vm.exec("ulimit -n")).stdout == "99\n"
         full = await vm.exec("head -c 100000000 /dev/zero > big")
         assert full.exit_code
         assert "No space left" in full.stderr
+
+
+def test_a_limit_that_would_not_reach_the_guest_is_refused() -> None:
+    with pytest.raises(IsolationUnavailable, match="processes") as caught:
+        AgentOs(isolation="microvm", limits=Limits(pids=10))
+    assert caught.value.code == "limit_unavailable"
 
 
 async def test_the_guests_connections_arrive_at_the_gateway(played: None) -> None:

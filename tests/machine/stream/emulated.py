@@ -17,7 +17,7 @@ from agentos.machine.stream import StreamBridge
 
 _DIRECTORY, _LINK, _PROGRAM, _TEXT = 0o040755, 0o120777, 0o100755, 0o100644
 _HOME = 0o040777
-_INIT = "rdinit=/agentos-init -- guest /dev/ttyS1"
+_INIT = "rdinit=/agentos-init -- guest /dev/ttyS1 100"
 
 
 def can_emulate() -> bool:

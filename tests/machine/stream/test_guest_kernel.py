@@ -49,6 +49,7 @@ async def look_at_commands(channel: Channel) -> None:
     status = (await sh(channel, "cat /proc/self/status")).stdout
     assert "CapEff:\t" + "0" * 16 in status
     assert "Seccomp:\t2" in status
+    assert (await sh(channel, "ulimit -n")).stdout == "100\n"
     assert (await sh(channel, "readlink /proc/self/fd/0")).stdout == "/dev/null\n"
     with pytest.raises(FileNotFoundError):
         await run(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import Channel
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import IdMap
 from agentos.machine.layers.host_image import Image
+
+if TYPE_CHECKING:
+    from agentos.machine.limits.limits import Limits
 
 Isolation = Literal["namespace", "gvisor", "microvm", "landlock", "strong"]
 
@@ -63,6 +66,16 @@ def check(isolation: str) -> None:
             f"there is no isolation {isolation!r}",
             code="isolation_unknown",
             hint="use one of " + ", ".join(f'"{name}"' for name in known),
+        )
+
+
+def check_limits(isolation: str, limits: Limits | None) -> None:
+    """Refuse a limit that would not hold: the host cannot count the processes of a guest."""
+    if isolation == "microvm" and limits is not None and limits.pids is not None:
+        raise IsolationUnavailable(
+            "a limit of processes does not reach those of a virtual machine",
+            code="limit_unavailable",
+            hint="leave Limits(pids=...) out: what the guest can start is bounded by its memory",
         )
 
 

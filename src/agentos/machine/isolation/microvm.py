@@ -61,7 +61,7 @@ class Monitor:
 
     directory: Path
 
-    def command(self, hostname: str) -> list[str]:
+    def command(self, hostname: str, open_files: int | None = None) -> list[str]:
         """Return the command line that boots a guest and runs our init in it."""
         return [
             f"{_PLACE}/monitor/bin/msb",
@@ -74,7 +74,7 @@ class Monitor:
             *("--net-default", "allow", "--dns-nameserver", "198.18.0.1"),
             "--no-dns-rebind-protection",
             *("/run/empty", "--", f"/machine{_PLACE}/init/{LAUNCHER.name}"),
-            *("guest", f"vsock:{_PORT}", "/machine"),
+            *("guest", f"vsock:{_PORT}", str(open_files or 0), "/machine"),
         ]
 
 
@@ -177,13 +177,12 @@ class MicrovmMachine:
                     (directory, f"{_PLACE}/line"),
                 ),
                 branch=branch,
-                open_files=open_files,
                 kvm=kvm,
             )
             machine = cls(house, StreamBridge())
             machine._end_together(on_lost)
             try:
-                await machine._boot(monitor.command(hostname), line)
+                await machine._boot(monitor.command(hostname, open_files), line)
             except BaseException:
                 await machine.close()
                 raise
