@@ -111,6 +111,12 @@ int enter_monitors_room(void);
 /* guest.c */
 _Noreturn void run_in_guest(const char *address, unsigned long open_files, const char *root);
 
+_Noreturn void give_up(const char *step);
+void power_off(void);
+
+/* carry.c */
+_Noreturn void relay(int to_host, int to_init);
+
 /* processes.c */
 int print_processes(void);
 

@@ -11,7 +11,8 @@ import pytest
 
 import agentos.testing.played_msb
 from agentos.machine.isolation import backends
-from agentos.machine.isolation.microvm import MicrovmMachine, Monitor
+from agentos.machine.isolation.microsandbox import Monitor
+from agentos.machine.isolation.microvm import MicrovmMachine
 from agentos.machine.machine import AgentOs
 
 

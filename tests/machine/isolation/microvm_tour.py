@@ -12,6 +12,7 @@ from pathlib import Path
 import agentos.testing.played_msb
 from agentos import AgentOs
 from agentos.machine.isolation import backends, microvm
+from agentos.machine.isolation.microsandbox import Monitor
 
 
 def play(directory: Path) -> None:
@@ -22,7 +23,7 @@ def play(directory: Path) -> None:
     Path(msb).chmod(0o755)
 
     async def choose() -> backends.Backend:
-        return functools.partial(microvm.MicrovmMachine.start, microvm.Monitor(directory))
+        return functools.partial(microvm.MicrovmMachine.start, Monitor(directory))
 
     setattr(microvm, "DEVICE", "/dev/null")  # noqa: B010 as in the tests, where it is a patch
     backends._CHOICES["microvm"] = choose

@@ -20,7 +20,8 @@ from agentos.config import data_dir
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.isolation import backends, kvm_probe, microvm
 from agentos.machine.isolation.kvm_probe import KvmFinding
-from agentos.machine.isolation.microvm import MicrovmMachine, Monitor, find_monitor
+from agentos.machine.isolation.microsandbox import Monitor, find_monitor
+from agentos.machine.isolation.microvm import MicrovmMachine
 from agentos.machine.layers.store import LayerStore
 from agentos.machine.limits.limits import Limits
 from agentos.machine.machine import AgentOs

@@ -96,7 +96,8 @@ async def _namespace() -> Backend:
 
 async def _microvm() -> Backend:
     from agentos.machine.isolation.kvm_probe import require_kvm
-    from agentos.machine.isolation.microvm import MicrovmMachine, find_monitor
+    from agentos.machine.isolation.microsandbox import find_monitor
+    from agentos.machine.isolation.microvm import MicrovmMachine
 
     monitor = find_monitor()
     await require_kvm()

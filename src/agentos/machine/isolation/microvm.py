@@ -17,15 +17,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
-import importlib.util
 import os
 import shutil
 import socket
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +32,7 @@ from agentos.machine.channel import Channel
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import IdMap, choose_id_map
 from agentos.machine.isolation.kvm_probe import DEVICE
+from agentos.machine.isolation.microsandbox import PLACE, Monitor
 from agentos.machine.isolation.namespace import LAUNCHER, NamespaceMachine
 from agentos.machine.layers.host_image import Image
 from agentos.machine.process import Launch, Process
@@ -42,63 +40,11 @@ from agentos.machine.protocol import ExecFlag
 from agentos.machine.spawning import spawn
 from agentos.machine.stream import StreamBridge
 
-#: The version whose command line is known; its surface changes from release to release.
-MICROSANDBOX = "0.7.11"
 #: Seconds until a guest serves, from when its monitor starts. Some hundredths are usual.
 PATIENCE = 60.0
-#: The guest's memory in mebibytes; what it does not touch is not taken from the host.
-MEMORY = 2048
 
-_PLACE = "/var/agentos-vm"
-_PORT = 5000
 _TAIL = 4096
 _LAST_WORDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Monitor:
-    """Where the files of microsandbox are: `bin/msb` and `lib/libkrunfw.so`."""
-
-    directory: Path
-
-    def command(self, hostname: str, open_files: int | None = None) -> list[str]:
-        """Return the command line that boots a guest and runs our init in it."""
-        return [
-            f"{_PLACE}/monitor/bin/msb",
-            *("run", "--quiet", "--no-stdin", "--name", "agentos", "--hostname", hostname),
-            *("--cpus", str(os.cpu_count() or 1), "--memory", f"{MEMORY}M"),
-            *("--vsock", f"{_PLACE}/line/socket:{_PORT}", "--user", "0:0"),
-            # With its virtual metadata off, modes and owners are the files' own on both sides.
-            *("--mount-dir", "/run/guest:/machine:stat-virt=off"),
-            # All addresses lead to the machine's own listeners, and what they refuse is refused.
-            *("--net-default", "allow", "--dns-nameserver", "198.18.0.1"),
-            "--no-dns-rebind-protection",
-            *("/run/empty", "--", f"/machine{_PLACE}/init/{LAUNCHER.name}"),
-            *("guest", f"vsock:{_PORT}", str(open_files or 0), "/machine"),
-        ]
-
-
-def find_monitor() -> Monitor:
-    """Find the microsandbox that is installed beside us.
-
-    Raises:
-        IsolationUnavailable: There is none, or one whose command line is not known.
-    """
-    hint = "pip install 'agentos-vm[microvm]'"
-    spec = importlib.util.find_spec("microsandbox")
-    if spec is None or spec.origin is None:
-        raise IsolationUnavailable(
-            "the package microsandbox is not installed", code="microvm_missing", hint=hint
-        )
-    version = importlib.metadata.version("microsandbox")
-    directory = Path(spec.origin).with_name("_bundled")
-    if version != MICROSANDBOX or not (directory / "bin" / "msb").is_file():
-        raise IsolationUnavailable(
-            f"microsandbox {version} is installed, and {MICROSANDBOX} with its msb is needed",
-            code="microvm_missing",
-            hint=hint,
-        )
-    return Monitor(directory)
 
 
 class MicrovmMachine:
@@ -172,9 +118,9 @@ class MicrovmMachine:
                 size=size,
                 binds=(
                     *binds,
-                    (monitor.directory, f"{_PLACE}/monitor"),
-                    (LAUNCHER.parent, f"{_PLACE}/init"),
-                    (directory, f"{_PLACE}/line"),
+                    (monitor.directory, f"{PLACE}/monitor"),
+                    (LAUNCHER.parent, f"{PLACE}/init"),
+                    (directory, f"{PLACE}/line"),
                 ),
                 branch=branch,
                 kvm=kvm,

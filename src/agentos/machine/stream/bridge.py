@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import errno
 import os
 import socket
 import stat
@@ -15,13 +16,12 @@ from dataclasses import dataclass, field
 
 from agentos.errors import MachineError
 from agentos.machine.channel import Channel
-from agentos.machine.protocol import PACKET_MAX, ExecFlag, Kind, Op
+from agentos.machine.protocol import PACKET_MAX, ExecFlag, Kind, Op, Reply
 from agentos.machine.stream.carried import Intake, Outlet
 from agentos.machine.stream.frames import Frame, FrameKind, FrameReader, StreamBroken, StreamId
+from agentos.machine.stream.replies import read_reply, refuse
 
 _REQUEST = struct.Struct("=IIiiii")
-_REPLY = struct.Struct("=IIiiii")
-_USAGE_SIZE = 24
 _FD_SPACE = socket.CMSG_SPACE(4 * 3)
 _OUTPUTS = (StreamId.STDOUT, StreamId.STDERR)
 
@@ -227,22 +227,24 @@ class StreamBridge(asyncio.Protocol):
         return None
 
     def _pass_reply(self, packet: bytes) -> None:
-        if len(packet) < _REPLY.size:
-            raise StreamBroken(f"a reply of {len(packet)} bytes")
-        kind, id, error, pid, *_ = _REPLY.unpack_from(packet)
-        if kind not in (Kind.READY, Kind.FAILED, Kind.REPLY, Kind.EXITED):
-            raise StreamBroken(f"a reply of unknown kind {kind}")
-        if kind == Kind.EXITED:
-            if len(packet) != _REPLY.size + _USAGE_SIZE:
-                raise StreamBroken("the end of a command without what it used")
-            return self._pass_exit(id, packet)
-        if kind == Kind.REPLY and id in self._terminals:
-            self._terminals.discard(id)
-            if not error:
-                return self._answer(packet, self._open_terminal(id, pid))
-        if kind == Kind.REPLY and error and (command := self._commands.get(id)):
+        reply = read_reply(packet)
+        if reply.kind == Kind.EXITED:
+            return self._pass_exit(reply.id, packet)
+        if reply.kind == Kind.REPLY and reply.id in self._terminals:
+            self._terminals.discard(reply.id)
+            if not reply.error:
+                return self._answer_with_terminal(reply, packet)
+        if reply.kind == Kind.REPLY and reply.error and (command := self._commands.get(reply.id)):
             command.close()
         return self._answer(packet)
+
+    def _answer_with_terminal(self, reply: Reply, packet: bytes) -> None:
+        try:
+            master = self._open_terminal(reply.id, reply.a)
+        except OSError as error:  # no descriptors or terminals left on this side
+            self._send(Frame(FrameKind.END, reply.id, StreamId.TERMINAL))
+            return self._answer(refuse(reply.id, error.errno or errno.EIO))
+        return self._answer(packet, master)
 
     def _pass_exit(self, id: int, packet: bytes) -> None:
         """Hand the end of a command on after all that it wrote."""
@@ -271,24 +273,25 @@ class StreamBridge(asyncio.Protocol):
             tty.setraw(slave)
             for fd in (master, slave):
                 os.set_blocking(fd, False)
-            command = self._commands[id] = _Carried(pid=pid)
-
-            def ended() -> None:  # of either half, of which neither is of use alone
-                if command.outlets:
-                    command.outlets.clear()
-                    outlet.close()
-                    for intake in command.intakes.values():
-                        intake.close()
-                    command.intakes.clear()
-                    os.close(slave)
-                    self._forget(id)
-
-            stream = StreamId.TERMINAL
-            outlet = command.outlets[stream] = Outlet(slave, id, stream, self._send, ended)
-            self._take_in(command, id, stream, slave, ended)
         except BaseException:
             os.close(master)
+            os.close(slave)
             raise
+        command = self._commands[id] = _Carried(pid=pid)
+
+        def ended() -> None:  # of either half, of which neither is of use alone
+            if command.outlets:
+                command.outlets.clear()
+                outlet.close()
+                for intake in command.intakes.values():
+                    intake.close()
+                command.intakes.clear()
+                os.close(slave)
+                self._forget(id)
+
+        stream = StreamId.TERMINAL
+        outlet = command.outlets[stream] = Outlet(slave, id, stream, self._send, ended)
+        self._take_in(command, id, stream, slave, ended)
         return master
 
     def _answer(self, packet: bytes, fd: int = -1) -> None:
