@@ -45,6 +45,7 @@ def lines_left() -> list[Path]:
 
 
 async def test_without_microsandbox_it_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kvm_probe, "_works", KvmFinding("kvm_works", "as if it did", 1e-9))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(IsolationUnavailable) as caught:
         await backends.choose("microvm")

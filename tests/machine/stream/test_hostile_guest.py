@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import struct
@@ -209,6 +210,22 @@ async def test_a_terminal_ends_with_the_guests(guest: Guest) -> None:
     await guest.say(exited(id))
     assert await terminal.wait() == 0
     await terminal.close()
+
+
+async def test_a_host_without_terminals_refuses_and_hangs_the_guests_up(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more() -> tuple[int, int]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "openpty", no_more)
+    launch = Launch([b"sh"], b"/", {}, ExecFlag.PTY, (24, 80))
+    opening = asyncio.ensure_future(Terminal.open(guest.bridge.channel, launch))
+    id = await guest.answer(pid=42)
+    with pytest.raises(OSError, match="No space left"):
+        await opening
+    end = await guest.hear(FrameKind.END)
+    assert (end.id, end.stream) == (id, 3)
 
 
 async def test_closing_a_terminal_hangs_the_guests_up(guest: Guest) -> None:

@@ -99,9 +99,8 @@ async def _microvm() -> Backend:
     from agentos.machine.isolation.microsandbox import find_monitor
     from agentos.machine.isolation.microvm import MicrovmMachine
 
-    monitor = find_monitor()
-    await require_kvm()
-    return functools.partial(MicrovmMachine.start, monitor)
+    await require_kvm()  # first: without it no package helps
+    return functools.partial(MicrovmMachine.start, find_monitor())
 
 
 async def _missing() -> Backend:
