@@ -136,15 +136,20 @@ static void flush(uint32_t id, uint32_t stream) {
         if (!pass_on(one, (size_t)(one->credit - until))) return;
 }
 
+/* Nobody reads it any more. Of a terminal there may be output left to read. */
+static void discard(struct carried *one) {
+    bool is_done = one->stream != TERMINAL || one->ended;
+    one->size = 0;
+    if (!is_done) return;
+    send_frame(FRAME_GONE, one->id, one->stream, 0);
+    drop(one);
+}
+
 /* Hands the command what waits for it, and the host as much credit. */
 static void deliver(struct carried *one) {
     ssize_t written = write(one->fd, one->waiting + one->start, one->size);
     if (written < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    if (written < 0) {
-        send_frame(FRAME_GONE, one->id, one->stream, 0);
-        drop(one);
-        return;
-    }
+    if (written < 0) return discard(one);
     one->start += (size_t)written;
     one->size -= (size_t)written;
     send_frame(FRAME_CREDIT, one->id, one->stream, (uint32_t)written);
@@ -306,7 +311,7 @@ static void serve_streams(const struct pollfd *ready, size_t known) {
         if (one->stream == 0 && ready[i].revents & POLLERR && !one->size) {
             send_frame(FRAME_GONE, one->id, one->stream, 0);
             drop(one);
-        } else if (one->size && ready[i].revents & (POLLOUT | POLLERR)) deliver(one);
+        } else if (one->size && ready[i].revents & (POLLOUT | POLLERR | POLLHUP)) deliver(one);
         else if (one->stream && one->credit > 0) pass_on(one, (size_t)one->credit);
     }
 }
