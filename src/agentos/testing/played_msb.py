@@ -4,7 +4,7 @@
 It takes the command line of the real one, looks around in its room as the real one would, and
 then runs the guest's program right there, on the socket that the real one leads a vsock port to.
 What it saw it leaves in the machine as `/tmp/room.json`. A guest called `unbootable` does not
-boot, and one called `silent` never serves.
+boot, one called `silent` never serves, and one called `brittle` dies as soon as it is heard of.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def main() -> None:
         sys.exit(f"error: unexpected program {program}")
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     line.connect(path)
+    if _option(words, "--hostname") == "brittle":
+        sys.exit("error: the guest's kernel panicked")
     line.set_inheritable(True)
     os.execv(root + init.removeprefix(at), [init, "guest", f"fd:{line.fileno()}", open_files])
 

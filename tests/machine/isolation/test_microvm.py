@@ -195,11 +195,14 @@ async def test_guest_and_machine_end_together(played: None, victim: str) -> None
         assert vm.closed
 
 
-async def test_a_guest_that_does_not_boot_says_why(played: None) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"), [("unbootable", "KVM_EXIT_INTERNAL"), ("brittle", "kernel panicked")]
+)
+async def test_a_guest_that_does_not_boot_says_why(played: None, name: str, words: str) -> None:
     await asyncio.sleep(0)
     before = Footprint.now()
-    with pytest.raises(IsolationUnavailable, match=r"ended with 1: .*KVM_EXIT_INTERNAL") as caught:
-        async with AgentOs(isolation="microvm", name="unbootable"):
+    with pytest.raises(IsolationUnavailable, match=f"ended with 1: .*{words}") as caught:
+        async with AgentOs(isolation="microvm", name=name):
             pass
     assert caught.value.code == "microvm_failed"
     assert Footprint.now().grown_since(before) == []

@@ -126,9 +126,9 @@ class MicrovmMachine:
                 kvm=kvm,
             )
             machine = cls(house, StreamBridge())
-            machine._end_together(on_lost)
             try:
                 await machine._boot(monitor.command(hostname, open_files), line)
+                machine._end_together(on_lost)
             except BaseException:
                 await machine.close()
                 raise
@@ -165,6 +165,8 @@ class MicrovmMachine:
             )
             if not serving.done() or serving.exception():
                 await _told(ended, self._listening)
+                if self.channel.lost:
+                    raise self.channel.lost
                 raise _not_booted(running.exit_code, bytes(complaint))
         finally:
             await _leave(serving, ended)
