@@ -35,7 +35,8 @@ enum op {
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
     OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
-    /* 13 resizes a terminal that is carried on a stream, and is for what carries it. */
+    OP_RESIZE = 13,  /* a: pid, b: rows << 16 | columns; of a terminal that is carried on a stream,
+                      which takes this request itself: init has no terminal to resize */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
