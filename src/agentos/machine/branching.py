@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentos.errors import LimitExceeded, MachineError
 from agentos.machine.processes import list_processes, thread_states
+from agentos.machine.protocol import Op
 
 if TYPE_CHECKING:
     from agentos.machine.isolation.backends import RunningMachine
@@ -120,6 +121,7 @@ def _moves(proc: int, pid: int, stopped: set[int]) -> bool:
 
 async def _signal(vm: AgentOs, pid: int, number: int) -> None:
     try:
-        await vm.signal(pid, number)
+        # What the files see, which need not be what the commands are told.
+        await vm.channel.call(Op.SIGNAL, [], (pid, number, 0, 0), f"process {pid}")
     except (ProcessLookupError, MachineError):
         return  # it has ended, and there is nothing to stop or to go on

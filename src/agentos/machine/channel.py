@@ -59,13 +59,15 @@ class Channel:
         self._exits: dict[int, asyncio.Future[Reply]] = {}
         self._boot: asyncio.Future[None] = self._loop.create_future()
         self._writable: asyncio.Future[None] | None = None
-        self._signals: deque[bytes] = deque()
+        self._unanswered: deque[bytes] = deque()
         self._lost: MachineError | None = None
         self.init_pid: int | None = None
         #: Variables of its commands; relative paths start at HOME.
         self.places: Mapping[str, str] = PLACES
         #: Whether init sees the processes of the host, and has no terminals of its own.
         self.shares_host = False
+        #: Whether a terminal's size has to be told, its descriptor being a stand-in.
+        self.resizes_terminals = False
         self.discarded: set[Closable] = set()
         #: Asked why init has ended by itself, if anybody knows.
         self.explain: Callable[[], MachineError | None] = lambda: None
@@ -159,7 +161,7 @@ class Channel:
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
-        self._send_signals()
+        self._send_waiting()
 
     def receive(self) -> None:
         """Take in every packet that has arrived."""
@@ -210,20 +212,27 @@ class Channel:
 
     def signal_nowait(self, pid: int, number: int, scope: int) -> None:
         """Send a signal without waiting for the answer, as soon as the socket has room."""
-        self._signals.append(encode_request(Op.SIGNAL, 0, (pid, number, scope, 0), []))
-        self._send_signals()
+        self._send_unanswered(encode_request(Op.SIGNAL, 0, (pid, number, scope, 0), []))
 
-    def _send_signals(self) -> None:
-        while self._signals and not self._lost:
+    def resize_terminal(self, pid: int, rows: int, cols: int) -> None:
+        """Tell the size of a command's terminal where its descriptor cannot."""
+        self._send_unanswered(encode_request(Op.RESIZE, 0, (pid, rows << 16 | cols, 0, 0), []))
+
+    def _send_unanswered(self, packet: bytes) -> None:
+        self._unanswered.append(packet)
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        while self._unanswered and not self._lost:
             try:
-                self._sock.send(self._signals[0], socket.MSG_NOSIGNAL)
+                self._sock.send(self._unanswered[0], socket.MSG_NOSIGNAL)
             except BlockingIOError:
                 self._loop.add_writer(self._sock.fileno(), self._wake_writers)
                 return
             except OSError as error:
                 self.lose(f"the machine's control socket failed: {error.strerror}")
                 return
-            self._signals.popleft()
+            self._unanswered.popleft()
 
     def lose(self, reason: str | MachineError) -> None:
         """End the channel: every waiter gets the reason."""

@@ -17,7 +17,14 @@ from agentos.errors import MachineError
 from agentos.machine.channel import PLACES, Channel
 from agentos.machine.commands import SYSTEM_PATH, CommandVerbs
 from agentos.machine.files import MachineNotStarted, Path
-from agentos.machine.isolation.backends import Backend, Isolation, RunningMachine, check, choose
+from agentos.machine.isolation.backends import (
+    Backend,
+    Isolation,
+    RunningMachine,
+    check,
+    check_limits,
+    choose,
+)
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.offers import require
 from agentos.machine.layers.config import ImageConfig
@@ -96,6 +103,7 @@ class AgentOs(CommandVerbs):
         root: bool = False,
     ) -> None:
         check(isolation)
+        check_limits(isolation, limits)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
         wanted = {
@@ -170,7 +178,7 @@ class AgentOs(CommandVerbs):
 
     async def _boot(self, branch: Branch | None = None) -> RunningMachine:
         assert self._image is not None
-        self._backend = self._backend or await choose(self.isolation)
+        self._backend = self._backend or await choose(self.isolation, self.limits)
         start = functools.partial(
             self._backend,
             self._image,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from agentos.machine.channel import Channel
+from agentos.machine.process import Launch, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,32 @@ def descendants(parents: Mapping[int, int], init: int) -> set[int]:
     return found
 
 
+async def list_in_guest(channel: Channel) -> list[ProcessInfo]:
+    """List the processes of a guest, which shows its `/proc` only to its own commands."""
+    lister = Launch([b"/proc/self/exe", b"processes"], b"/", {})
+    printed = await run(
+        channel,
+        lister,
+        input=None,
+        timeout=None,
+        check=True,
+        max_output=_MOST_PRINTED,
+        shown="the list of processes",
+    )
+    found, rest = [], memoryview(printed.stdout_bytes)
+    while rest:
+        stat, command = _SIZES.unpack_from(rest)
+        first, last = _SIZES.size + stat, _SIZES.size + stat + command
+        found.append(_parse(bytes(rest[_SIZES.size : first]), bytes(rest[first:last])))
+        rest = rest[last:]
+    return sorted(found, key=lambda p: p.pid)
+
+
+#: The sizes of a stat and of a command line, as `native/processes.c` prints them.
+_SIZES = struct.Struct("=II")
+_MOST_PRINTED = 2**28
+
+
 def thread_states(proc: int, pid: int) -> list[str]:
     """Return the kernel's letters of a process's threads that have not ended."""
     try:
@@ -80,18 +110,23 @@ def _read_process(proc: int, pid: str) -> ProcessInfo | None:
     status = _read(proc, f"{pid}/stat")
     if not status:
         return None  # it ended while we looked
-    name, _, rest = status.partition(b"(")[2].rpartition(b")")
+    found = _parse(status, _read(proc, f"{pid}/cmdline") or b"")
+    if found.state == "Z":  # its first thread ended; others may go on
+        return replace(found, state=next(iter(thread_states(proc, found.pid)), "Z"))
+    return found
+
+
+def _parse(status: bytes, command: bytes) -> ProcessInfo:
+    pid, _, after = status.partition(b"(")
+    name, _, rest = after.rpartition(b")")
     fields = rest.split()
-    state = fields[0].decode()
-    if state == "Z":  # its first thread ended; others may go on
-        state = next(iter(thread_states(proc, int(pid))), "Z")
-    command = (_read(proc, f"{pid}/cmdline") or b"").rstrip(b"\0")
+    command = command.rstrip(b"\0")
     return ProcessInfo(
         pid=int(pid),
         ppid=int(fields[1]),
         pgid=int(fields[2]),
         sid=int(fields[3]),
-        state=state,
+        state=fields[0].decode(),
         started=int(fields[19]),
         executable=os.fsdecode(name),
         command=tuple(os.fsdecode(word) for word in command.split(b"\0")) if command else (),

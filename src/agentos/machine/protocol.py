@@ -25,6 +25,7 @@ class Op(IntEnum):
     REMOVE = 10
     SIGNAL = 11
     LISTEN = 12
+    RESIZE = 13  # never reaches an init: what carries a terminal's bytes takes it
     ATTACH = 20
     DETACH = 21
     COPY = 22
@@ -51,6 +52,8 @@ class ExecFlag(IntFlag):
     PTY = 1
     CONTAIN = 2
     ROOT = 4
+    MONITOR = 8
+    NULL = 16  # of a guest, and 32 and 64: its stdin, stdout, stderr is /dev/null
 
 
 class Scope(IntEnum):

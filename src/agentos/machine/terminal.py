@@ -101,6 +101,8 @@ class Terminal:
             raise ValueError(f"a terminal has 1 to 65535 rows and columns, not {rows} x {cols}")
         size = struct.pack("HHHH", rows, cols, 0, 0)
         fcntl.ioctl(self._open_master(), termios.TIOCSWINSZ, size)
+        if self._channel.resizes_terminals:
+            self._channel.resize_terminal(self.pid, rows, cols)
 
     def _open_master(self) -> int:
         if self._master.fd < 0:

@@ -36,6 +36,8 @@ enum op {
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
     OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
+    OP_RESIZE = 13,  /* a: pid, b: rows << 16 | columns; of a terminal that is carried on a stream,
+                      which takes this request itself: init has no terminal to resize */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -45,7 +47,9 @@ enum op {
     OP_WATCH_REMOVE = 25, /* a: watch; the descriptor */
     OP_STAGE = 30,   /* a: a layer's number, or -1 for our own stage -> a detached mount of it */
 };
-enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4 /* as user 0 of the machine */ };
+enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4, /* as user 0 of the machine */
+       EXEC_MONITOR = 8 /* a virtual machine's monitor, in a room of its own */,
+       EXEC_NULL = 16 /* of a guest, with two more: stdin, stdout, stderr is /dev/null */ };
 enum { DETACH_LAZILY = 1, DETACH_UNMAKE = 2 /* remove the mount point too */ };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
 
@@ -76,6 +80,7 @@ struct usage {
 /* What the machine is made of. Every string points into the plan packet. */
 struct plan {
     const char *uid_map, *gid_map, *hostname, *size;
+    const char *kvm; /* the host's device, if commands run in a virtual machine */
     uid_t user;
     int lowers, binds, hides;
     struct layer {
@@ -95,6 +100,9 @@ struct place {
     const char *name;
 };
 
+/* launcher.c */
+void keep_only_control(void);
+
 /* id_map.c */
 void write_id_maps(pid_t pid, const struct plan *plan);
 void become_root_of_the_machine(const struct plan *plan);
@@ -105,6 +113,21 @@ int run_as_owner(void);
 /* landlock.c */
 int run_confined(void);
 bool is_the_machine_s_own(int fd);
+
+/* monitor.c */
+int enter_monitors_room(void);
+
+/* guest.c */
+_Noreturn void run_in_guest(const char *address, unsigned long open_files, const char *root);
+
+_Noreturn void give_up(const char *step);
+void power_off(void);
+
+/* carry.c */
+_Noreturn void relay(int to_host, int to_init);
+
+/* processes.c */
+int print_processes(void);
 
 /* pin.c */
 int pin_mount(void);
@@ -131,6 +154,7 @@ void forbid_gains(void);
 void become_user_without_capabilities(uid_t user);
 void become_user_with_capabilities(uid_t user);
 void keep_only_init_capabilities(void);
+int lock_payload_down(void);
 int lock_root_down(void);
 int lift_file_permissions(bool lifted);
 void drop_bounding_set(void);

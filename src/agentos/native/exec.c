@@ -27,7 +27,7 @@ struct command {
     const char *cwd;
     char **argv, **env;
     int fds[3];
-    bool pty, root;
+    bool pty, root, monitor;
 };
 
 /* Which request each running child belongs to, and what its end means to the host: EXITED,
@@ -128,7 +128,10 @@ static int bound_open_files(void) {
 }
 
 /* Commands of the machine's user start from a thread that is locked down already. */
-static int lock_down(const struct command *command) { return command->root ? lock_root_down() : 0; }
+static int lock_down(const struct command *command) {
+    if (command->root) return lock_root_down();
+    return command->monitor ? lock_payload_down() : 0;
+}
 
 /* Returns the errno of the step that failed, and its name. */
 static int become_command(const struct command *command, const char **step) {
@@ -140,9 +143,11 @@ static int become_command(const struct command *command, const char **step) {
         if (dup2(command->fds[i], i) < 0) return errno;
     if (command->pty && ioctl(0, TIOCSCTTY, 0)) return errno;
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC)) return errno;
+    int error;
+    *step = "room";
+    if (command->monitor && (error = enter_monitors_room())) return error;
     *step = "lock down";
-    int error = bound_open_files();
-    if (error || (error = lock_down(command))) return error;
+    if ((error = bound_open_files()) || (error = lock_down(command))) return error;
     *step = "cwd"; /* with the rights of whom the command runs as */
     if (chdir(command->cwd)) return errno;
     if (sigprocmask(SIG_SETMASK, &none, NULL)) return errno;
@@ -293,7 +298,8 @@ void start_command(const struct request *request, size_t size, const int *fds, i
     static char *argv[MAX_WORDS + 1], *env[MAX_WORDS + 1];
     const char *cursor = request->text, *end = (const char *)request + size, *step;
     struct command command = {.argv = argv, .env = env, .pty = request->a & EXEC_PTY,
-                              .root = request->a & EXEC_ROOT};
+                              .root = request->a & EXEC_ROOT,
+                              .monitor = request->a & EXEC_MONITOR};
     command.cwd = next_text(&cursor, end);
     if (request->c < 1 || request->c > MAX_WORDS || request->d < 0 || request->d > MAX_WORDS)
         return refuse(request->id, E2BIG, "exec");

@@ -90,7 +90,7 @@ static void answer(void) {
 
 static bool takes_capabilities(const struct request *request) {
     switch (request->op) {
-    case OP_EXEC: return request->a & EXEC_ROOT;
+    case OP_EXEC: return request->a & (EXEC_ROOT | EXEC_MONITOR);
     case OP_SIGNAL:
     case OP_LISTEN:
     case OP_ATTACH:

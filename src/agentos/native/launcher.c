@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 /* The stage's number is taken at once, so that no other descriptor gets it. */
-static void close_inherited_descriptors(void) {
+void keep_only_control(void) {
     if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0)) fail("close inherited descriptors");
     if (fcntl(CONTROL, F_SETFD, FD_CLOEXEC)) fail("keep the control socket to init");
     if (fcntl(0, F_DUPFD_CLOEXEC, STAGE_DIRECTORY) < 0) fail("reserve a descriptor for the stage");
@@ -86,7 +87,10 @@ static _Noreturn void become_init(const struct plan *plan) {
 
 int main(int argc, char **argv) {
     static struct plan plan;
-    close_inherited_descriptors();
+    if (argc >= 4 && !strcmp(argv[1], "guest"))
+        run_in_guest(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
+    if (argc == 2 && !strcmp(argv[1], "processes")) return print_processes();
+    keep_only_control();
     if (argc && !strcmp(argv[0], "agentos-pin")) return pin_mount();
     if (argc && !strcmp(argv[0], "agentos-owner")) return run_as_owner();
     if (argc && !strcmp(argv[0], "agentos-landlock")) return run_confined();

@@ -110,13 +110,20 @@ void become_user_without_capabilities(uid_t user) {
 }
 
 /* Of a command that starts from the keeper, in a child that shares init's memory until it execs.
- * That memory stays hidden though its dumpability follows the ids. Returns 0 or errno. */
+ * Returns 0 or errno. */
+static int lock_down(uint64_t capabilities) {
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)) return errno;
+    if (set_capabilities(capabilities, capabilities, capabilities)) return errno;
+    return refuse_system_calls();
+}
+
+int lock_payload_down(void) { return lock_down(0); }
+
+/* Init's memory stays hidden though its dumpability follows the ids. */
 int lock_root_down(void) {
     if (!grantable) return EPERM;
     if (set_capabilities(kept | for_root, kept | for_root, grantable)) return errno;
     if (syscall(SYS_setgroups, 0, NULL) || take_ids(0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         return errno;
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)) return errno;
-    if (set_capabilities(grantable, grantable, grantable)) return errno;
-    return refuse_system_calls();
+    return lock_down(grantable);
 }

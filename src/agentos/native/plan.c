@@ -62,6 +62,7 @@ void read_plan(struct plan *plan) {
         const char *key = word(&cursor, end);
         if (!strcmp(key, "uid-map")) plan->uid_map = word(&cursor, end);
         else if (!strcmp(key, "gid-map")) plan->gid_map = word(&cursor, end);
+        else if (!strcmp(key, "kvm")) plan->kvm = word(&cursor, end);
         else if (!strcmp(key, "hostname")) plan->hostname = word(&cursor, end);
         else if (!strcmp(key, "size")) plan->size = word(&cursor, end);
         else if (!strcmp(key, "open-files")) limit_open_files(strtoul(word(&cursor, end), NULL, 10));

@@ -56,6 +56,7 @@ class NamespaceMachine:
         branch: Branch | None = None,
         open_files: int | None = None,
         on_lost: Callable[[MachineError], None] | None = None,
+        kvm: Path | None = None,
     ) -> NamespaceMachine:
         """Build a machine and wait until its init serves.
 
@@ -67,12 +68,15 @@ class NamespaceMachine:
             branch: What it takes over from another machine; its descriptors are closed.
             open_files: How many descriptors each of its commands may have.
             on_lost: Called when the machine is gone.
+            kvm: The device for a virtual machine of its commands.
 
         Raises:
             IsolationUnavailable: This host does not permit it; the hint says what would.
         """
         branch = branch or Branch(image.ids or choose_id_map())
         plan = _plan(image, hostname, size, binds, branch)
+        if kvm is not None:
+            plan += b"kvm\0%b\0" % os.fsencode(kvm)
         if open_files is not None:
             plan += b"open-files\0%d\0" % open_files
         host_end, machine_end = control_pair()
