@@ -42,11 +42,17 @@ class Channel:
     Args:
         sock: The host's end of the pair, non-blocking.
         on_lost: Called once when the machine is gone, with the reason.
+        hands_out: Whether init can send descriptors; behind a kernel of its own it only takes them.
     """
 
     def __init__(
-        self, sock: socket.socket, on_lost: Callable[[MachineError], None] | None = None
+        self,
+        sock: socket.socket,
+        on_lost: Callable[[MachineError], None] | None = None,
+        *,
+        hands_out: bool = True,
     ) -> None:
+        self.hands_out = hands_out
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self.on_lost = on_lost

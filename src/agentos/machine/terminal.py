@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import signal
+import socket
 import struct
 import termios
 
@@ -44,8 +45,14 @@ class Terminal:
     async def open(cls, channel: Channel, launch: Launch) -> Terminal:
         """Start the command of `launch` on a new terminal."""
         exit: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        reply = await launch.send(channel, [], exit)
-        return cls(channel, reply.a, reply.fd, exit)
+        if channel.hands_out:
+            reply = await launch.send(channel, [], exit)
+            return cls(channel, reply.a, reply.fd, exit)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            reply = await launch.send(channel, [theirs.fileno()], exit)
+            return cls(channel, reply.a, ours.detach(), exit)
 
     async def read(self, size: int = _CHUNK) -> bytes:
         """Return what the terminal shows next, or `b""` when its last process has ended."""

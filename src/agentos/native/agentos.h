@@ -18,12 +18,13 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-enum { CONTROL = 3, STAGE_DIRECTORY = 4, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
+enum { CONTROL = 3, STAGE_DIRECTORY = 4, LAST_DESCRIPTOR = 0x7fffffff, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
 
 /* Requests from the host: header, then NUL-terminated strings, then descriptors. */
 enum op {
-    OP_EXEC = 1,     /* a: EXEC_ flags, b: rows << 16 | columns, c: argc, d: envc; cwd, argv, env
-                      -> a: pid, b: pid of its supervisor or 0 */
+    OP_EXEC = 1,     /* a: EXEC_ flags, b: rows << 16 | columns, c: argc, d: envc; cwd, argv, env;
+                      its stdin, stdout and stderr, or of a terminal nothing, or a socket to copy
+                      to and from -> a: pid, b: pid of its supervisor or 0; the terminal */
     OP_OPEN = 2,     /* a: flags, b: mode; path -> descriptor; never waits for another end */
     OP_STAT = 3,     /* a: follow a last symlink; path -> struct statx */
     OP_MKDIR = 4,    /* a: mode; path */
@@ -35,6 +36,10 @@ enum op {
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
     OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
+    OP_PROCESSES = 13, /* a file -> the processes, as they are under /proc, written to it */
+    OP_BOUND = 14,   /* a: how many processes and threads a user of the machine may have, b: and
+                      each command open files; 0 to leave it */
+    OP_RESIZE = 15,  /* a: pid of a command on a terminal, b: rows << 16 | columns */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -82,6 +87,7 @@ struct plan {
         int stage;        /* another machine's stage, detached */
     } lower[MAX_LOWERS];
     int copy; /* a stage whose writable layer we start with a copy of, or -1 */
+    bool sandbox; /* commands run behind a kernel of their own */
     struct bind {
         const char *from, *to;
     } bind[MAX_BINDS];
@@ -124,17 +130,31 @@ int lock_payload_down(void);
 int lock_root_down(void);
 int lift_file_permissions(bool lifted);
 
+/* sandbox.c */
+void start_sandbox(void);
+_Noreturn void serve_inside(void);
+
 /* init.c */
-_Noreturn void serve(void);
+_Noreturn void serve(bool inside);
 _Noreturn void fail(const char *step);
 void send_reply(struct reply reply, const void *data, size_t size, int fd);
 int received_descriptors(struct msghdr *message, int *fds);
 
 /* exec.c */
 void limit_open_files(unsigned long number);
+void bound_commands(const struct request *request);
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count);
 bool remember(pid_t pid, uint32_t id, enum kind ending);
 void reap_children(void);
+
+/* processes.c */
+void list_processes(const struct request *request, const int *fds, int fd_count);
+
+/* relay.c */
+int start_relay(pid_t command, int master, int host);
+bool is_relay(pid_t pid);
+void forget_relay(pid_t pid);
+void resize_terminal(const struct request *request);
 
 /* signals.c */
 int send_signal(pid_t pid, int number, int scope);

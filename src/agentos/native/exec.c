@@ -77,7 +77,10 @@ void reap_children(void) {
     int status;
     struct rusage rusage;
     pid_t pid;
-    while ((pid = wait4(-1, &status, WNOHANG, &rusage)) > 0) report_end(pid, status, &rusage);
+    while ((pid = wait4(-1, &status, WNOHANG, &rusage)) > 0) {
+        report_end(pid, status, &rusage);
+        forget_relay(pid);
+    }
 }
 
 /* ---- in the child: no heap, no return, errors by code ---- */
@@ -117,10 +120,17 @@ static int forbid_core_dumps(void) {
     return setrlimit(RLIMIT_CORE, &limit) ? errno : 0;
 }
 
+/* gVisor's kernel sets no limit of these, not even the one that is there. */
+static int take_limit(__rlimit_resource_t resource) {
+    struct rlimit limit, none = {0, 0};
+    if (getrlimit(resource, &limit)) return errno;
+    return limit.rlim_max && setrlimit(resource, &none) ? errno : 0;
+}
+
 /* The host's user may be one whose programs run before all others. */
 static int forbid_priority(void) {
-    struct rlimit none = {0, 0};
-    return setrlimit(RLIMIT_NICE, &none) || setrlimit(RLIMIT_RTPRIO, &none) ? errno : 0;
+    int error = take_limit(RLIMIT_NICE);
+    return error ? error : take_limit(RLIMIT_RTPRIO);
 }
 
 static unsigned long most_open_files;
@@ -139,6 +149,14 @@ static int bound_open_files(void) {
     return setrlimit(RLIMIT_NOFILE, &limit) ? errno : 0;
 }
 
+/* Init is not held to it: it has a capability that lifts it. */
+void bound_commands(const struct request *request) {
+    struct rlimit most = {(rlim_t)request->a, (rlim_t)request->a};
+    int error = request->a > 0 && setrlimit(RLIMIT_NPROC, &most) ? errno : 0;
+    if (request->b > 0) limit_open_files((unsigned long)request->b);
+    send_reply((struct reply){.kind = REPLY, .id = request->id, .error = error}, NULL, 0, -1);
+}
+
 static int lock_down(const struct command *command) {
     return command->root ? lock_root_down() : lock_payload_down();
 }
@@ -152,7 +170,7 @@ static int become_command(const struct command *command, const char **step) {
     for (int i = 0; i < 3; i++)
         if (dup2(command->fds[i], i) < 0) return errno;
     if (command->pty && ioctl(0, TIOCSCTTY, 0)) return errno;
-    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC)) return errno;
+    if (syscall(SYS_close_range, 3, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC)) return errno;
     *step = "lock down";
     int error = forbid_core_dumps();
     if (error || (error = forbid_priority()) || (error = bound_open_files()) ||
@@ -238,7 +256,7 @@ static _Noreturn void supervise(const struct command *command, int report) {
     snprintf(outcome.step, sizeof outcome.step, "%s", step);
     if (!outcome.error && lock_down(command)) _exit(127);
     if (write(report, &outcome, sizeof outcome) < 0 || outcome.error) _exit(127);
-    if (syscall(SYS_close_range, 0, ~0U, 0)) _exit(127);
+    if (syscall(SYS_close_range, 0, LAST_DESCRIPTOR, 0)) _exit(127);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -313,7 +331,7 @@ void start_command(const struct request *request, size_t size, const int *fds, i
     if (request->c < 1 || request->c > MAX_WORDS || request->d < 0 || request->d > MAX_WORDS)
         return refuse(request->id, E2BIG, "exec");
     if (!command.cwd || !read_words(&cursor, end, request->c, argv) ||
-        !read_words(&cursor, end, request->d, env) || fd_count != (command.pty ? 0 : 3))
+        !read_words(&cursor, end, request->d, env) || (command.pty ? fd_count > 1 : fd_count != 3))
         return refuse(request->id, EBADMSG, "exec");
     int error, master = -1, slave = -1;
     if (command.pty) {
@@ -327,16 +345,16 @@ void start_command(const struct request *request, size_t size, const int *fds, i
     pid_t child = 0, pid = contain ? run_contained(&command, &error, &step, &child)
                                    : run(&command, &error, &step);
     if (slave >= 0) close(slave);
-    if (pid > 0 && !error && !remember(pid, request->id, EXITED)) {
-        kill(pid, SIGKILL);
-        error = ENOMEM;
-    }
+    bool relayed = command.pty && fd_count == 1 && pid > 0 && !error;
+    if (relayed && (error = start_relay(pid, master, fds[0]))) relayed = false;
+    if (pid > 0 && !error && !remember(pid, request->id, EXITED)) error = ENOMEM;
+    if (pid > 0 && error) kill(pid, SIGKILL);
     if (error) refuse(request->id, error, step);
     else
         send_reply((struct reply){.kind = REPLY,
                                   .id = request->id,
                                   .a = contain ? child : pid,
                                   .b = contain ? pid : 0},
-                   NULL, 0, master);
-    if (master >= 0) close(master);
+                   NULL, 0, relayed ? -1 : master);
+    if (master >= 0 && !relayed) close(master);
 }

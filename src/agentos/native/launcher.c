@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static void close_inherited_descriptors(void) {
-    if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0)) fail("close inherited descriptors");
+    if (syscall(SYS_close_range, CONTROL + 1, LAST_DESCRIPTOR, 0)) fail("close inherited descriptors");
     if (fcntl(CONTROL, F_SETFD, FD_CLOEXEC)) fail("keep the control socket to init");
 }
 
@@ -76,14 +76,15 @@ static _Noreturn void become_init(const struct plan *plan, int maps_written) {
     build_root(plan);
     enter_root();
     bring_loopback_up(); /* writes to /proc/sys, so before it is masked */
-    mask_proc();
     if (sethostname(plan->hostname, strlen(plan->hostname))) fail("set the host name");
+    if (plan->sandbox) start_sandbox(); /* mounts a proc of its own, which a masked one forbids */
+    mask_proc();
     keep_only_init_capabilities(plan->user);
     /* The end of the socket is enough, unless init is held up in a command that it starts. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) fail("end with the host's process");
     /* Last: a process that is not dumpable does not own its files under /proc. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) fail("hide init from the machine's processes");
-    serve();
+    serve(false);
 }
 
 int main(int argc, char **argv) {
@@ -92,6 +93,7 @@ int main(int argc, char **argv) {
     close_inherited_descriptors();
     if (argc && !strcmp(argv[0], "agentos-pin")) return pin_mount();
     if (argc && !strcmp(argv[0], "agentos-owner")) return run_as_owner();
+    if (argc && !strcmp(argv[0], "/dev/agentos-inside")) serve_inside();
     drop_root_groups();
     umask(022);
     read_plan(&plan);

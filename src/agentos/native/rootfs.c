@@ -249,7 +249,7 @@ void build_root(const struct plan *plan) {
     keep_stage(plan);
     mount_dev();
     if (mount(NULL, ROOT, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL)) fail("let links be followed");
-    if (syscall(SYS_close_range, STAGE_DIRECTORY + 1, ~0U, 0)) fail("close the host's directories");
+    if (syscall(SYS_close_range, STAGE_DIRECTORY + 1, LAST_DESCRIPTOR, 0)) fail("close the host's directories");
 }
 
 /* pivot_root(".", ".") stacks the old root under the new one, to be detached at once. */

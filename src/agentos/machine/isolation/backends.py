@@ -80,13 +80,19 @@ async def _namespace() -> Backend:
     return NamespaceMachine.start
 
 
+async def _gvisor() -> Backend:
+    from agentos.machine.isolation.gvisor import GvisorMachine
+
+    return GvisorMachine.start
+
+
 async def _missing() -> Backend:
     raise IsolationUnavailable("this isolation is not built in yet", hint='use "namespace"')
 
 
 _CHOICES: dict[str, Callable[[], Awaitable[Backend]]] = {
     "namespace": _namespace,
-    "gvisor": _missing,
+    "gvisor": _gvisor,
     "microvm": _missing,
     "landlock": _missing,
     "strong": _missing,

@@ -19,6 +19,7 @@ from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import BootFailed, Channel, resolve
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import MACHINE_USER, choose_id_map
+from agentos.machine.isolation.sandbox import Sandbox
 from agentos.machine.layers.host_image import Image
 from agentos.machine.protocol import Op
 
@@ -52,6 +53,7 @@ class NamespaceMachine:
         branch: Branch | None = None,
         open_files: int | None = None,
         on_lost: Callable[[MachineError], None] | None = None,
+        sandbox: Sandbox | None = None,
     ) -> NamespaceMachine:
         """Build a machine and wait until its init serves.
 
@@ -63,6 +65,7 @@ class NamespaceMachine:
             branch: What it takes over from another machine; its descriptors are closed.
             open_files: How many descriptors each of its commands may have.
             on_lost: Called when the machine is gone.
+            sandbox: To be started in it; its descriptors are closed.
 
         Raises:
             IsolationUnavailable: This host does not permit it; the hint says what would.
@@ -71,12 +74,13 @@ class NamespaceMachine:
         plan = _plan(image, hostname, size, binds, branch)
         if open_files is not None:
             plan += b"open-files\0%d\0" % open_files
-        host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        host_end.setblocking(False)
-        for end in (host_end, machine_end):  # room for one packet of the largest size
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        host_end, machine_end = control_socket()
         try:
-            socket.send_fds(host_end, [plan], branch.stages)
+            if sandbox:
+                socket.send_fds(host_end, [plan + b"sandbox\0"], branch.stages)
+                socket.send_fds(host_end, [sandbox.configuration], sandbox.descriptors)
+            else:
+                socket.send_fds(host_end, [plan], branch.stages)
             launcher = spawn_launcher("agentos-init", machine_end.fileno())
         except BaseException:
             host_end.close()
@@ -84,6 +88,8 @@ class NamespaceMachine:
         finally:
             machine_end.close()
             branch.close()
+            if sandbox:
+                sandbox.close()
         machine = cls(Channel(host_end, on_lost), launcher, branch)
         try:
             await machine.channel.booted()
@@ -150,6 +156,15 @@ class NamespaceMachine:
         finally:
             os.close(pidfd)
         _wait(init)
+
+
+def control_socket() -> tuple[socket.socket, socket.socket]:
+    """Make a socket to speak to an init: the host's end, and the one to pass on."""
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ends[0].setblocking(False)
+    for end in ends:  # room for one packet of the largest size
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    return ends
 
 
 def _plan(
