@@ -213,6 +213,11 @@ class Channel:
         self._signals.append(encode_request(Op.SIGNAL, 0, (pid, number, scope, 0), []))
         self._send_signals()
 
+    def resize_nowait(self, pid: int, rows: int, cols: int) -> None:
+        """Resize the terminal of a command, without waiting for the answer."""
+        self._signals.append(encode_request(Op.RESIZE, 0, (pid, rows, cols, 0), []))
+        self._send_signals()
+
     def _send_signals(self) -> None:
         while self._signals and not self._lost:
             try:

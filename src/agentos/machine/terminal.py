@@ -93,8 +93,11 @@ class Terminal:
         """
         if not (0 < rows < 2**16 and 0 < cols < 2**16):
             raise ValueError(f"a terminal has 1 to 65535 rows and columns, not {rows} x {cols}")
-        size = struct.pack("HHHH", rows, cols, 0, 0)
-        fcntl.ioctl(self._open_master(), termios.TIOCSWINSZ, size)
+        master = self._open_master()
+        if self._channel.hands_out:
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        else:
+            self._channel.resize_nowait(self.pid, rows, cols)
 
     def _open_master(self) -> int:
         if self._master.fd < 0:

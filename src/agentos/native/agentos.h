@@ -39,7 +39,7 @@ enum op {
     OP_PROCESSES = 13, /* a file -> the processes, as they are under /proc, written to it */
     OP_BOUND = 14,   /* a: how many processes and threads a user of the machine may have, b: and
                       each command open files; 0 to leave it */
-    OP_RESIZE = 15,  /* a: pid of a command on a terminal, b: rows << 16 | columns */
+    OP_RESIZE = 15,  /* a: pid of a command on a terminal, b: rows, c: columns */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -131,7 +131,7 @@ int lock_root_down(void);
 int lift_file_permissions(bool lifted);
 
 /* sandbox.c */
-void start_sandbox(void);
+void start_sandbox(const struct plan *plan);
 _Noreturn void serve_inside(void);
 
 /* init.c */

@@ -294,13 +294,25 @@ static pid_t run_contained(const struct command *command, int *error, const char
 
 /* ---- terminals ---- */
 
+/* gVisor's kernel does not know the other way, which needs no path. */
+static int open_slave(int master) {
+    enum { FLAGS = O_RDWR | O_NOCTTY | O_CLOEXEC };
+    unsigned number;
+    char path[32];
+    int slave = ioctl(master, TIOCGPTPEER, FLAGS);
+    if (slave >= 0 || errno != ENOTTY) return slave;
+    if (ioctl(master, TIOCGPTN, &number)) return -1;
+    snprintf(path, sizeof path, "/dev/pts/%u", number);
+    return open(path, FLAGS);
+}
+
 /* Returns the master, the slave in `slave`; -1 with errno. */
 static int open_terminal(int size, int *slave) {
     struct winsize window = {.ws_row = (unsigned short)(size >> 16), .ws_col = (unsigned short)(size & 0xffff)};
     int unlock = 0, master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (master < 0) return -1;
     if (!ioctl(master, TIOCSPTLCK, &unlock) && !ioctl(master, TIOCSWINSZ, &window)) {
-        *slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        *slave = open_slave(master);
         if (*slave >= 0) return master;
     }
     int error = errno;

@@ -77,7 +77,7 @@ static _Noreturn void become_init(const struct plan *plan, int maps_written) {
     enter_root();
     bring_loopback_up(); /* writes to /proc/sys, so before it is masked */
     if (sethostname(plan->hostname, strlen(plan->hostname))) fail("set the host name");
-    if (plan->sandbox) start_sandbox(); /* mounts a proc of its own, which a masked one forbids */
+    if (plan->sandbox) start_sandbox(plan); /* mounts a proc of its own, which a masked one forbids */
     mask_proc();
     keep_only_init_capabilities(plan->user);
     /* The end of the socket is enough, unless init is held up in a command that it starts. */

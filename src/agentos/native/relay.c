@@ -97,9 +97,8 @@ void forget_relay(pid_t pid) {
     }
 }
 
-static int resize(const struct relay *relay, int size) {
-    struct winsize window = {.ws_row = (unsigned short)(size >> 16),
-                             .ws_col = (unsigned short)(size & 0xffff)};
+static int resize(const struct relay *relay, int rows, int columns) {
+    struct winsize window = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
     pid_t foreground = 0;
     if (ioctl(relay->master, TIOCSWINSZ, &window)) return errno;
     /* gVisor's kernel does not tell them. */
@@ -110,6 +109,6 @@ static int resize(const struct relay *relay, int size) {
 void resize_terminal(const struct request *request) {
     int error = ESRCH;
     for (const struct relay *relay = relays; relay; relay = relay->next)
-        if (relay->command == request->a) error = resize(relay, request->b);
+        if (relay->command == request->a) error = resize(relay, request->b, request->c);
     send_reply((struct reply){.kind = REPLY, .id = request->id, .error = error}, NULL, 0, -1);
 }

@@ -66,7 +66,7 @@ static int create(const char *path, mode_t mode) {
 
 static void write_bundle(size_t size) {
     const unsigned long flags = MS_NOSUID | MS_NODEV;
-    if (mount("tmpfs", BUNDLE, "tmpfs", flags, "mode=755,size=16m")) fail("mount the sandbox's files");
+    if (mount("tmpfs", BUNDLE, "tmpfs", flags, "mode=777,size=16m")) fail("mount the sandbox's files");
     int file = create(BUNDLE "/config.json", 0600);
     if (write(file, configuration, size) != (ssize_t)size) fail("write the sandbox's configuration");
     close(file);
@@ -83,30 +83,49 @@ static void write_bundle(size_t size) {
     close(self);
 }
 
-/* runsc has all capabilities over the machine, which exec takes from who is not user 0. */
-static void keep_capabilities(void) {
-    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct data[2];
-    if (syscall(SYS_capget, &header, data)) fail("read capabilities");
-    for (int i = 0; i < 2; i++) data[i].inheritable = data[i].permitted;
-    if (syscall(SYS_capset, &header, data)) fail("make capabilities inheritable");
-    for (int capability = 0; capability < 64; capability++)
-        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) && errno != EPERM &&
-            errno != EINVAL) /* we do not have it, or the kernel does not know it */
-            fail("keep capabilities");
+/* A file that is made as user 0 of the machine, to be given to who made it, is refused where a
+ * host directory knows no such user; and gVisor's process needs be no more than the commands. */
+static void become_user(uid_t user) {
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)) fail("keep the sandbox's capabilities");
+    if (getuid() != user && (setresgid(user, user, user) || setresuid(user, user, user)))
+        fail("become the machine's user");
 }
 
-/* A machine with one id has no user 0, and runsc refuses to serve others though they have all
- * capabilities: it is told that it is. */
+/* What runsc builds its sandbox with, over nothing but this machine: exec leaves it to who is not
+ * user 0. Two more than its own list: to become who a file belongs to. */
+static const uint64_t for_runsc = 1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE |
+                                  1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_FOWNER |
+                                  1ULL << CAP_FSETID | 1ULL << CAP_SYS_CHROOT |
+                                  1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SETPCAP |
+                                  1ULL << CAP_SETUID | 1ULL << CAP_SETGID;
+
+static void keep_capabilities(void) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {
+        {(uint32_t)for_runsc, (uint32_t)for_runsc, (uint32_t)for_runsc},
+        {(uint32_t)(for_runsc >> 32), (uint32_t)(for_runsc >> 32), (uint32_t)(for_runsc >> 32)}};
+    if (syscall(SYS_capset, &header, data)) fail("keep the sandbox's capabilities");
+    for (int capability = 0; capability < 64; capability++)
+        if (for_runsc >> capability & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0))
+            fail("pass the sandbox's capabilities on");
+}
+
+/* runsc serves user 0 alone, which one mapped id is not, and lets go of capabilities in a way
+ * that only user 0 gets back from. It is told that it is user 0, and keeps what it has; its
+ * sandbox still ends behind a filter of system calls, its own, that leaves it few of them. */
 static void pass_for_root(void) {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_geteuid, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_geteuid, 5, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_capset, 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_CAP_AMBIENT, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_CAPBSET_DROP, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
-    if (getuid() == 0) return;
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) fail("pass for root");
 }
 
@@ -126,22 +145,23 @@ static _Noreturn void run_runsc(const int fds[DESCRIPTORS]) {
     _exit(127);
 }
 
-static _Noreturn void become_sandbox(const int fds[DESCRIPTORS], size_t size) {
+static _Noreturn void become_sandbox(const struct plan *plan, const int fds[DESCRIPTORS], size_t size) {
     take_mounts_only();
-    write_bundle(size);
+    become_user(plan->user);
     keep_capabilities();
+    write_bundle(size);
     pass_for_root();
     run_runsc(fds);
 }
 
-void start_sandbox(void) {
+void start_sandbox(const struct plan *plan) {
     int fds[DESCRIPTORS];
     size_t size = (size_t)receive_configuration(fds);
     share_later_mounts();
     struct clone_args args = {.flags = CLONE_NEWNS, .exit_signal = SIGCHLD};
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) fail("clone into the sandbox");
-    if (pid == 0) become_sandbox(fds, size);
+    if (pid == 0) become_sandbox(plan, fds, size);
     for (int i = 0; i < DESCRIPTORS; i++) close(fds[i]);
 }
 

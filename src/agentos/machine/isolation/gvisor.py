@@ -69,7 +69,7 @@ class GvisorMachine:
         commands = Channel(host_end, hands_out=False)
         with os.fdopen(os.memfd_create("runsc"), "r+b") as said:
             try:
-                sandbox = _sandbox(branch.ids, hostname, sandbox_end, said.fileno())
+                sandbox = _sandbox(hostname, sandbox_end, said.fileno())
             except BaseException:
                 branch.close()
                 commands.lose("its sandbox cannot be started")
@@ -97,6 +97,7 @@ class GvisorMachine:
                 await machine._booted(open_files)
             except MachineError as error:
                 await machine.close()
+                said.seek(0)
                 raise _explain(error, said.read()) from error
             except BaseException:
                 await machine.close()
@@ -121,9 +122,9 @@ class GvisorMachine:
         self.commands.lose(self.channel.lost or "the machine was closed")
 
 
-def _sandbox(ids: IdMap, hostname: str, end: socket.socket, messages: int) -> Sandbox:
+def _sandbox(hostname: str, end: socket.socket, messages: int) -> Sandbox:
     program = os.open(find_runsc(), os.O_RDONLY | os.O_CLOEXEC)
-    return Sandbox(configuration(ids, hostname), os.dup(end.fileno()), program, os.dup(messages))
+    return Sandbox(configuration(hostname), os.dup(end.fileno()), program, os.dup(messages))
 
 
 def _explain(error: MachineError, said: bytes) -> IsolationUnavailable:

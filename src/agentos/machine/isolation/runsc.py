@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 from agentos.errors import IsolationUnavailable
-from agentos.machine.isolation.id_map import MACHINE_USER, IdMap
 
 #: Where the launcher puts this configuration and a copy of itself: `BUNDLE` of sandbox.c.
 _BUNDLE = "/dev/pts"
@@ -41,17 +40,16 @@ def find_runsc() -> Path:
     )
 
 
-def configuration(ids: IdMap, hostname: str) -> bytes:
+def configuration(hostname: str) -> bytes:
     """Describe the sandbox of a machine, as the OCI's runtime specification has it."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    user = 0 if ids.has_root else MACHINE_USER
     sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
     spec = {
         "ociVersion": "1.0.0",
         "hostname": hostname,
         "root": {"path": "/", "readonly": False},
         "process": {
-            "user": {"uid": user, "gid": user},
+            "user": {"uid": 0, "gid": 0},  # until it has become the machine's user
             "cwd": "/",
             "env": [],
             "args": [_INIT],
