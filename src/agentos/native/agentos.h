@@ -126,8 +126,11 @@ int open_listener(const char *address, int port, bool udp);
 
 /* lockdown.c */
 void keep_only_init_capabilities(uid_t user);
+void keep_only_inner_capabilities(uid_t user);
 int lock_payload_down(void);
 int lock_root_down(void);
+int own_terminal(int terminal);
+int start_as_user(bool user);
 int lift_file_permissions(bool lifted);
 
 /* sandbox.c */

@@ -149,7 +149,6 @@ static int bound_open_files(void) {
     return setrlimit(RLIMIT_NOFILE, &limit) ? errno : 0;
 }
 
-/* Init is not held to it: it has a capability that lifts it. */
 void bound_commands(const struct request *request) {
     struct rlimit most = {(rlim_t)request->a, (rlim_t)request->a};
     int error = request->a > 0 && setrlimit(RLIMIT_NPROC, &most) ? errno : 0;
@@ -213,8 +212,10 @@ static pid_t run(const struct command *command, int *error, const char **step) {
     int started[2];
     pid_t pid = -1;
     if (!pipe2(started, O_CLOEXEC)) {
-        pid = clone(start_child, stack + sizeof stack, CLONE_VM | SIGCHLD, &start);
-        if (pid < 0) start.error = errno;
+        start.error = start_as_user(true);
+        if (!start.error) pid = clone(start_child, stack + sizeof stack, CLONE_VM | SIGCHLD, &start);
+        if (pid < 0 && !start.error) start.error = errno;
+        if (start_as_user(false)) fail("be init again");
         close(started[1]);
         if (pid > 0) wait_for_child(pid, started[0]);
         close(started[0]);
@@ -313,7 +314,12 @@ static int open_terminal(int size, int *slave) {
     if (master < 0) return -1;
     if (!ioctl(master, TIOCSPTLCK, &unlock) && !ioctl(master, TIOCSWINSZ, &window)) {
         *slave = open_slave(master);
-        if (*slave >= 0) return master;
+        if (*slave >= 0) {
+            int error = own_terminal(*slave);
+            if (!error) return master;
+            close(*slave);
+            errno = error;
+        }
     }
     int error = errno;
     close(master);

@@ -151,6 +151,19 @@ void keep_only_init_capabilities(uid_t user) {
         fail("drop init's capabilities");
 }
 
+/* gVisor's kernel shields no init from signals: inside it, init stays another than the machine's
+ * user, whom its commands become. */
+static uid_t become_first;
+
+void keep_only_inner_capabilities(uid_t user) {
+    const uint64_t inner = 1ULL << CAP_KILL | 1ULL << CAP_SETUID | 1ULL << CAP_SETGID |
+                           1ULL << CAP_CHOWN; /* of terminals */
+    make_grantable();
+    drop_bounding_set();
+    become_first = user;
+    if (set_capabilities(inner, inner | grantable, grantable)) fail("drop init's capabilities");
+}
+
 /* Mount points are wanted where the machine's user may not write. Returns 0 or errno. */
 int lift_file_permissions(bool lifted) {
     uint64_t effective = lifted ? kept | in_reserve : kept;
@@ -167,17 +180,35 @@ static int lock_down(uint64_t capabilities) {
     return 0;
 }
 
-int lock_payload_down(void) {
-    return lock_down(0);
-}
-
 /* By system call: libc would change the ids of every thread that it knows, which are init's.
  * Init's memory, which we share, stays hidden though its dumpability follows the ids. */
+static int become(uid_t user) {
+    return syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, user, user, user) ||
+                   syscall(SYS_setresuid, user, user, user) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+               ? errno
+               : 0;
+}
+
+int lock_payload_down(void) {
+    int error = become_first ? become(become_first) : 0;
+    return error ? error : lock_down(0);
+}
+
 int lock_root_down(void) {
+    const uint64_t needed = become_first ? for_root : kept | for_root;
     if (!grantable) return EPERM;
-    if (set_capabilities(kept | for_root, kept | for_root, grantable)) return errno;
-    if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, 0, 0, 0) ||
-        syscall(SYS_setresuid, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-        return errno;
-    return lock_down(grantable);
+    if (set_capabilities(needed, needed, grantable)) return errno;
+    int error = become(0);
+    return error ? error : lock_down(grantable);
+}
+
+/* gVisor's kernel counts a process for the real user of who starts it. Returns 0 or errno. */
+int start_as_user(bool user) {
+    if (!become_first) return 0;
+    return syscall(SYS_setresuid, user ? become_first : 0, 0, 0) ? errno : 0;
+}
+
+/* A terminal is its user's, who may open it by name. Returns 0 or errno. */
+int own_terminal(int terminal) {
+    return become_first && fchown(terminal, become_first, (gid_t)-1) ? errno : 0;
 }

@@ -99,11 +99,8 @@ void forget_relay(pid_t pid) {
 
 static int resize(const struct relay *relay, int rows, int columns) {
     struct winsize window = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
-    pid_t foreground = 0;
     if (ioctl(relay->master, TIOCSWINSZ, &window)) return errno;
-    /* gVisor's kernel does not tell them. */
-    if (!ioctl(relay->master, TIOCGPGRP, &foreground) && foreground > 1) kill(-foreground, SIGWINCH);
-    return 0;
+    return send_signal(relay->command, SIGWINCH, SCOPE_SESSION); /* gVisor's kernel tells nobody */
 }
 
 void resize_terminal(const struct request *request) {

@@ -171,7 +171,7 @@ _Noreturn void serve_inside(void) {
     enum { MACHINE_USER = 1000 };
     umask(022);
     if (setsid() < 0 && errno != EPERM) fail("start a session of its own");
-    keep_only_init_capabilities(MACHINE_USER);
+    keep_only_inner_capabilities(MACHINE_USER);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) fail("hide init from the machine's processes");
     serve(true);
 }

@@ -16,8 +16,9 @@ from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import BootFailed, Channel
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import IdMap, choose_id_map
-from agentos.machine.isolation.namespace import NamespaceMachine, Sandbox, control_socket
+from agentos.machine.isolation.namespace import NamespaceMachine, control_socket
 from agentos.machine.isolation.runsc import INSTALL, configuration, find_runsc
+from agentos.machine.isolation.sandbox import Sandbox
 from agentos.machine.layers.host_image import Image
 from agentos.machine.protocol import Op
 
