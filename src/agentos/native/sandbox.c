@@ -167,8 +167,17 @@ void start_sandbox(const struct plan *plan) {
 
 /* ---- within: pid 1 of gVisor's kernel ---- */
 
+/* The machine's user may open init's descriptors by name, in gVisor's /proc. */
+static void forget_messages(void) {
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3; fd++)
+        if (null < 0 || dup2(null, fd) < 0) fail("open /dev/null");
+    close(null);
+}
+
 _Noreturn void serve_inside(void) {
     enum { MACHINE_USER = 1000 };
+    forget_messages();
     umask(022);
     if (setsid() < 0 && errno != EPERM) fail("start a session of its own");
     keep_only_inner_capabilities(MACHINE_USER);

@@ -30,7 +30,7 @@ def find_runsc() -> Path:
     from agentos.software.catalog import resolve
     from agentos.software.store import find
 
-    installed = None
+    installed = find(resolve("runsc"))
     if installed is not None:
         return installed.path / "bin/runsc"
     if found := shutil.which("runsc"):
