@@ -10,8 +10,8 @@ import pytest
 from agentos.errors import CommandFailed, ExecTimeout, LimitExceeded
 from agentos.machine.machine import AgentOs
 
-
 ISOLATIONS = ("namespace", "gvisor")
+
 
 async def gone(vm: AgentOs, mark: str) -> None:
     """Wait until no process of the machine has this word in its command line."""

@@ -12,8 +12,8 @@ import pytest
 from agentos.machine.machine import AgentOs
 from agentos.machine.process import Process
 
-
 ISOLATIONS = ("namespace", "gvisor")
+
 
 async def gone(vm: AgentOs, mark: str) -> None:
     """Wait until no process of the machine has this word in its command line."""

@@ -12,8 +12,8 @@ from agentos.errors import MachineError
 from agentos.machine.machine import AgentOs
 from agentos.machine.terminal import Terminal
 
-
 ISOLATIONS = ("namespace", "gvisor")
+
 
 async def read_until(terminal: Terminal, pattern: str) -> str:
     """Read until what was shown matches."""

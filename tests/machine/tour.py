@@ -16,7 +16,6 @@ from typing import Any
 from agentos.errors import ExecTimeout, MachineError
 from agentos.machine.machine import AgentOs
 
-
 ISOLATION: Any = sys.argv[1] if len(sys.argv) > 1 else "namespace"
 
 
@@ -82,7 +81,12 @@ async def isolation(vm: AgentOs) -> None:
     for fact in ("CapEff:\t" + "0" * 16, "CapBnd:\t" + "0" * 16, "Seccomp:\t2"):
         assert fact in status, fact
     assert "NoNewPrivs:\t1" in status or ISOLATION == "gvisor"  # its kernel does not tell
-    for attempt in ("unshare -Ur true", "mount -t tmpfs x /tmp", "head -c 1 /proc/1/mem", "ls /root"):
+    for attempt in (
+        "unshare -Ur true",
+        "mount -t tmpfs x /tmp",
+        "head -c 1 /proc/1/mem",
+        "ls /root",
+    ):
         assert (await vm.exec(attempt)).exit_code != 0, attempt
     same((await vm.exec("kill -9 -1; kill -9 1; true")).stdout, "")
     same((await vm.exec("ls /proc/self/fd | wc -l")).stdout, "4\n")
