@@ -123,6 +123,34 @@ class GvisorMachine:
         self.commands.lose(self.channel.lost or "the machine was closed")
 
 
+_probed: dict[Path, IsolationUnavailable | None] = {}
+
+
+async def require() -> None:
+    """See to it that such machines work here, by making one; once for each runsc.
+
+    Raises:
+        IsolationUnavailable: They do not; the hint says what to do.
+    """
+    program = find_runsc()
+    if program not in _probed:
+        try:
+            await _try()
+            _probed[program] = None
+        except IsolationUnavailable as error:
+            _probed[program] = error
+    found = _probed[program]
+    if found is not None:
+        raise found
+
+
+async def _try() -> None:
+    from agentos.machine.machine import AgentOs
+
+    async with AgentOs(isolation="gvisor") as vm:
+        await vm.exec(["/bin/true"], check=True)
+
+
 def _sandbox(hostname: str, end: socket.socket, messages: int) -> Sandbox:
     program = os.open(find_runsc(), os.O_RDONLY | os.O_CLOEXEC)
     return Sandbox(configuration(hostname), os.dup(end.fileno()), program, os.dup(messages))

@@ -50,6 +50,7 @@ async def probe() -> AsyncIterator[Finding]:
         yield Finding("machine", False, error.message, error.hint)
         return
     yield await _attempt("network by name", _network)
+    yield await _gvisor()
 
 
 def _kernel() -> Finding:
@@ -100,6 +101,19 @@ async def _network() -> Finding:
     ok = reached.stdout == "reached\n" and denied.exit_code != 0
     detail = "an allowed name is reached, another is not" if ok else reached.stderr.strip()
     return Finding("network by name", ok, detail)
+
+
+async def _gvisor() -> Finding:
+    from agentos.machine.isolation.gvisor import require
+
+    started = time.perf_counter()
+    try:
+        await require()
+    except AgentOsError as error:
+        return Finding("gvisor", False, error.message, error.hint, required=False)
+    took = (time.perf_counter() - started) * 1e3
+    detail = f"a kernel of its own ran a command in {took:.0f} ms"
+    return Finding("gvisor", True, detail, required=False)
 
 
 async def _attempt(name: str, attempt: Callable[[], Awaitable[Finding]]) -> Finding:
