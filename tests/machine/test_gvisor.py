@@ -105,6 +105,18 @@ async def test_root_inside(vm: AgentOs) -> None:
     assert (await vm.exec("mount -t tmpfs none /mnt", user="root")).exit_code != 0
 
 
+async def test_root_inside_changes_no_file_of_the_host(vm: AgentOs) -> None:
+    if not vm.running.ids.has_root:
+        pytest.skip("one id is no root")
+    before = Path("/usr/bin/env").stat()
+    await vm.exec("chown 1000 /usr/bin/env; chmod 4777 /usr/bin/env", user="root")
+    assert (await vm.exec("rm /usr/bin/env", user="root")).exit_code != 0
+    assert (await vm.exec("echo x >> /usr/bin/env", user="root")).exit_code != 0
+    assert Path("/usr/bin/env").stat().st_ctime_ns == before.st_ctime_ns
+    status = await vm.stat("/usr/bin/env")
+    assert (status.mode, status.size) == (before.st_mode, before.st_size)
+
+
 async def test_mounts_come_and_go_while_it_runs(vm: AgentOs, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "f").write_text("of the host\n")
