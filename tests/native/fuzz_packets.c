@@ -190,7 +190,9 @@ int start_as_user(bool user) { return user && refused() ? EPERM : 0; }
 
 /* relay.c and processes.c read nothing of a packet but its numbers. */
 int start_relay(pid_t command, int master, int host) {
-    return command < 1 || master < 0 || host < 0 || refused() ? EAGAIN : 0;
+    if (command < 1 || host < 0 || refused()) return EAGAIN;
+    fake_close(master); /* it is the relay's now */
+    return 0;
 }
 void forget_relay(pid_t pid) { (void)pid; }
 void resize_terminal(const struct request *request) { (void)request; }
