@@ -44,11 +44,17 @@ class Channel:
     Args:
         sock: The host's end of the pair, non-blocking.
         on_lost: Called once when the machine is gone, with the reason.
+        hands_out: Whether init can send descriptors; behind a kernel of its own it cannot.
     """
 
     def __init__(
-        self, sock: socket.socket, on_lost: Callable[[MachineError], None] | None = None
+        self,
+        sock: socket.socket,
+        on_lost: Callable[[MachineError], None] | None = None,
+        *,
+        hands_out: bool = True,
     ) -> None:
+        self.hands_out = hands_out
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self.on_lost = on_lost
@@ -66,8 +72,8 @@ class Channel:
         self.places: Mapping[str, str] = PLACES
         #: Whether init sees the processes of the host, and has no terminals of its own.
         self.shares_host = False
-        #: Whether a terminal's size has to be told, its descriptor being a stand-in.
-        self.resizes_terminals = False
+        #: Held by who fetches the list of processes, which comes in pieces.
+        self.listing = asyncio.Lock()
         self.discarded: set[Closable] = set()
         #: Asked why init has ended by itself, if anybody knows.
         self.explain: Callable[[], MachineError | None] = lambda: None
@@ -214,9 +220,9 @@ class Channel:
         """Send a signal without waiting for the answer, as soon as the socket has room."""
         self._send_unanswered(encode_request(Op.SIGNAL, 0, (pid, number, scope, 0), []))
 
-    def resize_terminal(self, pid: int, rows: int, cols: int) -> None:
-        """Tell the size of a command's terminal where its descriptor cannot."""
-        self._send_unanswered(encode_request(Op.RESIZE, 0, (pid, rows << 16 | cols, 0, 0), []))
+    def resize_nowait(self, pid: int, rows: int, cols: int) -> None:
+        """Resize the terminal of a command, without waiting for the answer."""
+        self._send_unanswered(encode_request(Op.RESIZE, 0, (pid, rows, cols, 0), []))
 
     def _send_unanswered(self, packet: bytes) -> None:
         self._unanswered.append(packet)
@@ -279,6 +285,15 @@ class Channel:
     def close_in_fork(self) -> None:
         """Let go of the socket in a forked copy of the host: a copy keeps no machine alive."""
         os.close(self._sock.detach())
+
+
+def control_pair() -> tuple[socket.socket, socket.socket]:
+    """Return the host's end of a control socket, non-blocking, and the machine's."""
+    host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    host_end.setblocking(False)
+    for end in (host_end, machine_end):  # room for one packet of the largest size
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    return host_end, machine_end
 
 
 def resolve(future: asyncio.Future[None]) -> None:

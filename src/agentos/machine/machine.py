@@ -401,10 +401,10 @@ class AgentOs(CommandVerbs):
     async def stats(self) -> Stats:
         """Measure what the machine uses, and say what holds it to its limits."""
         if self._guard is not None and not self.closed:
-            return self._guard.stats()
+            return await self._guard.stats()
         from agentos.machine.limits.stats import stats_without_limits
 
-        return await stats_without_limits(self.channel)
+        return await stats_without_limits(self.channel, self.commands)
 
     def watch(self, path: Path = ".", *, recursive: bool = True) -> Watch:
         """Watch for changes of files.

@@ -25,7 +25,9 @@ class Op(IntEnum):
     REMOVE = 10
     SIGNAL = 11
     LISTEN = 12
-    RESIZE = 13  # never reaches an init: what carries a terminal's bytes takes it
+    PROCESSES = 13
+    BOUND = 14
+    RESIZE = 15
     ATTACH = 20
     DETACH = 21
     COPY = 22

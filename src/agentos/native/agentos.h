@@ -18,13 +18,14 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-enum { CONTROL = 3, STAGE_DIRECTORY = 4, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
+enum { CONTROL = 3, STAGE_DIRECTORY = 4, LAST_DESCRIPTOR = 0x7fffffff, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
 
 /* Requests from the host: header, then NUL-terminated strings, then descriptors. */
 enum op {
     OP_EXEC = 1,     /* a: EXEC_ flags, b: rows << 16 | columns, c: argc, d: envc; cwd, argv, env;
-                      three descriptors, of a terminal none if the machine is to make it
-                      -> a: pid, b: pid of its supervisor or 0; the terminal that it made */
+                      its stdin, stdout and stderr, or of a terminal nothing, or a socket to copy
+                      to and from -> a: pid, b: pid of its supervisor or 0; the terminal, if it
+                      was made and not copied */
     OP_OPEN = 2,     /* a: flags, b: mode; path -> descriptor; never waits for another end */
     OP_STAT = 3,     /* a: follow a last symlink; path -> struct statx */
     OP_MKDIR = 4,    /* a: mode; path */
@@ -36,8 +37,11 @@ enum op {
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
     OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
-    OP_RESIZE = 13,  /* a: pid, b: rows << 16 | columns; of a terminal that is carried on a stream,
-                      which takes this request itself: init has no terminal to resize */
+    OP_PROCESSES = 13, /* a: where to go on, 0 to look anew -> a: size of the whole, b: init's own
+                        pid; a part of the files of /proc that tell of the processes */
+    OP_BOUND = 14,   /* a: how many processes and threads a user of the machine may have, b: and
+                      each command open files; 0 to leave it */
+    OP_RESIZE = 15,  /* a: pid of a command on a terminal that is copied, b: rows, c: columns */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -88,6 +92,7 @@ struct plan {
         int stage;        /* another machine's stage, detached */
     } lower[MAX_LOWERS];
     int copy; /* a stage whose writable layer we start with a copy of, or -1 */
+    bool sandbox; /* commands run behind a kernel of their own */
     struct bind {
         const char *from, *to;
     } bind[MAX_BINDS];
@@ -124,10 +129,7 @@ _Noreturn void give_up(const char *step);
 void power_off(void);
 
 /* carry.c */
-_Noreturn void relay(int to_host, int to_init);
-
-/* processes.c */
-int print_processes(void);
+_Noreturn void carry_streams(int to_host, int to_init);
 
 /* pin.c */
 int pin_mount(void);
@@ -150,12 +152,16 @@ int open_listener(const char *address, int port, bool udp);
 
 /* lockdown.c */
 int take_ids(id_t id);
+void forbid_by_limits(void);
 void forbid_gains(void);
 void become_user_without_capabilities(uid_t user);
 void become_user_with_capabilities(uid_t user);
 void keep_only_init_capabilities(void);
-int lock_payload_down(void);
+void keep_only_inner_capabilities(uid_t user);
+int lock_payload_down(bool from_keeper);
 int lock_root_down(void);
+int own_terminal(int terminal);
+int start_as_user(bool user);
 int lift_file_permissions(bool lifted);
 void drop_bounding_set(void);
 void drop_capabilities(void);
@@ -172,18 +178,32 @@ void await_network(void);
 void await_machine(void);
 void with_capabilities(void (*work)(void));
 
+/* sandbox.c */
+void start_sandbox(const struct plan *plan);
+_Noreturn void serve_inside(void);
+
 /* init.c */
 void block_child_signals(void);
-_Noreturn void serve(void);
+_Noreturn void serve(bool inside);
 _Noreturn void fail(const char *step);
 void send_reply(struct reply reply, const void *data, size_t size, int fd);
 int received_descriptors(struct msghdr *message, int *fds);
 
 /* exec.c */
 void limit_open_files(unsigned long number);
+void bound_commands(const struct request *request);
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count);
 bool remember(pid_t pid, uint32_t id, enum kind ending);
 void reap_children(void);
+
+/* processes.c */
+void list_processes(const struct request *request);
+
+/* relay.c */
+int start_relay(pid_t command, int master, int host);
+bool is_relay(pid_t pid);
+void forget_relay(pid_t pid);
+void resize_terminal(const struct request *request);
 
 /* signals.c */
 int send_signal(pid_t pid, int number, int scope);

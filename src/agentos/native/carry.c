@@ -316,7 +316,7 @@ static void serve_streams(const struct pollfd *ready, size_t known) {
     }
 }
 
-_Noreturn void relay(int to_host, int to_init) {
+_Noreturn void carry_streams(int to_host, int to_init) {
     line = to_host;
     init = to_init;
     static struct pollfd *ready;

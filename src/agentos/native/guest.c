@@ -121,7 +121,7 @@ static _Noreturn void become_guest_init(int control) {
     forbid_gains();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) fail("end with the line");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) fail("hide init from the machine's processes");
-    serve();
+    serve(false);
 }
 
 _Noreturn void run_in_guest(const char *address, unsigned long open_files, const char *root) {
@@ -139,5 +139,5 @@ _Noreturn void run_in_guest(const char *address, unsigned long open_files, const
     if (child < 0) give_up("fork init");
     if (child == 0) become_guest_init(pair[1]);
     close(pair[1]);
-    relay(line, pair[0]);
+    carry_streams(line, pair[0]);
 }

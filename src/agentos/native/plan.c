@@ -69,6 +69,7 @@ void read_plan(struct plan *plan) {
         else if (!strcmp(key, "user")) plan->user = (uid_t)strtoul(word(&cursor, end), NULL, 10);
         else if (!strcmp(key, "lower")) add_lower(plan, (struct layer){word(&cursor, end), -1});
         else if (!strcmp(key, "layer")) add_lower(plan, (struct layer){NULL, next_stage()});
+        else if (!strcmp(key, "sandbox")) plan->sandbox = true;
         else if (!strcmp(key, "copy")) plan->copy = next_stage();
         else if (!strcmp(key, "bind")) {
             if (plan->binds == MAX_BINDS) too_many("bind host directories");

@@ -1,6 +1,5 @@
-/* "agentos-init processes": prints what runs in a guest, whose /proc the host cannot open. For
- * each process the sizes of its stat and its command line, then these. Left out is what is not
- * of the machine: the kernel's threads, the guest's first process, init and what carries it. */
+/* The machine's processes for a host that cannot look into /proc itself, because a kernel of
+ * their own lies between: the files of /proc that tell of them, one after the other. */
 #include "agentos.h"
 
 #include <dirent.h>
@@ -10,59 +9,77 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KERNEL_THREADS = 2 };
-
-static size_t read_entry(const char *pid, const char *name, char *text, size_t most) {
-    char path[64];
-    size_t size = 0;
-    snprintf(path, sizeof path, "/proc/%s/%s", pid, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    for (ssize_t got; size < most && (got = read(fd, text + size, most - size)) > 0;) size += (size_t)got;
+/* A record is a path below /proc with its NUL, the size, and what the file says. */
+static void copy_record(FILE *records, const char *path) {
+    static char text[128 * 1024];
+    char full[320];
+    uint32_t size = 0;
+    snprintf(full, sizeof full, "/proc/%s", path);
+    int fd = open(full, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return; /* it ended meanwhile */
+    ssize_t got;
+    while (size < sizeof text && (got = read(fd, text + size, sizeof text - size)) > 0)
+        size += (uint32_t)got;
     close(fd);
-    return size;
+    fwrite(path, strlen(path) + 1, 1, records);
+    fwrite(&size, sizeof size, 1, records);
+    fwrite(text, size, 1, records);
 }
 
-/* The state and the parent come after the name, which may hold anything. */
-static pid_t parent_in(const char *stat, size_t size, char *state) {
-    const char *after_name = memrchr(stat, ')', size);
-    if (!after_name || after_name + 4 >= stat + size) return 0;
-    *state = after_name[2];
-    return (pid_t)strtol(after_name + 4, NULL, 10);
+static void copy_threads(FILE *records, long pid) {
+    char path[300];
+    snprintf(path, sizeof path, "/proc/%ld/task", pid);
+    DIR *threads = opendir(path);
+    if (!threads) return;
+    for (struct dirent *entry; (entry = readdir(threads));) {
+        if (entry->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "%ld/task/%s/stat", pid, entry->d_name);
+        copy_record(records, path);
+    }
+    closedir(threads);
 }
 
-static pid_t parent_of(pid_t pid) {
-    char text[512], name[16], state;
-    snprintf(name, sizeof name, "%d", (int)pid);
-    size_t size = read_entry(name, "stat", text, sizeof text - 1);
-    text[size] = 0;
-    return parent_in(text, size, &state);
+static void copy_process(FILE *records, long pid) {
+    char path[64];
+    snprintf(path, sizeof path, "%ld/stat", pid);
+    copy_record(records, path);
+    snprintf(path, sizeof path, "%ld/cmdline", pid);
+    copy_record(records, path);
+    copy_threads(records, pid);
 }
 
-static bool print_process(const char *pid, const char *stat, size_t size) {
-    static char command[128 * 1024];
-    uint32_t sizes[2] = {(uint32_t)size, (uint32_t)read_entry(pid, "cmdline", command, sizeof command)};
-    return fwrite(sizes, sizeof sizes, 1, stdout) == 1 && fwrite(stat, 1, size, stdout) == size &&
-           fwrite(command, 1, sizes[1], stdout) == sizes[1];
-}
-
-int print_processes(void) {
-    pid_t init = getppid(), carrier = parent_of(init);
-    bool kernel_is_here = parent_of(KERNEL_THREADS) == 0;
+static int copy_processes(FILE *records) {
     DIR *proc = opendir("/proc");
-    if (!proc) return 1;
+    if (!proc) return errno;
     for (struct dirent *entry; (entry = readdir(proc));) {
-        char stat[1024], state = 0;
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid <= 1 || pid == getpid() || pid == init || pid == carrier) continue;
-        size_t size = read_entry(entry->d_name, "stat", stat, sizeof stat - 1);
-        stat[size] = 0;
-        pid_t parent = parent_in(stat, size, &state);
-        bool awaits_init = state == 'Z' && parent == init;
-        bool of_kernel = !parent || (kernel_is_here && parent == KERNEL_THREADS);
-        if (!size || of_kernel || awaits_init) continue;
-        if (!print_process(entry->d_name, stat, size)) return 1;
+        long pid = strtol(entry->d_name, NULL, 10);
+        if (pid > 0 && !is_relay((pid_t)pid)) copy_process(records, pid);
     }
     closedir(proc);
-    return fflush(stdout) ? 1 : 0;
+    return 0;
+}
+
+static char *written;
+static size_t written_size;
+
+static int write_processes(void) {
+    free(written);
+    written = NULL;
+    written_size = 0;
+    FILE *records = open_memstream(&written, &written_size);
+    if (!records) return errno;
+    int error = copy_processes(records);
+    return fclose(records) && !error ? errno : error;
+}
+
+/* In parts: a reply has room for so much, and none for a descriptor. */
+void list_processes(const struct request *request) {
+    enum { PART = 12 * 1024 };
+    int error = request->a == 0 ? write_processes() : 0;
+    size_t start = (size_t)request->a;
+    if (!error && (request->a < 0 || start > written_size)) error = EINVAL;
+    size_t left = error ? 0 : written_size - start;
+    struct reply reply = {
+        .kind = REPLY, .id = request->id, .error = error, .a = (int32_t)written_size, .b = getpid()};
+    send_reply(reply, left ? written + start : NULL, left < PART ? left : PART, -1);
 }

@@ -125,6 +125,15 @@ async def test_limits_hold_for_the_guest(played: None) -> None:
         assert "No space left" in full.stderr
 
 
+async def test_the_guest_is_in_the_machines_control_groups(played: None) -> None:
+    async with AgentOs(isolation="microvm", limits=Limits(memory="256M")) as vm:
+        init, monitor = vm.channel.init_pid, await _monitor_of(vm)
+        groups = [Path(f"/proc/{pid}/cgroup").read_text() for pid in (init, monitor, "self")]
+        assert groups[0] == groups[1]
+        if (await vm.stats()).enforced["memory"].startswith("cgroup"):
+            assert groups[1] != groups[2]
+
+
 def test_a_limit_that_would_not_reach_the_guest_is_refused() -> None:
     with pytest.raises(IsolationUnavailable, match="processes") as caught:
         AgentOs(isolation="microvm", limits=Limits(pids=10))

@@ -12,7 +12,7 @@ from tests.machine.stream.emulated import can_emulate, emulated_guest
 
 from agentos.machine.channel import Channel
 from agentos.machine.process import ExecResult, Launch, run
-from agentos.machine.processes import list_in_guest
+from agentos.machine.processes import ProcessInfo, list_processes, look
 from agentos.machine.protocol import ExecFlag, Op
 from agentos.machine.spawning import spawn
 from agentos.machine.terminal import Terminal
@@ -70,19 +70,24 @@ async def look_at_streams(channel: Channel) -> None:
     assert (await sh(channel, "cat", data)).stdout_bytes == data
 
 
+async def processes(channel: Channel) -> list[ProcessInfo]:
+    async with look(channel) as proc:
+        return list_processes(proc)
+
+
 async def look_at_processes(channel: Channel) -> None:
     process = await spawn(
         channel, launch("exec sleep 4711"), stdin="null", stdout="null", stderr="null", limit=1024
     )
-    while not (seen := [p for p in await list_in_guest(channel) if p.command == ("sleep", "4711")]):
+    while not (seen := [p for p in await processes(channel) if p.command == ("sleep", "4711")]):
         await asyncio.sleep(0)
     assert (seen[0].pid, seen[0].ppid, seen[0].sid) == (process.pid, 1, process.pid)
-    assert [p.pid for p in await list_in_guest(channel)] == [process.pid]
+    assert [p.pid for p in await processes(channel)] == [process.pid]
     with pytest.raises(PermissionError):
         await channel.call(Op.SIGNAL, [], (1, signal.SIGKILL, 0, 0), "process 1")
     await process.kill()
     assert await process.wait() == 128 + signal.SIGKILL
-    assert await list_in_guest(channel) == []
+    assert await processes(channel) == []
 
 
 async def look_at_a_terminal(channel: Channel) -> None:

@@ -14,7 +14,8 @@ from tests.conftest import Footprint
 
 from agentos.errors import MachineError
 from agentos.machine.process import ExecResult, Launch, run
-from agentos.machine.protocol import ExecFlag, Kind
+from agentos.machine.processes import ProcessInfo, list_processes, look
+from agentos.machine.protocol import ExecFlag, Kind, Op
 from agentos.machine.spawning import spawn
 from agentos.machine.stream import StreamBridge
 from agentos.machine.stream.frames import PIPE_MAX, WINDOW, Frame, FrameKind, FrameReader
@@ -47,10 +48,10 @@ class Guest:
             self._sock, b"".join(frame.encode() for frame in frames)
         )
 
-    async def answer(self, error: int = 0, pid: int = 7) -> int:
+    async def answer(self, error: int = 0, pid: int = 7, data: bytes = b"") -> int:
         """Answer the next request; its id."""
         request = await self.hear(FrameKind.PACKET)
-        await self.say(reply(Kind.REPLY, request.id, error, pid))
+        await self.say(reply(Kind.REPLY, request.id, error, pid, data))
         return request.id
 
 
@@ -212,20 +213,29 @@ async def test_a_terminal_ends_with_the_guests(guest: Guest) -> None:
     await terminal.close()
 
 
-async def test_a_host_without_terminals_refuses_and_hangs_the_guests_up(
-    guest: Guest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_more() -> tuple[int, int]:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "openpty", no_more)
+async def test_what_the_guest_refuses_leaves_no_terminal(guest: Guest) -> None:
+    before = len(os.listdir("/proc/self/fd"))
     launch = Launch([b"sh"], b"/", {}, ExecFlag.PTY, (24, 80))
     opening = asyncio.ensure_future(Terminal.open(guest.bridge.channel, launch))
-    id = await guest.answer(pid=42)
+    await guest.answer(error=errno.ENOSPC)
     with pytest.raises(OSError, match="No space left"):
         await opening
-    end = await guest.hear(FrameKind.END)
-    assert (end.id, end.stream) == (id, 3)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_host_without_descriptors_asks_the_guest_for_no_terminal(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more() -> tuple[socket.socket, socket.socket]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", no_more)
+    launch = Launch([b"sh"], b"/", {}, ExecFlag.PTY, (24, 80))
+    with pytest.raises(OSError, match="Too many open files"):
+        await Terminal.open(guest.bridge.channel, launch)
+    call = asyncio.ensure_future(guest.bridge.channel.call(Op.STAT, [b"/"]))
+    await guest.answer()  # the first that it is asked for
+    await call
 
 
 async def test_closing_a_terminal_hangs_the_guests_up(guest: Guest) -> None:
@@ -237,6 +247,28 @@ async def test_closing_a_terminal_hangs_the_guests_up(guest: Guest) -> None:
     assert (end.id, end.stream) == (id, 3)
     await guest.say(exited(id, 9))
     await closing
+
+
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [
+        (9, b""),
+        (2**31 - 1, b"1/stat\0"),
+        (3, b"1/s"),
+        (11, b"1/stat\0\x01\0\0\0"),
+        (14, b"1/stat\0\x03\0\0\0one"),
+        (55, b"1/stat\0\x2c\0\0\0" + b"1 (it) S x" + b" x" * 17),
+    ],
+)
+async def test_a_list_of_processes_that_is_none(guest: Guest, size: int, written: bytes) -> None:
+    async def list_them() -> list[ProcessInfo]:
+        async with look(guest.bridge.channel) as proc:
+            return list_processes(proc)
+
+    listing = asyncio.ensure_future(list_them())
+    await guest.answer(pid=size, data=written)
+    with pytest.raises(MachineError, match="list of the machine's processes"):
+        await listing
 
 
 async def test_a_guest_that_hangs_up_fails_what_waits(guest: Guest) -> None:

@@ -123,6 +123,14 @@ async def _landlock() -> Backend:
     return landlock.LandlockMachine.start
 
 
+async def _gvisor() -> Backend:
+    from agentos.machine.isolation.gvisor import GvisorMachine
+    from agentos.machine.isolation.runsc import find_runsc
+
+    find_runsc()
+    return GvisorMachine.start
+
+
 async def _microvm() -> Backend:
     from agentos.machine.isolation.kvm_probe import require_kvm
     from agentos.machine.isolation.microsandbox import find_monitor
@@ -132,13 +140,9 @@ async def _microvm() -> Backend:
     return functools.partial(MicrovmMachine.start, find_monitor())
 
 
-async def _missing() -> Backend:
-    raise IsolationUnavailable("this isolation is not built in yet", hint='use "namespace"')
-
-
 _CHOICES: dict[str, Callable[[], Awaitable[Backend]]] = {
     "namespace": _namespace,
-    "gvisor": _missing,
+    "gvisor": _gvisor,
     "microvm": _microvm,
     "landlock": _landlock,
 }

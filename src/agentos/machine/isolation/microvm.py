@@ -28,12 +28,12 @@ from typing import Any
 
 from agentos.config import data_dir
 from agentos.errors import IsolationUnavailable, MachineError
-from agentos.machine.channel import Channel
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import IdMap, choose_id_map
 from agentos.machine.isolation.kvm_probe import DEVICE
 from agentos.machine.isolation.microsandbox import PLACE, Monitor
 from agentos.machine.isolation.namespace import LAUNCHER, NamespaceMachine
+from agentos.machine.isolation.own_kernel import OwnKernelMachine
 from agentos.machine.layers.host_image import Image
 from agentos.machine.process import Launch, Process
 from agentos.machine.protocol import ExecFlag
@@ -47,40 +47,16 @@ _TAIL = 4096
 _LAST_WORDS = 2.0
 
 
-class MicrovmMachine:
+class MicrovmMachine(OwnKernelMachine):
     """A running machine with a virtual machine for its commands.
 
     Use `MicrovmMachine.start`; `close` ends the virtual machine with the machine around it.
     """
 
-    def __init__(self, house: NamespaceMachine, bridge: StreamBridge) -> None:
-        self._house = house
+    def __init__(self, outside: NamespaceMachine, bridge: StreamBridge) -> None:
+        super().__init__(outside, bridge.channel)
         self._bridge = bridge
         self._listening: asyncio.Task[None] | None = None
-
-    @property
-    def channel(self) -> Channel:
-        """To the init of the namespaces, which has the files."""
-        return self._house.channel
-
-    @property
-    def commands(self) -> Channel:
-        """To the init of the guest, which runs the commands."""
-        return self._bridge.channel
-
-    @property
-    def ids(self) -> IdMap:
-        """Which ids of the host its ids are."""
-        return self._house.ids
-
-    @property
-    def layers(self) -> int:
-        """How many layers it has below its own."""
-        return self._house.layers
-
-    async def branch(self, *, copy: bool = False) -> Branch:
-        """Hand out what this machine has written, for another one to start from."""
-        return await self._house.branch(copy=copy)
 
     @classmethod
     async def start(
@@ -112,7 +88,7 @@ class MicrovmMachine:
             except BaseException:
                 branch.close()
                 raise
-            house = await NamespaceMachine.start(
+            outside = await NamespaceMachine.start(
                 image,
                 hostname=hostname,
                 size=size,
@@ -125,7 +101,7 @@ class MicrovmMachine:
                 branch=branch,
                 kvm=kvm,
             )
-            machine = cls(house, StreamBridge())
+            machine = cls(outside, StreamBridge())
             try:
                 await machine._boot(monitor.command(hostname, open_files), line)
                 machine._end_together(on_lost)
@@ -182,7 +158,7 @@ class MicrovmMachine:
         self.commands.on_lost = None
         self._bridge.close()
         try:
-            await self._house.close()
+            await self._outside.close()
         finally:
             if self._listening is not None:
                 await _leave(self._listening)

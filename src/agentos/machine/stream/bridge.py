@@ -9,13 +9,12 @@ import os
 import socket
 import stat
 import struct
-import tty
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agentos.errors import MachineError
-from agentos.machine.channel import Channel
+from agentos.machine.channel import Channel, control_pair
 from agentos.machine.protocol import PACKET_MAX, ExecFlag, Kind, Op, Reply
 from agentos.machine.stream.carried import Intake, Outlet
 from agentos.machine.stream.frames import Frame, FrameKind, FrameReader, StreamBroken, StreamId
@@ -61,17 +60,14 @@ class StreamBridge(asyncio.Protocol):
 
     def __init__(self, on_lost: Callable[[MachineError], None] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        ours, self._sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for end in (ours, self._sock):
-            end.setblocking(False)
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        self.channel = Channel(ours, on_lost)
-        self.channel.resizes_terminals = True
+        ours, self._sock = control_pair()
+        self._sock.setblocking(False)
+        self.channel = Channel(ours, on_lost, hands_out=False)
         self._transport: asyncio.Transport | None = None
         self._reader = FrameReader()
         self._commands: dict[int, _Carried] = {}
-        self._terminals: set[int] = set()
-        self._replies: deque[tuple[bytes, int]] = deque()
+        self._terminals: dict[int, int] = {}
+        self._replies: deque[bytes] = deque()
         self._closed = False
 
     # ---- the stream ----
@@ -123,8 +119,9 @@ class StreamBridge(asyncio.Protocol):
             self._transport.abort()
         for command in list(self._commands.values()):
             command.close()
-        for _, master in self._replies:
-            _close(master)
+        for terminal in self._terminals.values():
+            os.close(terminal)
+        self._terminals.clear()
         self._replies.clear()
         self._sock.close()
         self.channel.lose(reason)
@@ -150,23 +147,26 @@ class StreamBridge(asyncio.Protocol):
     def _pass_request(self, packet: bytes, fds: list[int]) -> None:
         op, id, *numbers = _REQUEST.unpack_from(packet)
         if op == Op.RESIZE:
-            return self._resize(numbers[0], numbers[1])
-        if fds:
-            flags = numbers[0]
-            for stream, fd in enumerate(fds):
-                flags |= (ExecFlag.NULL << stream) * _is_null(fd)
-            packet = _REQUEST.pack(op, id, flags, *numbers[1:]) + packet[_REQUEST.size :]
-        elif op == Op.EXEC and numbers[0] & ExecFlag.PTY:
-            self._terminals.add(id)
+            return self._resize(*numbers[:3])
+        if op != Op.EXEC:
+            return self._send(Frame(FrameKind.PACKET, id, data=packet))
+        if not fds:  # there was no room for them on this side
+            return self._answer(refuse(id, errno.EMFILE))
+        flags = numbers[0]
+        if flags & ExecFlag.PTY:
+            (self._terminals[id],) = fds
+            return self._send(Frame(FrameKind.PACKET, id, data=packet))
+        for stream, fd in enumerate(fds):
+            flags |= (ExecFlag.NULL << stream) * _is_null(fd)
+        packet = _REQUEST.pack(op, id, flags, *numbers[1:]) + packet[_REQUEST.size :]
         self._send(Frame(FrameKind.PACKET, id, data=packet))
-        if fds:
-            self._carry_pipes(id, fds)
-        return None
+        return self._carry_pipes(id, fds)
 
-    def _resize(self, pid: int, window: int) -> None:
+    def _resize(self, pid: int, rows: int, columns: int) -> None:
         for id, command in self._commands.items():
             if command.pid == pid:
-                self._send(Frame(FrameKind.RESIZE, id, StreamId.TERMINAL, window))
+                size = rows << 16 | columns
+                self._send(Frame(FrameKind.RESIZE, id, StreamId.TERMINAL, size))
 
     def _carry_pipes(self, id: int, fds: list[int]) -> None:
         command = self._commands[id] = _Carried()
@@ -231,20 +231,10 @@ class StreamBridge(asyncio.Protocol):
         if reply.kind == Kind.EXITED:
             return self._pass_exit(reply.id, packet)
         if reply.kind == Kind.REPLY and reply.id in self._terminals:
-            self._terminals.discard(reply.id)
-            if not reply.error:
-                return self._answer_with_terminal(reply, packet)
+            self._carry_terminal(reply, self._terminals.pop(reply.id))
         if reply.kind == Kind.REPLY and reply.error and (command := self._commands.get(reply.id)):
             command.close()
         return self._answer(packet)
-
-    def _answer_with_terminal(self, reply: Reply, packet: bytes) -> None:
-        try:
-            master = self._open_terminal(reply.id, reply.a)
-        except OSError as error:  # no descriptors or terminals left on this side
-            self._send(Frame(FrameKind.END, reply.id, StreamId.TERMINAL))
-            return self._answer(refuse(reply.id, error.errno or errno.EIO))
-        return self._answer(packet, master)
 
     def _pass_exit(self, id: int, packet: bytes) -> None:
         """Hand the end of a command on after all that it wrote."""
@@ -266,18 +256,13 @@ class StreamBridge(asyncio.Protocol):
             outlet.on_idle = when_idle
         return None
 
-    def _open_terminal(self, id: int, pid: int) -> int:
-        """Make a terminal that stands for the guest's; return the end to type and read at."""
-        master, slave = os.openpty()
-        try:
-            tty.setraw(slave)
-            for fd in (master, slave):
-                os.set_blocking(fd, False)
-        except BaseException:
-            os.close(master)
-            os.close(slave)
-            raise
-        command = self._commands[id] = _Carried(pid=pid)
+    def _carry_terminal(self, reply: Reply, terminal: int) -> None:
+        """Show what the guest's terminal shows, and type there, by a socket."""
+        if reply.error:
+            return os.close(terminal)
+        os.set_blocking(terminal, False)
+        id, stream = reply.id, StreamId.TERMINAL
+        command = self._commands[id] = _Carried(pid=reply.a)
 
         def ended() -> None:  # of either half, of which neither is of use alone
             if command.outlets:
@@ -286,24 +271,20 @@ class StreamBridge(asyncio.Protocol):
                 for intake in command.intakes.values():
                     intake.close()
                 command.intakes.clear()
-                os.close(slave)
+                os.close(terminal)
                 self._forget(id)
 
-        stream = StreamId.TERMINAL
-        outlet = command.outlets[stream] = Outlet(slave, id, stream, self._send, ended)
-        self._take_in(command, id, stream, slave, ended)
-        return master
+        outlet = command.outlets[stream] = Outlet(terminal, id, stream, self._send, ended)
+        return self._take_in(command, id, stream, terminal, ended)
 
-    def _answer(self, packet: bytes, fd: int = -1) -> None:
-        self._replies.append((packet, fd))
+    def _answer(self, packet: bytes) -> None:
+        self._replies.append(packet)
         self._send_replies()
 
     def _send_replies(self) -> None:
         while self._replies and not self._closed:
-            packet, fd = self._replies[0]
-            control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
             try:
-                self._sock.sendmsg([packet], control if fd >= 0 else [], socket.MSG_NOSIGNAL)
+                self._sock.send(self._replies[0], socket.MSG_NOSIGNAL)
             except BlockingIOError:
                 self._loop.add_writer(self._sock.fileno(), self._send_replies)
                 return
@@ -311,15 +292,9 @@ class StreamBridge(asyncio.Protocol):
                 self.close()  # the channel has gone
                 return
             self._replies.popleft()
-            _close(fd)
         if not self._closed:
             self._loop.remove_writer(self._sock.fileno())
 
 
 def _is_null(fd: int) -> bool:
     return stat.S_ISCHR(os.fstat(fd).st_mode)
-
-
-def _close(fd: int) -> None:
-    if fd >= 0:
-        os.close(fd)
