@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentos.agents.codex_config import CodexHome, caller_config, merged, read_home
-from agentos.agents.codex_model import choose_source
+from agentos.agents.codex_model import choose_source, has_own_source
 from agentos.agents.definition import AgentDefinition, AgentRequest, Endpoint, Launch
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
@@ -58,6 +58,10 @@ class Codex(AgentDefinition):
             endpoints=source.endpoints,
             warnings=_warnings(machine, home, request),
         )
+
+    async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
+        env = machine.environment(request.env)
+        return has_own_source(await read_home(machine, env), env)
 
     def notice(self, update: Mapping[str, Any]) -> str | None:
         text = _unattributed_text(update)

@@ -195,6 +195,15 @@ class AgentDefinition(ABC):
             NetworkDenied: The policy forbids its model provider.
         """
 
+    async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
+        """Tell whether it would find credentials for a model by itself.
+
+        Raises:
+            ConfigInvalid: Its configuration in the machine cannot be read.
+        """
+        del machine, request
+        return False
+
     def notice(self, update: Mapping[str, Any]) -> str | None:
         """Return the agent's own remark if an update holds one that poses as the model's."""
         del update

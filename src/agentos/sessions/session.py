@@ -9,7 +9,15 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
-from agentos.errors import AgentCrashed, AgentError, AgentOsError, MachineError, SessionClosed
+from agentos.errors import (
+    AgentCrashed,
+    AgentError,
+    AgentOsError,
+    BudgetExceeded,
+    MachineError,
+    ModelFailed,
+    SessionClosed,
+)
 from agentos.sessions.cancellation import kill_commands
 from agentos.sessions.events import EventLog, SessionEvent
 from agentos.sessions.failures import described, of_a_prompt, of_the_model
@@ -72,6 +80,7 @@ class Session:
         self._current: Turn | None = None
         self._count = 0
         self._closing = False
+        self._overspent: BudgetExceeded | None = None
         self._stirred = asyncio.Event()
         started = {"agent": self.agent, "info": opened.agent, "options": opened.options}
         self._log.append("agent_started", started)
@@ -89,7 +98,8 @@ class Session:
 
         Returns:
             The turn: await it for its result, or iterate over its events. Either raises
-            `ModelFailed`, `AgentCrashed`, `AgentError` or `MachineError` when it fails.
+            `ModelFailed`, `BudgetExceeded`, `AgentCrashed`, `AgentError` or `MachineError` when
+            it fails.
 
         Raises:
             SessionClosed: The session has ended.
@@ -136,6 +146,11 @@ class Session:
             AgentOsError: There is no such request, or it has no such option.
         """
         self._desk.respond(request_id, option)
+
+    def note_budget(self, exceeded: BudgetExceeded) -> None:
+        """Hear from the gateway that a budget has stopped a model call of this session."""
+        self._overspent = exceeded
+        self._log.append("budget_exceeded", described(exceeded))
 
     @property
     def options(self) -> Sequence[Mapping[str, Any]]:
@@ -219,12 +234,15 @@ class Session:
         self._hearing.begin(turn)
         first = self._log.append("turn_started", {"turn": turn.number, "prompt": turn.prompt})
         error: Exception | None = None
+        self._overspent = None
         stop_reason, usage = "cancelled", None
         try:
             if not turn.cancelling:
                 stop_reason, usage = await self._ask(turn)
         except AgentOsError as failure:
             error = self._why(turn, failure)
+            if isinstance(error, ModelFailed):
+                error = self._overspent or error
         if turn.cancelling:
             await self._kill_commands()
         if turn.failure:

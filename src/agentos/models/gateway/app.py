@@ -1,0 +1,288 @@
+"""The gateway as an ASGI application: who calls, for what, and the answer as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from starlette.types import Receive, Scope, Send
+
+from agentos.errors import AgentOsError, BudgetExceeded
+from agentos.models.budgets import Budgets, Most, RateExceeded
+from agentos.models.encodings import READABLE
+from agentos.models.gateway.attempts import Attempt, ask
+from agentos.models.gateway.body import ClientGone, parse, read_body, with_model
+from agentos.models.gateway.call import Call
+from agentos.models.gateway.errors import Refused
+from agentos.models.gateway.keys import KeyRefused, SessionKeys
+from agentos.models.gateway.upstreams import Upstreams
+from agentos.models.metering import CallSink
+from agentos.models.providers import REHEARSAL
+from agentos.models.routes import Routes, Target
+from agentos.models.upstream import UpstreamFailed, UpstreamRequest, UpstreamResponse, Wire
+from agentos.models.usage_reader import UsageReader
+from agentos.usage.prices import Price, Prices
+
+_logger = logging.getLogger("agentos.models.gateway")
+_BASE = "/v1/"
+#: Of the client's headers, these end here: they are about the hop, or are credentials.
+_NOT_FORWARDED = frozenset(
+    (
+        *("host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("expect", "content-length", "content-encoding", "accept-encoding", "cookie"),
+        *("authorization", "x-api-key", "api-key", "proxy-authorization", "proxy-connection"),
+        *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
+    )
+)
+_NOT_RETURNED = frozenset(("set-cookie", "connection", "upgrade", "alt-svc"))
+
+
+class GatewayApp:
+    """Answer model calls of sessions.
+
+    Args:
+        keys: Knows who may call.
+        routes: Knows where a model is.
+        upstreams: Knows who answers.
+        budgets: Knows what may be spent.
+        prices: Knows what it costs.
+        machine_of: Tells the machine by the port that it calls on.
+        sink: Given each call once it is over.
+        on_budget: Told of a call that a budget stopped: the key's id, and the error.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: SessionKeys,
+        routes: Routes,
+        upstreams: Upstreams,
+        budgets: Budgets,
+        prices: Prices,
+        machine_of: Callable[[int], str],
+        sink: CallSink,
+        on_budget: Callable[[str, BudgetExceeded], None],
+    ) -> None:
+        self._keys = keys
+        self._routes = routes
+        self._upstreams = upstreams
+        self._budgets = budgets
+        self._prices = prices
+        self._machine_of = machine_of
+        self._sink = sink
+        self._on_budget = on_budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        call = self._arrived(scope)
+        method = scope["method"]
+        if method == "HEAD" or (method == "GET" and scope["path"] == "/"):
+            await _reply(send, 200, b'{"service":"agentos model gateway"}')
+            return
+        try:
+            await self._answer(method, call, receive, send)
+        except ClientGone:
+            return
+        except Refused as refused:
+            call.refuse(refused)
+            body = refused.body(call.wire)
+            await _reply(send, refused.status, body, refused.headers.items())
+        finally:
+            self._sink(call.end(self._prices))
+
+    def _arrived(self, scope: Scope) -> Call:
+        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
+        path = scope["path"]
+        path = path[len(_BASE) :] if path.startswith(_BASE) else path
+        wire = next((w for w in Wire if path == w or path.startswith(f"{w}/")), None)
+        server = scope.get("server")
+        machine = self._machine_of(server[1]) if server else ""
+        return Call(path, wire, headers, scope["query_string"].decode("latin-1"), machine)
+
+    async def _answer(self, method: str, call: Call, receive: Receive, send: Send) -> None:
+        if call.wire is None:
+            raise Refused(404, "not_found", f"{method} {call.path} is not served here")
+        if call.wire is not Wire.MODELS and method == "GET":
+            raise Refused(426, "no_websocket", "there is no WebSocket here: send it by POST")
+        if method != ("GET" if call.wire is Wire.MODELS else "POST"):
+            raise Refused(405, "method_not_allowed", f"{method} is not for {call.path}")
+        self._authenticate(call)
+        body = await read_body(receive, call.headers.get("content-encoding"))
+        if not await _unless_gone(receive, self._forward(call, body, send)):
+            call.error = call.error or "the client went away"
+
+    def _authenticate(self, call: Call) -> None:
+        shown = call.headers.get("authorization", "")
+        shown = shown.removeprefix("Bearer ").strip() or call.headers.get("x-api-key", "")
+        try:
+            key = self._keys.check(shown, call.machine)
+        except KeyRefused as refused:
+            call.key_id = refused.known
+            _logger.warning(
+                "refused a call from machine %s with key %s: %s",
+                call.machine,
+                refused.known or "(unknown)",
+                refused.reason,
+            )
+            raise Refused(401, "invalid_session_key", refused.reason) from refused
+        call.key, call.key_id = key, key.id
+        if key.binding is None:
+            raise Refused(403, "session_not_ready", "the session of this key has not begun yet")
+
+    async def _forward(self, call: Call, body: bytes, send: Send) -> None:
+        attempts = self._attempts(call, body)
+        await self._admit(call, attempts)
+        try:
+            response = await ask(attempts, call.try_at)
+        except UpstreamFailed as failed:
+            raise Refused(failed.status, "provider_failed", failed.reason) from failed
+        except AgentOsError as error:
+            # The host's own setup is wrong: asking again does not help.
+            raise Refused(403, error.code, f"AgentOS: {error}") from error
+        try:
+            await self._relay(call, response, send)
+        finally:
+            await response.close()
+
+    def _attempts(self, call: Call, body: bytes) -> list[Attempt]:
+        assert call.wire is not None
+        parsed = parse(body) if call.wire is not Wire.MODELS else {}
+        call.understand(body, parsed)
+        assert call.key is not None
+        assert call.key.binding is not None
+        home = self._routes.find(call.key.binding.route)
+        if call.wire is Wire.MODELS:
+            targets = [home]
+        else:
+            targets = self._routes.targets(call.asked, home, call.attribution.kind)
+        call.target = targets[0]
+        headers = _forwarded(call.headers)
+        attempts = []
+        for target in targets:
+            upstream = self._upstreams.for_wire(target, call.wire)
+            if upstream is None:
+                continue
+            renamed = target.provider != REHEARSAL and call.wire is not Wire.MODELS
+            sent = with_model(body, parsed, target.model) if renamed else body
+            said = {**parsed, "model": target.model} if sent is not body else parsed
+            request = UpstreamRequest(
+                call.wire, call.path, target.model, sent, said, headers, call.query
+            )
+            attempts.append(Attempt(target, upstream, request, self._upstreams.retries(target)))
+        if not attempts:
+            told = f"the provider {targets[0].provider} does not speak {call.wire}"
+            raise Refused(400, "protocol_not_spoken", told)
+        return attempts
+
+    async def _admit(self, call: Call, attempts: list[Attempt]) -> None:
+        assert call.key is not None
+        payer = call.key.payer
+        if call.wire is Wire.MODELS or not self._budgets.of(payer):
+            return
+        parsed = attempts[0].request.parsed
+        wanted = next(
+            (
+                value
+                for name in ("max_output_tokens", "max_completion_tokens", "max_tokens")
+                if isinstance(value := parsed.get(name), int)
+            ),
+            None,
+        )
+        prices = [self._price(attempt.target) for attempt in attempts]
+        mosts = [Most.of(call.size, wanted, price) for price in prices]
+        most = max(mosts, key=lambda most: most.money)
+        try:
+            if self._budgets.counts_money(payer):
+                self._require_prices(attempts)
+            call.admission = await self._budgets.admit(payer, most)
+        except BudgetExceeded as exceeded:
+            self._on_budget(call.key.id, exceeded)
+            raise Refused(402, exceeded.code, f"AgentOS: {exceeded.message}") from exceeded
+        except RateExceeded as exceeded:
+            told = f"AgentOS: {exceeded.message}"
+            raise Refused(
+                429, "rate_exceeded", told, retry_after=exceeded.retry_after
+            ) from exceeded
+
+    def _price(self, target: Target) -> Price | None:
+        return self._prices.of(target.provider, target.model)
+
+    def _require_prices(self, attempts: list[Attempt]) -> None:
+        for attempt in attempts:
+            if self._price(attempt.target) is None and not self._upstreams.tells_cost(
+                attempt.target
+            ):
+                raise BudgetExceeded(
+                    f"the price of {attempt.target} is not known, so a budget in money cannot hold",
+                    code="price_unknown",
+                    hint=f'add [prices."{attempt.target}"] to agentos.toml',
+                )
+
+    async def _relay(self, call: Call, response: UpstreamResponse, send: Send) -> None:
+        encoding = response.header("content-encoding")
+        try:
+            call.reader = UsageReader(response.header("content-type") or "", encoding)
+        except LookupError:
+            call.reader = UsageReader("application/octet-stream")
+        call.status = response.status
+        headers = [
+            (n.encode("latin-1"), v.encode("latin-1"))
+            for n, v in response.headers
+            if n not in _NOT_RETURNED
+        ]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        try:
+            async for chunk in response.body:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                call.hear(chunk)
+        except UpstreamFailed as failed:
+            # Without an end of its own, the answer is cut off for the agent too.
+            call.error = failed.reason
+            return
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+    forwarded = {name: value for name, value in headers.items() if name not in _NOT_FORWARDED}
+    accepted = headers.get("accept-encoding", "")
+    readable = [name for name in READABLE if name in accepted]
+    # What we cannot read we could not meter.
+    forwarded["accept-encoding"] = ", ".join(readable) or "identity"
+    return forwarded
+
+
+async def _unless_gone(receive: Receive, work: Awaitable[None]) -> bool:
+    """Do work until it is done or the client has gone away.
+
+    Returns:
+        Whether it was done.
+    """
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        done = working.done()
+        for task in (working, watching):
+            task.cancel()
+        await asyncio.wait((working, watching))
+    if done:
+        working.result()
+    return done
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _reply(
+    send: Send, status: int, body: bytes, headers: Iterable[tuple[str, str]] = ()
+) -> None:
+    sent = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    sent += [(name.encode(), value.encode()) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": sent})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,89 @@
+"""The upstreams of a gateway: one for each provider, made when first asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+
+from agentos.models.http_upstream import HttpUpstream
+from agentos.models.providers import REHEARSAL, Provider
+from agentos.models.routes import Target
+from agentos.models.upstream import Upstream, UpstreamRequest, UpstreamResponse, Wire
+
+#: Puts something between the gateway and a provider, such as a cassette.
+Around = Callable[[Provider, Upstream], Upstream]
+
+
+class Upstreams:
+    """Find who answers for a target.
+
+    Args:
+        providers: By name.
+        around: Puts something between the gateway and each provider.
+    """
+
+    def __init__(self, providers: Mapping[str, Provider], around: Around | None = None) -> None:
+        self._providers = providers
+        self._around = around
+        self._made: dict[str, Upstream] = {}
+        self._resources = AsyncExitStack()
+
+    def retries(self, target: Target) -> int:
+        """How often a target's provider is asked again."""
+        return 0 if target.provider == REHEARSAL else self._providers[target.provider].retries
+
+    def tells_cost(self, target: Target) -> bool:
+        """Whether a target's provider tells the cost of a call in its answer, or has none."""
+        return target.provider in (REHEARSAL, "openrouter")
+
+    def for_wire(self, target: Target, wire: Wire) -> Upstream | None:
+        """Find who answers calls in a protocol; None if the provider does not speak it."""
+        if target.provider == REHEARSAL:
+            return self._rehearsal()
+        provider = self._providers[target.provider]
+        if wire is not Wire.MODELS and wire not in provider.speaks:
+            return None
+        return self._http(provider)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._made.clear()
+        await self._resources.aclose()
+
+    def _http(self, provider: Provider) -> Upstream:
+        made = self._made.get(provider.name)
+        if made is None:
+            http = HttpUpstream(provider)
+            self._resources.push_async_callback(http.close)
+            made = self._around(provider, http) if self._around else http
+            self._made[provider.name] = made
+        return made
+
+    def _rehearsal(self) -> Upstream:
+        made = self._made.get(REHEARSAL)
+        if made is None:
+            made = self._made[REHEARSAL] = _Rehearsals(self._resources)
+        return made
+
+
+class _Rehearsals:
+    """The rehearsal model as a provider; its models are scenarios, by name or by file."""
+
+    def __init__(self, resources: AsyncExitStack) -> None:
+        self._resources = resources
+        self._playing: dict[str, Upstream] = {}
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        upstream = self._playing.get(request.model)
+        if upstream is None:
+            upstream = self._playing[request.model] = await self._start(request.model)
+        return await upstream.send(request)
+
+    async def _start(self, scenario: str) -> Upstream:
+        from agentos.models.rehearsal import RehearsalModel
+
+        model = await self._resources.enter_async_context(RehearsalModel(scenario))
+        provider = Provider(REHEARSAL, model.base_url, model.api_key, retries=0)
+        http = HttpUpstream(provider)
+        self._resources.push_async_callback(http.close)
+        return http
