@@ -18,6 +18,7 @@ AgentOsError                 code, hint, retryable
 │   └── ModelFailed          the model provider refused or broke off
 ├── SessionClosed            the session has ended
 ├── BudgetExceeded           a budget in money or tokens is used up
+├── StoreError               the database cannot be opened, read or written
 ├── SyncConflict             both sides changed the same thing
 └── ConfigInvalid            a configuration file or scenario cannot be read
 ```
@@ -196,6 +197,12 @@ class BudgetExceeded(AgentOsError):
     """A budget in money or tokens is used up."""
 
     default_code = "budget_exceeded"
+
+
+class StoreError(AgentOsError):
+    """The database of transcripts, calls and decisions cannot be opened, read or written."""
+
+    default_code = "store_error"
 
 
 class SyncConflict(AgentOsError):
