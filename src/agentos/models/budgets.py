@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -211,7 +211,7 @@ class Admission:
             account.settle(self._most, tokens, money)
 
 
-History = Callable[[Budget, str], Spent]
+History = Callable[[Budget, str], Awaitable[Spent]]
 
 
 class Budgets:
@@ -255,7 +255,7 @@ class Budgets:
             BudgetExceeded: A budget is used up.
             RateExceeded: A rate is.
         """
-        accounts = [self._account(budget, payer) for budget in self.of(payer)]
+        accounts = [await self._account(budget, payer) for budget in self.of(payer)]
         while True:
             for account in accounts:
                 account.check()
@@ -272,15 +272,16 @@ class Budgets:
         for key in [key for key in self._accounts if key[0].per == "session" and key[1] == session]:
             del self._accounts[key]
 
-    def _account(self, budget: Budget, payer: Payer) -> _Account:
+    async def _account(self, budget: Budget, payer: Payer) -> _Account:
         scope = {"session": payer.session, "profile": payer.profile, "day": ""}[budget.per]
         if budget.per == "day":
             scope = self._today()
-        account = self._accounts.get((budget, scope))
-        if account is None:
-            spent = self._history(budget, scope) if self._history else Spent()
-            account = self._accounts[budget, scope] = _Account(budget, spent, self._clock)
-        return account
+        key = (budget, scope)
+        if key not in self._accounts:
+            spent = await self._history(budget, scope) if self._history else Spent()
+            # Another call may have come here meanwhile, and its account counts already.
+            self._accounts.setdefault(key, _Account(budget, spent, self._clock))
+        return self._accounts[key]
 
 
 def _exceeded(budget: Budget, how: str) -> BudgetExceeded:

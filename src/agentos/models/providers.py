@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
@@ -42,7 +42,7 @@ class Provider:
     name: str
     base_url: str
     key: KeySource | str | None = field(default=None, repr=False)
-    speaks: tuple[Wire, ...] = (Wire.RESPONSES, Wire.CHAT)
+    speaks: Sequence[Wire] = (Wire.RESPONSES, Wire.CHAT)
     key_header: KeyHeader = "authorization"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from agentos.models.metering import ModelCall, now
 from agentos.models.routes import Target
 from agentos.models.upstream import Wire
 from agentos.models.usage_reader import UsageReader
-from agentos.usage.prices import Prices
+from agentos.usage.prices import Prices, Tokens
 
 # For a budget only, where the provider has not told: about so many bytes make a token.
 _BYTES_PER_TOKEN = 4
@@ -115,18 +115,15 @@ class Call:
     def _settle(self, price: float | None, prices: Prices) -> None:
         if self.admission is None:
             return
-        reader = self.reader
-        if reader is None or self.status >= 400:
-            self.admission.settle(
-                0 if reader is None or reader.tokens is None else reader.tokens.total, price or 0.0
-            )
-            return
-        if reader.tokens is not None:
-            self.admission.settle(reader.tokens.total, price or 0.0)
-            return
-        # It was broken off before its usage came: whoever breaks off pays too.
-        from agentos.usage.prices import Tokens
-
-        guessed = Tokens(self.size // _BYTES_PER_TOKEN, output=reader.size // _BYTES_PER_TOKEN)
-        known = prices.of(self.target.provider, self.target.model)
-        self.admission.settle(guessed.total, known.of(guessed) if known else 0.0)
+        if self.reader is None:
+            self.admission.settle()
+        elif self.reader.tokens is not None:
+            self.admission.settle(self.reader.tokens.total, price or 0.0)
+        elif self.status < 400:
+            # Broken off before its usage came: whoever breaks off pays too.
+            sizes = self.size, self.reader.size
+            guess = Tokens(sizes[0] // _BYTES_PER_TOKEN, output=sizes[1] // _BYTES_PER_TOKEN)
+            known = prices.of(self.target.provider, self.target.model)
+            self.admission.settle(guess.total, known.of(guess) if known else 0.0)
+        else:
+            self.admission.settle()

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from agentos.errors import BudgetExceeded, ConfigInvalid
-from agentos.models.budgets import Budget, Budgets
+from agentos.models.budgets import Budget, Budgets, Spent
 from agentos.models.gateway.app import GatewayApp
 from agentos.models.gateway.doors import Doors
 from agentos.models.gateway.keys import SessionKeys
@@ -21,7 +21,9 @@ from agentos.models.routes import Routes
 from agentos.usage.prices import Price, Prices
 
 if TYPE_CHECKING:
+    from agentos.models.journal import CallJournal
     from agentos.models.settings import ModelSettings
+    from agentos.store import Store
 
 _CALLS_KEPT = 1000
 
@@ -41,6 +43,7 @@ class ModelGateway:
         fallbacks: For a route, others to try when it answers 429 or 5xx, or not at all.
         budgets: What may be spent.
         prices: By `provider/model`; a price that is missing is unknown, not 0.
+        store: Keeps each call; budgets then know what was spent before.
         sink: Given each call once it is over, beside `calls`.
         around: Puts something between the gateway and each provider, such as a cassette.
         state: A directory in which session keys outlive it, as hashes, so that sessions go on
@@ -67,6 +70,7 @@ class ModelGateway:
         fallbacks: Mapping[str, Sequence[str]] | None = None,
         budgets: Sequence[Budget] = (),
         prices: Mapping[str, Price] | None = None,
+        store: Store | None = None,
         sink: CallSink | None = None,
         around: Around | None = None,
         state: Path | None = None,
@@ -79,8 +83,11 @@ class ModelGateway:
         self.keys = SessionKeys(None if state is None else state / "keys")
         self.calls: deque[ModelCall] = deque(maxlen=_CALLS_KEPT)
         self._sink = sink
-        self._budgets = Budgets(budgets)
+        self._store = store
+        self._journal: CallJournal | None = None
+        self._budgets = Budgets(budgets, history=self._spent)
         self._upstreams = Upstreams(self.providers, around)
+        self._resources = contextlib.AsyncExitStack()
         self._on_budget: dict[str, Callable[[BudgetExceeded], None]] = {}
         self.app = GatewayApp(
             keys=self.keys,
@@ -95,7 +102,7 @@ class ModelGateway:
         self.doors = Doors(self.app, None if state is None else state / "doors")
 
     @classmethod
-    def of(cls, settings: ModelSettings, *, sink: CallSink | None = None) -> Self:
+    def of(cls, settings: ModelSettings, *, store: Store | None = None) -> Self:
         """Make a gateway as `agentos.toml` says."""
         return cls(
             settings.providers,
@@ -104,11 +111,22 @@ class ModelGateway:
             fallbacks=settings.fallbacks,
             budgets=settings.budgets,
             prices=settings.prices,
-            sink=sink,
+            store=store,
         )
 
     async def __aenter__(self) -> Self:
-        await self.doors.reopen()
+        if self._store is not None:
+            from agentos.models.journal import CallJournal
+
+            self._journal = CallJournal(self._store)
+            await self._resources.enter_async_context(self._journal)
+        self._resources.push_async_callback(self._upstreams.close)
+        self._resources.push_async_callback(self.doors.close)
+        try:
+            await self.doors.reopen()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -121,9 +139,7 @@ class ModelGateway:
 
     async def close(self) -> None:
         """End every call and stop listening; safe to repeat."""
-        async with contextlib.AsyncExitStack() as ends:
-            ends.push_async_callback(self._upstreams.close)
-            ends.push_async_callback(self.doors.close)
+        await self._resources.aclose()
 
     def route_of(self, provider: str | None, model: str | None) -> str:
         """Find the route that a caller means.
@@ -179,7 +195,12 @@ class ModelGateway:
         if told := self._on_budget.get(key_id):
             told(exceeded)
 
+    async def _spent(self, budget: Budget, scope: str) -> Spent:
+        return await self._journal.spent(budget, scope) if self._journal else Spent()
+
     def _record(self, call: ModelCall) -> None:
         self.calls.append(call)
+        if self._journal is not None:
+            self._journal.add(call)
         if self._sink is not None:
             self._sink(call)

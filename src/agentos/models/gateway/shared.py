@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from agentos.models.gateway.gateway import ModelGateway
 from agentos.models.settings import ModelSettings
@@ -15,8 +15,21 @@ from agentos.models.settings import ModelSettings
 @dataclass
 class _Shared:
     settings: ModelSettings
-    gateway: ModelGateway
     sessions: int = 0
+    gateway: ModelGateway | None = None
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    resources: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def entered(self) -> ModelGateway:
+        async with self.opening:
+            if self.gateway is None:
+                from agentos.store import Store
+
+                store = await Store.open()
+                self.resources.push_async_callback(store.close)
+                gateway = ModelGateway.of(self.settings, store=store)
+                self.gateway = await self.resources.enter_async_context(gateway)
+            return self.gateway
 
 
 _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Shared]] = (
@@ -30,13 +43,13 @@ async def shared_gateway(settings: ModelSettings) -> AsyncIterator[ModelGateway]
     here = _shared.setdefault(asyncio.get_running_loop(), [])
     used = next((shared for shared in here if shared.settings == settings), None)
     if used is None:
-        used = _Shared(settings, ModelGateway.of(settings))
+        used = _Shared(settings)
         here.append(used)
     used.sessions += 1
     try:
-        yield used.gateway
+        yield await used.entered()
     finally:
         used.sessions -= 1
         if used.sessions == 0:
             here.remove(used)
-            await used.gateway.close()
+            await used.resources.aclose()

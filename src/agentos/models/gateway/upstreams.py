@@ -14,17 +14,30 @@ from agentos.models.upstream import Upstream, UpstreamRequest, UpstreamResponse,
 Around = Callable[[Provider, Upstream], Upstream]
 
 
+#: Makes one that is asked in a protocol of one that speaks another.
+Translation = Callable[[Upstream], Upstream]
+#: By the protocol that is asked in, and the one that is spoken; best first.
+TRANSLATIONS: dict[tuple[Wire, Wire], Translation] = {}
+
+
 class Upstreams:
     """Find who answers for a target.
 
     Args:
         providers: By name.
         around: Puts something between the gateway and each provider.
+        translations: By the protocol that is asked in, and the one that is spoken.
     """
 
-    def __init__(self, providers: Mapping[str, Provider], around: Around | None = None) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        around: Around | None = None,
+        translations: Mapping[tuple[Wire, Wire], Translation] = TRANSLATIONS,
+    ) -> None:
         self._providers = providers
         self._around = around
+        self._translations = translations
         self._made: dict[str, Upstream] = {}
         self._resources = AsyncExitStack()
 
@@ -41,9 +54,13 @@ class Upstreams:
         if target.provider == REHEARSAL:
             return self._rehearsal()
         provider = self._providers[target.provider]
-        if wire is not Wire.MODELS and wire not in provider.speaks:
-            return None
-        return self._http(provider)
+        upstream = self._http(provider)
+        if wire is Wire.MODELS or wire in provider.speaks:
+            return upstream
+        for spoken in provider.speaks:
+            if translation := self._translations.get((wire, spoken)):
+                return translation(upstream)
+        return None
 
     async def close(self) -> None:
         """Close all connections."""
