@@ -32,7 +32,8 @@ class ModelCall:
         response_id: The provider's id of the answer.
         tokens: None if the provider did not tell.
         price: In US dollars; None if it is not known.
-        status: The HTTP status that the agent saw; 499 if it went away first.
+        status: The HTTP status of the answer; 402 if a budget stopped the call, 499 if the agent
+            went away first.
         error: What went wrong, in words.
         attempts: How many requests of providers it took.
         first_token: Seconds to the first piece of an answer; None if there was none.

@@ -89,7 +89,8 @@ class GatewayApp:
         except Refused as refused:
             call.refuse(refused)
             body = refused.body(call.wire)
-            await _reply(send, refused.status, body, refused.headers.items())
+            status = refused.status_for(call.headers)
+            await _reply(send, status, body, refused.headers.items())
         finally:
             self._sink(call.end(self._prices))
 

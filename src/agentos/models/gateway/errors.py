@@ -38,6 +38,12 @@ class Refused(Exception):
         self.message = message
         self.retry_after = retry_after
 
+    def status_for(self, client: Mapping[str, str]) -> int:
+        """Return the status to answer with, to a client that sent these headers."""
+        # Codex asks five times again after any refusal but a 400, though nothing will change.
+        final = self.status in (402, 403) and "x-codex-turn-metadata" in client
+        return 400 if final else self.status
+
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers of the answer, beside its type and length."""
