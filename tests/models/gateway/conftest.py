@@ -83,6 +83,11 @@ class Answering:
         await self.chunk(data)
         await self.end()
 
+    async def stream_head(self) -> None:
+        """Begin a stream of events, and stop in the middle."""
+        await self.begin()
+        await self.chunk(b"data: half\n\n")
+
     async def client_gone(self) -> None:
         """Wait until whoever asked has closed the connection."""
         with contextlib.suppress(ConnectionError):
@@ -113,7 +118,7 @@ class ScriptedProvider:
             await self._arrived.wait()
 
     async def __aenter__(self) -> ScriptedProvider:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

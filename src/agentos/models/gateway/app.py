@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
 
@@ -26,6 +27,8 @@ from agentos.usage.prices import Price, Prices
 
 _logger = logging.getLogger("agentos.models.gateway")
 _BASE = "/v1/"
+_GONE = "the client went away"
+T = TypeVar("T")
 #: Of the client's headers, these end here: they are about the hop, or are credentials.
 _NOT_FORWARDED = frozenset(
     (
@@ -82,17 +85,22 @@ class GatewayApp:
         if method == "HEAD" or (method == "GET" and scope["path"] == "/"):
             await _reply(send, 200, b'{"service":"agentos model gateway"}')
             return
+        refused, complete = None, False
         try:
-            await self._answer(method, call, receive, send)
+            complete = await self._answer(method, call, receive, send)
         except ClientGone:
-            return
-        except Refused as refused:
-            call.refuse(refused)
-            body = refused.body(call.wire)
-            status = refused.status_for(call.headers)
-            await _reply(send, status, body, refused.headers.items())
+            call.error = _GONE
+        except Refused as error:
+            refused = error
+            call.refuse(error)
         finally:
+            # Before the agent sees the end: what it asks next finds this call counted.
             self._sink(call.end(self._prices))
+        if refused is not None:
+            status = refused.status_for(call.headers)
+            await _reply(send, status, refused.body(call.wire), refused.headers.items())
+        elif complete:
+            await send({"type": "http.response.body", "body": b""})
 
     def _arrived(self, scope: Scope) -> Call:
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
@@ -103,7 +111,8 @@ class GatewayApp:
         machine = self._machine_of(server[1]) if server else ""
         return Call(path, wire, headers, scope["query_string"].decode("latin-1"), machine)
 
-    async def _answer(self, method: str, call: Call, receive: Receive, send: Send) -> None:
+    async def _answer(self, method: str, call: Call, receive: Receive, send: Send) -> bool:
+        """Answer all but the end; return whether the answer has come that far."""
         if call.wire is None:
             raise Refused(404, "not_found", f"{method} {call.path} is not served here")
         if call.wire is not Wire.MODELS and method == "GET":
@@ -112,8 +121,10 @@ class GatewayApp:
             raise Refused(405, "method_not_allowed", f"{method} is not for {call.path}")
         self._authenticate(call)
         body = await read_body(receive, call.headers.get("content-encoding"))
-        if not await _unless_gone(receive, self._forward(call, body, send)):
-            call.error = call.error or "the client went away"
+        complete = await _unless_gone(receive, self._forward(call, body, send))
+        if complete is None:
+            call.error = _GONE
+        return bool(complete)
 
     def _authenticate(self, call: Call) -> None:
         shown = call.headers.get("authorization", "")
@@ -133,7 +144,7 @@ class GatewayApp:
         if key.binding is None:
             raise Refused(403, "session_not_ready", "the session of this key has not begun yet")
 
-    async def _forward(self, call: Call, body: bytes, send: Send) -> None:
+    async def _forward(self, call: Call, body: bytes, send: Send) -> bool:
         attempts = self._attempts(call, body)
         await self._admit(call, attempts)
         try:
@@ -144,7 +155,7 @@ class GatewayApp:
             # The host's own setup is wrong: asking again does not help.
             raise Refused(403, error.code, f"AgentOS: {error}") from error
         try:
-            await self._relay(call, response, send)
+            return await self._relay(call, response, send)
         finally:
             await response.close()
 
@@ -222,7 +233,7 @@ class GatewayApp:
                     hint=f'add [prices."{attempt.target}"] to agentos.toml',
                 )
 
-    async def _relay(self, call: Call, response: UpstreamResponse, send: Send) -> None:
+    async def _relay(self, call: Call, response: UpstreamResponse, send: Send) -> bool:
         encoding = response.header("content-encoding")
         try:
             call.reader = UsageReader(response.header("content-type") or "", encoding)
@@ -242,8 +253,8 @@ class GatewayApp:
         except UpstreamFailed as failed:
             # Without an end of its own, the answer is cut off for the agent too.
             call.error = failed.reason
-            return
-        await send({"type": "http.response.body", "body": b""})
+            return False
+        return True
 
 
 def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
@@ -255,12 +266,8 @@ def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
     return forwarded
 
 
-async def _unless_gone(receive: Receive, work: Awaitable[None]) -> bool:
-    """Do work until it is done or the client has gone away.
-
-    Returns:
-        Whether it was done.
-    """
+async def _unless_gone(receive: Receive, work: Coroutine[object, object, T]) -> T | None:
+    """Do work until it is done or the client has gone away; then its result is None."""
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_gone(receive))
     try:
@@ -270,9 +277,7 @@ async def _unless_gone(receive: Receive, work: Awaitable[None]) -> bool:
         for task in (working, watching):
             task.cancel()
         await asyncio.wait((working, watching))
-    if done:
-        working.result()
-    return done
+    return working.result() if done else None
 
 
 async def _gone(receive: Receive) -> None:
