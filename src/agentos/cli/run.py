@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agentos.cli.render import Renderer
     from agentos.machine.limits.limits import Limits
     from agentos.machine.machine import AgentOs
+    from agentos.models.budgets import Budget
     from agentos.models.provider import ModelProvider
 
 WORKSPACE = "/home/agentos/workspace"
@@ -44,6 +45,7 @@ class Task:
     allow: list[str] = field(default_factory=list)
     apply: bool = False
     provider: ModelProvider | None = None
+    budget: Budget | None = None
     limits: Limits | None = None
     image: str = "host"
 
@@ -56,7 +58,10 @@ def run(
         bool, typer.Option("--apply", help="Bring the changes back to the workspace.")
     ] = False,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="The model to ask for.")
+        str | None, typer.Option("--model", "-m", help="The model, or provider/model.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", metavar="DOLLARS", help="Spend at most this much.")
     ] = None,
     instructions: Annotated[
         str | None, typer.Option("--instructions", help="Added to the agent's own.")
@@ -83,8 +88,17 @@ def run(
         apply=apply,
         limits=limits(memory, cpus, pids),
         image=image,
+        budget=_budget(budget),
     )
     raise typer.Exit(run_command(perform(task, renderer(as_json))))
+
+
+def _budget(dollars: float | None) -> Budget | None:
+    if dollars is None:
+        return None
+    from agentos.models.budgets import Budget
+
+    return Budget(money=dollars)
 
 
 async def perform(task: Task, show: Renderer) -> int:
@@ -127,6 +141,7 @@ async def _work(vm: AgentOs, task: Task, show: Renderer) -> int:
         model=task.model,
         instructions=task.instructions,
         provider=task.provider,
+        budget=task.budget,
     )
     async with session:
         turn = session.prompt(task.prompt)

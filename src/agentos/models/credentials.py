@@ -66,9 +66,9 @@ class CommandKey:
     """What a command prints, kept in memory for five minutes."""
 
     command: Sequence[str]
-    _found: str = field(default="", repr=False)
-    _until: float = 0.0
-    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _found: str = field(default="", repr=False, compare=False)
+    _until: float = field(default=0.0, repr=False, compare=False)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
 
     async def read(self) -> str:
         async with self._reading:
@@ -111,7 +111,7 @@ class KeyringKey:
 
     service: str
     user: str
-    _found: str = field(default="", repr=False)
+    _found: str = field(default="", repr=False, compare=False)
 
     async def read(self) -> str:
         if not self._found:
