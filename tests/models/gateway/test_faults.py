@@ -225,6 +225,30 @@ async def test_a_request_beyond_the_bound(stage: StageMaker, packed: bool) -> No
     assert s.provider.asked == []
 
 
+async def test_a_machine_cannot_fill_the_memory_of_the_host(
+    stage: StageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.models.gateway.body.MOST_HELD", 300_000)
+    hold = asyncio.Event()
+
+    async def script(answering: Answering) -> None:
+        await hold.wait()
+        await answer(answering)
+
+    body = {"model": "m", "input": "x" * 100_000}
+    async with stage(script) as s, session_client(s.gateway, "machine-two") as (other, _):
+        asking = [asyncio.create_task(s.client.post("responses", json=body)) for _ in range(2)]
+        await s.provider.wait_for(2)
+        refused = await s.client.post("responses", json=body)
+        assert refused.status_code == 429
+        assert refused.headers["retry-after"]
+        asking.append(asyncio.create_task(other.post("responses", json=body)))
+        await s.provider.wait_for(3)
+        hold.set()
+        assert [(await a).status_code for a in asking] == [200, 200, 200]
+        assert (await s.client.post("responses", json=body)).status_code == 200
+
+
 @pytest.mark.parametrize("when", ["before the answer", "in mid-stream"])
 async def test_a_client_that_vanishes_takes_the_call_along(stage: StageMaker, when: str) -> None:
     gone = asyncio.Event()

@@ -33,6 +33,8 @@ async def test_nobody_gets_in_without_a_key(stage: StageMaker) -> None:
         listed = await s.client.get("models", headers={"authorization": ""})
         assert listed.status_code == 401
     assert s.provider.asked == []
+    # The books have what was tried with a key that there is, and nothing of nobody's.
+    assert {call.key_id for call in s.gateway.calls} <= {key_id(s.key)}
 
 
 async def test_a_key_of_another_machine_is_refused_and_logged(

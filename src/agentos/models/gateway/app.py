@@ -13,7 +13,7 @@ from agentos.errors import AgentOsError, BudgetExceeded
 from agentos.models.budgets import Budgets, Most, RateExceeded
 from agentos.models.encodings import READABLE
 from agentos.models.gateway.attempts import Attempt, ask
-from agentos.models.gateway.body import ClientGone, parse, read_body, with_model
+from agentos.models.gateway.body import Body, ClientGone, Room, parse, with_model
 from agentos.models.gateway.call import Call
 from agentos.models.gateway.errors import Refused
 from agentos.models.gateway.keys import KeyRefused, SessionKeys
@@ -27,6 +27,7 @@ from agentos.usage.prices import Price, Prices
 
 _logger = logging.getLogger("agentos.models.gateway")
 _BASE = "/v1/"
+_REFUSALS_KNOWN = 1000
 _GONE = "the client went away"
 T = TypeVar("T")
 #: Of the client's headers, these end here: they are about the hop, or are credentials.
@@ -75,6 +76,8 @@ class GatewayApp:
         self._machine_of = machine_of
         self._sink = sink
         self._on_budget = on_budget
+        self._room = Room()
+        self._refusals: dict[tuple[str, str], None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -95,12 +98,18 @@ class GatewayApp:
             call.refuse(error)
         finally:
             # Before the agent sees the end: what it asks next finds this call counted.
-            self._sink(call.end(self._prices))
+            self._end(call)
         if refused is not None:
             status = refused.status_for(call.headers)
             await _reply(send, status, refused.body(call.wire), refused.headers.items())
         elif complete:
             await send({"type": "http.response.body", "body": b""})
+
+    def _end(self, call: Call) -> None:
+        record = call.end(self._prices)
+        # Who shows no key at all is nobody's session, and fills nobody's books.
+        if record.key_id:
+            self._sink(record)
 
     def _arrived(self, scope: Scope) -> Call:
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
@@ -113,51 +122,71 @@ class GatewayApp:
 
     async def _answer(self, method: str, call: Call, receive: Receive, send: Send) -> bool:
         """Answer all but the end; return whether the answer has come that far."""
+        self._authenticate(call)
         if call.wire is None:
             raise Refused(404, "not_found", f"{method} {call.path} is not served here")
         if call.wire is not Wire.MODELS and method == "GET":
             raise Refused(426, "no_websocket", "there is no WebSocket here: send it by POST")
         if method != ("GET" if call.wire is Wire.MODELS else "POST"):
             raise Refused(405, "method_not_allowed", f"{method} is not for {call.path}")
-        self._authenticate(call)
-        body = await read_body(receive, call.headers.get("content-encoding"))
-        complete = await _unless_gone(receive, self._forward(call, body, send))
+        body = Body(self._room, call.machine)
+        try:
+            await body.read(receive, call.headers.get("content-encoding"))
+            complete = await _unless_gone(receive, self._forward(call, body, send))
+        finally:
+            body.drop()
         if complete is None:
             call.error = _GONE
         return bool(complete)
 
     def _authenticate(self, call: Call) -> None:
-        shown = call.headers.get("authorization", "")
-        shown = shown.removeprefix("Bearer ").strip() or call.headers.get("x-api-key", "")
+        scheme, _, shown = call.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not shown.strip():
+            shown = call.headers.get("x-api-key", "")
         try:
-            key = self._keys.check(shown, call.machine)
+            key = self._keys.check(shown.strip(), call.machine)
         except KeyRefused as refused:
             call.key_id = refused.known
-            _logger.warning(
-                "refused a call from machine %s with key %s: %s",
-                call.machine,
-                refused.known or "(unknown)",
-                refused.reason,
-            )
+            self._log_refusal(call.machine, refused)
             raise Refused(401, "invalid_session_key", refused.reason) from refused
         call.key, call.key_id = key, key.id
         if key.binding is None:
             raise Refused(403, "session_not_ready", "the session of this key has not begun yet")
 
-    async def _forward(self, call: Call, body: bytes, send: Send) -> bool:
+    def _log_refusal(self, machine: str, refused: KeyRefused) -> None:
+        """Log it once: a machine that tries without end shall not fill the log."""
+        who = machine, refused.known
+        if who in self._refusals:
+            return
+        self._refusals[who] = None
+        if len(self._refusals) > _REFUSALS_KNOWN:
+            del self._refusals[next(iter(self._refusals))]
+        _logger.warning(
+            "refused a call from machine %s with key %s: %s",
+            machine,
+            refused.known or "(unknown)",
+            refused.reason,
+        )
+
+    async def _forward(self, call: Call, body: Body, send: Send) -> bool:
+        response = await self._ask(call, body.data)
+        # A long answer shall not hold on to a long question.
+        body.drop()
+        try:
+            return await self._relay(call, response, send)
+        finally:
+            await response.close()
+
+    async def _ask(self, call: Call, body: bytes) -> UpstreamResponse:
         attempts = self._attempts(call, body)
         await self._admit(call, attempts)
         try:
-            response = await ask(attempts, call.try_at)
+            return await ask(attempts, call.try_at)
         except UpstreamFailed as failed:
             raise Refused(failed.status, "provider_failed", failed.reason) from failed
         except AgentOsError as error:
             # The host's own setup is wrong: asking again does not help.
             raise Refused(403, error.code, f"AgentOS: {error}") from error
-        try:
-            return await self._relay(call, response, send)
-        finally:
-            await response.close()
 
     def _attempts(self, call: Call, body: bytes) -> list[Attempt]:
         assert call.wire is not None

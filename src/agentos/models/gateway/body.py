@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from agentos.models.encodings import TooLarge, decoder
 from agentos.models.gateway.errors import Refused
 
 MOST_BYTES = 64 * 2**20
+#: What the requests of one machine may hold of the host's memory at once.
+MOST_HELD = 256 * 2**20
 _MODEL = re.compile(rb'(?<!\\)"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -21,23 +24,70 @@ class ClientGone(Exception):
     """The client went away before it had sent its request."""
 
 
-async def read_body(receive: Receive, encoding: str | None) -> bytes:
-    """Read a body and undo its `content-encoding`.
+class Room:
+    """The memory that the requests of each machine hold until their answers begin."""
 
-    Raises:
-        Refused: It is too large, or not what it says it is.
-        ClientGone: It does not end.
-    """
-    data = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        data += message.get("body", b"")
-        if len(data) > MOST_BYTES:
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+
+    def take(self, machine: str, size: int) -> None:
+        """Let a machine hold more.
+
+        Raises:
+            Refused: It holds too much already.
+        """
+        if self._held[machine] + size > MOST_HELD:
+            told = f"the requests of this machine hold more than {MOST_HELD >> 20} MiB"
+            raise Refused(429, "too_much_at_once", told, retry_after=1)
+        self._held[machine] += size
+
+    def give_back(self, machine: str, size: int) -> None:
+        """Note that a machine holds less."""
+        self._held[machine] -= size
+        if not self._held[machine]:
+            del self._held[machine]
+
+
+class Body:
+    """A request's body, which takes its room until it is dropped."""
+
+    def __init__(self, room: Room, machine: str) -> None:
+        self._room = room
+        self._machine = machine
+        self._size = 0
+        self.data = b""
+
+    async def read(self, receive: Receive, encoding: str | None) -> None:
+        """Read it and undo its `content-encoding`.
+
+        Raises:
+            Refused: It is too large, or not what it says it is.
+            ClientGone: It does not end.
+        """
+        data = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            data += message.get("body", b"")
+            self._grow(len(data))
+            if not message.get("more_body", False):
+                break
+        self.data = _decoded(bytes(data), encoding)
+        self._grow(len(self.data))
+
+    def drop(self) -> None:
+        """Let go of it."""
+        self.data = b""
+        self._room.give_back(self._machine, self._size)
+        self._size = 0
+
+    def _grow(self, size: int) -> None:
+        if size > MOST_BYTES:
             raise _too_large()
-        if not message.get("more_body", False):
-            return _decoded(bytes(data), encoding)
+        if size > self._size:
+            self._room.take(self._machine, size - self._size)
+            self._size = size
 
 
 def parse(body: bytes) -> dict[str, Any]:

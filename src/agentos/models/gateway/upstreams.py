@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
@@ -89,11 +90,13 @@ class _Rehearsals:
     def __init__(self, resources: AsyncExitStack) -> None:
         self._resources = resources
         self._playing: dict[str, Upstream] = {}
+        self._starting = asyncio.Lock()
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        upstream = self._playing.get(request.model)
-        if upstream is None:
-            upstream = self._playing[request.model] = await self._start(request.model)
+        async with self._starting:
+            upstream = self._playing.get(request.model)
+            if upstream is None:
+                upstream = self._playing[request.model] = await self._start(request.model)
         return await upstream.send(request)
 
     async def _start(self, scenario: str) -> Upstream:
