@@ -17,6 +17,7 @@ from agentos import (
     Budget,
     BudgetExceeded,
     ConfigInvalid,
+    MachinePool,
     ModelFailed,
     ModelGateway,
     Price,
@@ -42,17 +43,20 @@ STEPS = [
 
 @asynccontextmanager
 async def played(
-    vm: AgentOs, *steps: Step, model: str = "played/gpt-5.5", **settings: object
+    vm: AgentOs,
+    *steps: Step,
+    model: str = "played/gpt-5.5",
+    agent: str = "codex",
+    **settings: object,
 ) -> AsyncIterator[tuple[Session, ModelGateway, RehearsalModel]]:
     """A session of Codex whose calls go through a gateway to the rehearsal model."""
-    session_settings = {
-        name: settings.pop(name) for name in ("budget", "profile", "env") if name in settings
-    }
+    of_the_session = ("budget", "profile", "env")
+    session_settings = {name: settings.pop(name) for name in of_the_session if name in settings}
     async with RehearsalModel(Scenario(steps=list(steps))) as rehearsal:
         provider = Provider("played", rehearsal.base_url, rehearsal.api_key)
         async with ModelGateway([provider], **settings) as gateway:  # type: ignore[arg-type]
             session = await vm.create_session(
-                "codex",
+                agent,
                 provider=gateway,
                 model=model,
                 **session_settings,  # type: ignore[arg-type]
@@ -69,32 +73,42 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def test_the_real_key_is_nowhere_in_the_machine(vm: AgentOs) -> None:
-    async with played(vm, *STEPS) as (session, gateway, model):
+@pytest.mark.parametrize("agent", ["codex", "codex-acp"])
+async def test_the_real_key_is_nowhere_in_the_machine(vm: AgentOs, agent: str) -> None:
+    async with played(vm, *STEPS, agent=agent) as (session, gateway, model):
         result = await session.prompt("look around")
         assert result.text.endswith("All done.")
         # The rollout and the like are written by now, and every process still runs.
         assert await places_of(model.api_key, vm) == []
-        assert await places_of("models.agentos.internal", vm), "the search finds nothing at all"
+        assert await places_of(session.id, vm), "the search finds nothing at all"
         assert all(model.api_key not in output for r in model.turns for output in r.tool_outputs)
     assert await places_of(model.api_key, vm) == []
     assert [r.headers["authorization"] for r in model.turns] == [f"Bearer {model.api_key}"] * 2
     assert {call.status for call in gateway.calls} == {200}
 
 
-async def test_not_even_the_session_key_is_written_or_given_to_commands(vm: AgentOs) -> None:
-    async with played(vm, Step(run="env"), Step(say="ok")) as (session, gateway, model):
+@pytest.mark.parametrize("agent", ["codex", "codex-acp"])
+async def test_not_even_the_session_key_is_written_or_given_to_commands(
+    vm: AgentOs, agent: str
+) -> None:
+    async with played(vm, Step(run="env"), Step(say="ok"), agent=agent) as (
+        session,
+        gateway,
+        model,
+    ):
         await session.prompt("look around")
         (key,) = gateway.keys
         places = await places_of(f"agentos-{key.id}", vm)
-        assert all(place.endswith("/environ") for place in places), places
+        # The adapter can be told of it in its environment only.
+        assert all(agent == "codex-acp" and place.endswith("/environ") for place in places), places
         assert f"agentos-{key.id}" not in "".join(model.turns[-1].tool_outputs)
     assert list(gateway.keys) == []
 
 
 async def test_calls_are_told_apart(vm: AgentOs) -> None:
     prices = {"played/gpt-5.5": Price(input=2.0, output=10.0)}
-    async with played(vm, *STEPS, prices=prices, profile="careful") as (session, gateway, model):
+    settings = {"prices": prices, "profile": "careful", "agent": "codex-acp"}
+    async with played(vm, *STEPS, **settings) as (session, gateway, model):  # type: ignore[arg-type]
         await session.prompt("look around")
         await model.wait_for(Kind.TITLE)
         while len(gateway.calls) < 3:
@@ -118,9 +132,11 @@ async def test_calls_are_told_apart(vm: AgentOs) -> None:
         assert call.first_token <= call.duration
 
 
-async def test_a_budget_ends_the_turn_and_tells_both_sides(vm: AgentOs) -> None:
+@pytest.mark.parametrize("agent", ["codex", "codex-acp"])
+async def test_a_budget_ends_the_turn_and_tells_both_sides(vm: AgentOs, agent: str) -> None:
     steps = [Step(run="echo once"), Step(run="echo never reached"), Step(say="never said")]
-    async with played(vm, *steps, budget=Budget(tokens=1)) as (session, gateway, model):
+    settings = {"budget": Budget(tokens=1), "agent": agent}
+    async with played(vm, *steps, **settings) as (session, gateway, model):  # type: ignore[arg-type]
         with pytest.raises(BudgetExceeded, match=r"1 tokens per session is used up"):
             await session.prompt("go on for ever")
         assert len(model.turns) == 1
@@ -174,6 +190,22 @@ async def test_a_host_with_a_provider_needs_nothing_said(
     assert rows[0].input > 0
 
 
+async def test_an_agent_that_waited_gets_its_key_when_it_is_told_its_session() -> None:
+    async with RehearsalModel(Scenario(steps=[Step(say="hello there")])) as model:
+        provider = Provider("played", model.base_url, model.api_key)
+        async with (
+            ModelGateway([provider], default="played/gpt-5.5") as gateway,
+            MachinePool(1, agent="codex") as pool,
+            await pool.take() as vm,
+        ):
+            before = [p.pid for p in await vm.processes()]
+            async with await vm.create_session("codex", provider=gateway) as session:
+                assert (await session.prompt("hi")).text == "hello there"
+                assert before[0] in [p.pid for p in await vm.processes()]
+                assert await places_of(model.api_key, vm) == []
+        assert [call.session for call in gateway.calls] == [session.id]
+
+
 async def test_a_key_in_env_still_goes_first(vm: AgentOs, home: Path) -> None:
     (home / "agentos.toml").write_text('[models]\ndefault = "openai/gpt-5.5"\n')
     async with RehearsalModel(Scenario(steps=[Step(say="hello there")])) as model:
@@ -219,7 +251,8 @@ async def test_two_machines_cannot_use_each_others_keys(vm: AgentOs) -> None:
         "try: u.urlopen(r)\n"
         "except e.HTTPError as error: print(error.code, error.read().decode())\n"
     )
-    async with AgentOs() as other, played(vm, Step(say="mine")) as (_, gateway, model):
+    mine = played(vm, Step(say="mine"), agent="codex-acp")
+    async with AgentOs() as other, mine as (_, gateway, model):
         session = await other.create_session("codex", provider=gateway, model="played/gpt-5.5")
         environ = next(p for p in await places_of("agentos-", vm) if p.endswith("/environ"))
         words = (await vm.exec(f"tr '\\0' '\\n' < {environ}", check=True)).stdout.split("\n")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from agentos.models.provider import ModelProvider
     from agentos.sessions import McpServer, Permission, Session
     from agentos.sessions.model_choice import Credentials
+    from agentos.sessions.ready import ReadyAgent
 
 #: Where installed software appears in every machine.
 SOFTWARE = "/opt/agentos"
@@ -109,6 +110,7 @@ class AgentOs(CommandVerbs):
         self._path = SYSTEM_PATH
         self._closers: list[Callable[[MachineError], None]] = []
         self._sessions: list[Session] = []
+        self._ready_agent: ReadyAgent | None = None
 
     @classmethod
     async def create(cls, **settings: Unpack[Settings]) -> Self:
@@ -336,6 +338,7 @@ class AgentOs(CommandVerbs):
             if self._machine is not None:
                 ends.push_async_callback(self._machine.close)
             ends.push_async_callback(self.network.close)
+            ends.push_async_callback(self._end_ready_agent)
             for session in self._sessions:
                 ends.push_async_callback(session.close)
 
@@ -413,6 +416,28 @@ class AgentOs(CommandVerbs):
 
     # ---- sessions ----
 
+    async def ready_agent(self, agent: str = "codex") -> None:
+        """Start an agent that the next `create_session` with it finds waiting.
+
+        Its process has started and said who it is; model, credentials and all else are told to
+        it when the session is made. Where a session asks for what must be known earlier, such as
+        another `CODEX_HOME`, it gets a process of its own.
+
+        Raises:
+            AgentError: It did not start, or cannot wait (`agent_cannot_wait`).
+            AgentNotFound: There is no such agent.
+            SoftwareError: The agent could not be installed.
+        """
+        from agentos.sessions.ready import make_ready
+
+        await self._end_ready_agent()
+        self._ready_agent = await make_ready(self, agent)
+
+    async def _end_ready_agent(self) -> None:
+        if self._ready_agent is not None:
+            await self._ready_agent.connection.end()
+            self._ready_agent = None
+
     async def create_session(
         self,
         agent: str = "codex",
@@ -454,6 +479,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.sessions.create import create_session
 
+        ready, self._ready_agent = self._ready_agent, None
         session = await create_session(
             self,
             agent,
@@ -467,6 +493,7 @@ class AgentOs(CommandVerbs):
             budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,
+            ready=ready,
         )
         self._sessions = [open for open in self._sessions if not open.closed] + [session]
         return session

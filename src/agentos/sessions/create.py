@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
+from agentos.agents.definition import Launch
 from agentos.agents.machine import AgentMachine
-from agentos.sessions.acp_client import AgentConnection
+from agentos.sessions.connection import AgentConnection
 from agentos.sessions.model_choice import Credentials, ModelChoice, choose
 from agentos.sessions.permissions import Permission, check_policy
 from agentos.sessions.session import Session
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from agentos.models.budgets import Budget
     from agentos.models.gateway import ModelGateway
     from agentos.models.provider import ModelProvider
+    from agentos.sessions.ready import ReadyAgent
 
 
 async def create_session(
@@ -35,6 +37,7 @@ async def create_session(
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
+    ready: ReadyAgent | None = None,
 ) -> Session:
     """Start an agent in a machine and open a session with it.
 
@@ -56,6 +59,7 @@ async def create_session(
         budget: What it may spend; through the gateway only.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
         permission: `"allow"`, `"ask"`, `"reject"`, or a function.
+        ready: An agent that waits in this machine; it is taken, or ended if it does not fit.
 
     Raises:
         AgentNotFound: There is no such agent.
@@ -73,14 +77,15 @@ async def create_session(
         await ensure(definition.software)
     servers = dict(mcp_servers or {})
     async with AsyncExitStack() as resources:
-        wanted = AgentRequest(dict(env or {}), cwd, model, instructions, None, servers)
+        asks = permission != "allow"
+        wanted = AgentRequest(dict(env or {}), cwd, model, instructions, None, servers, asks)
         asked = ModelChoice(provider, model, credentials, profile, budget)
         choice = await choose(machine, definition, wanted, asked, resources)
         request = replace(wanted, provider=choice.access, model=choice.model)
         launch = await definition.prepare(machine, request)
         for endpoint in launch.endpoints:
             await endpoint.open(machine, "the model provider")
-        connection = await AgentConnection.start(machine, launch, definition.name)
+        connection, launch = await _take(ready, definition, machine, launch)
         resources.push_async_callback(connection.end)
         opened = await connection.open(launch, servers)
         kept = AsyncExitStack()
@@ -96,3 +101,26 @@ async def create_session(
             resources.enter_context(choice.grant.to(session))
         kept.push_async_exit(resources.pop_all())
         return session
+
+
+async def _take(
+    ready: ReadyAgent | None, definition: AgentDefinition, machine: AgentMachine, launch: Launch
+) -> tuple[AgentConnection, Launch]:
+    """Take the agent that waits, if it fits; else start one."""
+    if ready is not None:
+        joined = ready.join(definition, machine, launch)
+        if joined is not None:
+            return ready.connection, joined
+        await ready.connection.end()
+    return await connect(machine, launch, definition.name), launch
+
+
+async def connect(machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:
+    """Start an agent's process and speak its protocol; the caller ends it."""
+    if launch.driver == "codex":
+        from agentos.sessions.codex.connection import CodexConnection
+
+        return await CodexConnection.start(machine, launch, name)
+    from agentos.sessions.acp_client import AcpConnection
+
+    return await AcpConnection.start(machine, launch, name)

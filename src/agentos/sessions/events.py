@@ -22,9 +22,9 @@ class SessionEvent:
             `turn_ended`, `permission_requested`, `permission_resolved`, `budget_exceeded`,
             `warning`.
         data: Plain JSON. Of an ACP update, its fields as they came; a tool call also has, where
-            it applies, `command`, `output` (what is new of it), `exit_code`, and `edits`, each
-            with `path`, `old_text` and `new_text` (None where there is no file), the first of
-            them also directly.
+            it applies, `command`, `output` (what is new of it), `full_output` (all of it in
+            order, at the end), `exit_code`, and `edits`, each with `path`, `old_text` and
+            `new_text` (None where there is no file), the first of them also directly.
     """
 
     seq: int

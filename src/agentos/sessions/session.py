@@ -28,7 +28,7 @@ from agentos.sessions.turn import Turn, TurnResult, TurnUsage, text_of
 
 if TYPE_CHECKING:
     from agentos.agents.definition import AgentDefinition
-    from agentos.sessions.acp_client import AgentConnection, Opened
+    from agentos.sessions.connection import AgentConnection, Opened
 
 #: How long an agent may take to obey a cancellation, in seconds, before its commands are
 #: killed under it, and then before it is killed itself.
