@@ -368,6 +368,18 @@ async def test_a_gateway_that_is_restarted(tmp_path: Path) -> None:
         assert path.is_dir() or secret not in path.read_text()
 
 
+async def test_a_route_that_the_next_gateway_does_not_have(tmp_path: Path) -> None:
+    async with asyncio.timeout(30), ScriptedProvider(answer) as provider:
+        played = [Provider("played", provider.base_url)]
+        first = await ModelGateway(played, state=tmp_path).__aenter__()
+        async with session_client(first) as (client, _):
+            await first.close()
+            async with ModelGateway(state=tmp_path):
+                response = await client.post("responses", json={"model": "m"})
+    assert response.status_code == 403
+    assert _code(response) == "route_unknown"
+
+
 async def test_many_at_once(stage: StageMaker) -> None:
     ready = asyncio.Event()
 
