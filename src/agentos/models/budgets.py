@@ -16,6 +16,8 @@ from agentos.usage.prices import Price, Tokens
 Scope = Literal["session", "profile", "day"]
 #: What a call may put out when it does not say.
 MOST_OUTPUT = 128_000
+#: How long what other processes spend may go unseen, in seconds.
+FRESH_SECONDS = 5.0
 _MINUTE = 60.0
 
 
@@ -140,13 +142,19 @@ class Spent:
     money: float = 0.0
     tokens: int = 0
 
+    def grow_to(self, other: Spent) -> None:
+        """Take over what another count has more."""
+        self.money = max(self.money, other.money)
+        self.tokens = max(self.tokens, other.tokens)
+
 
 class _Account:
     """What one budget has counted for one session, profile or day."""
 
-    def __init__(self, budget: Budget, spent: Spent, clock: Callable[[], float]) -> None:
+    def __init__(self, budget: Budget, clock: Callable[[], float]) -> None:
         self.budget = budget
-        self.spent = spent
+        self.spent = Spent()
+        self.fresh_until = -math.inf
         self.held: list[Most] = []
         self.changed = asyncio.Event()
         calls, tokens = budget.calls_per_minute, budget.tokens_per_minute
@@ -219,7 +227,7 @@ class Budgets:
 
     Args:
         budgets: Those for everybody.
-        history: Tells what a budget's session, profile or day had spent earlier.
+        history: Tells what a budget's session, profile or day has spent earlier and elsewhere.
         clock: Seconds that never jump, for rates.
         today: The date, for budgets per day.
     """
@@ -276,12 +284,14 @@ class Budgets:
         scope = {"session": payer.session, "profile": payer.profile, "day": ""}[budget.per]
         if budget.per == "day":
             scope = self._today()
-        key = (budget, scope)
-        if key not in self._accounts:
-            spent = await self._history(budget, scope) if self._history else Spent()
-            # Another call may have come here meanwhile, and its account counts already.
-            self._accounts.setdefault(key, _Account(budget, spent, self._clock))
-        return self._accounts[key]
+        account = self._accounts.get((budget, scope))
+        if account is None:
+            account = self._accounts[budget, scope] = _Account(budget, self._clock)
+        if self._history is not None and self._clock() >= account.fresh_until:
+            spent = await self._history(budget, scope)
+            account.spent.grow_to(spent)
+            account.fresh_until = self._clock() + FRESH_SECONDS
+        return account
 
 
 def _exceeded(budget: Budget, how: str) -> BudgetExceeded:
