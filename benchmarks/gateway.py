@@ -137,7 +137,7 @@ async def latency(direct: Connection, through: Connection) -> list[Figure]:
             "model gateway: added to the first byte, p50",
             statistics.median(added),
             "ms",
-            f"p90 {added[int(0.9 * ROUNDS)]:.2f}, p99 {added[int(0.99 * ROUNDS)]:.2f}; "
+            f"p10 {added[int(0.1 * ROUNDS)]:.2f}, p90 {added[int(0.9 * ROUNDS)]:.2f}, p99 {added[int(0.99 * ROUNDS)]:.2f}; "
             f"direct {statistics.median(a for a, _ in pairs) * 1e3:.2f}; {ROUNDS} pairs",
             most=1.5,
         )
