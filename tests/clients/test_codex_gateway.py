@@ -136,7 +136,7 @@ async def test_calls_are_told_apart(vm: AgentOs) -> None:
 
 @pytest.mark.parametrize("agent", ["codex", "codex-acp"])
 async def test_a_budget_ends_the_turn_and_tells_both_sides(vm: AgentOs, agent: str) -> None:
-    steps = [Step(run="echo once"), Step(run="echo never reached"), Step(say="never said")]
+    steps = [Step(run="echo once"), Step(run="echo later"), Step(say="done")]
     settings = {"budget": Budget(tokens=1), "agent": agent}
     async with played(vm, *steps, **settings) as (session, gateway, model):  # type: ignore[arg-type]
         with pytest.raises(BudgetExceeded, match=r"1 tokens per session is used up"):
@@ -149,6 +149,12 @@ async def test_a_budget_ends_the_turn_and_tells_both_sides(vm: AgentOs, agent: s
         # The agent was told in words that its user can read.
         said = "".join(str(e.data) for e in events)
         assert "the budget of 1 tokens per session is used up" in said
+        session.set_budget(Budget(tokens=10_000_000))
+        await session.prompt("go on")
+        assert len(model.turns) > 1
+        session.set_budget(Budget(tokens=2))
+        with pytest.raises(BudgetExceeded):
+            await session.prompt("go on for ever")
 
 
 @pytest.mark.parametrize(

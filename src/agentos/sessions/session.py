@@ -14,6 +14,7 @@ from agentos.errors import (
     AgentError,
     AgentOsError,
     BudgetExceeded,
+    ConfigInvalid,
     MachineError,
     ModelFailed,
     SessionClosed,
@@ -28,7 +29,9 @@ from agentos.sessions.turn import Turn, TurnResult, TurnUsage, text_of
 
 if TYPE_CHECKING:
     from agentos.agents.definition import AgentDefinition
+    from agentos.models.budgets import Budget
     from agentos.sessions.connection import AgentConnection, Opened
+    from agentos.sessions.model_choice import Grant
 
 #: How long an agent may take to obey a cancellation, in seconds, before its commands are
 #: killed under it, and then before it is killed itself.
@@ -81,6 +84,7 @@ class Session:
         self._count = 0
         self._closing = False
         self._overspent: BudgetExceeded | None = None
+        self.grant: Grant | None = None
         self._stirred = asyncio.Event()
         started = {"agent": self.agent, "info": opened.agent, "options": opened.options}
         self._log.append("agent_started", started)
@@ -146,6 +150,20 @@ class Session:
             AgentOsError: There is no such request, or it has no such option.
         """
         self._desk.respond(request_id, option)
+
+    def set_budget(self, budget: Budget | None) -> None:
+        """Change what it may spend on models in all; what it has spent counts.
+
+        Raises:
+            ConfigInvalid: Its calls do not go through the gateway.
+        """
+        self._require_open()
+        if self.grant is None:
+            raise ConfigInvalid(
+                "the session's calls do not go through the gateway, which keeps budgets",
+                hint='create_session(credentials="gateway")',
+            )
+        self.grant.set_budget(self.id, budget)
 
     def note_budget(self, exceeded: BudgetExceeded) -> None:
         """Hear from the gateway that a budget has stopped a model call of this session."""
