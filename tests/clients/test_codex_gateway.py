@@ -82,7 +82,7 @@ async def test_the_real_key_is_nowhere_in_the_machine(vm: AgentOs, agent: str) -
         assert result.text.endswith("All done.")
         # The rollout and the like are written by now, and every process still runs.
         assert await places_of(model.api_key, vm) == []
-        assert await places_of(session.id, vm), "the search finds nothing at all"
+        assert await places_of(session.agent_session, vm), "the search finds nothing at all"
         assert all(model.api_key not in output for r in model.turns for output in r.tool_outputs)
     assert await places_of(model.api_key, vm) == []
     assert [r.headers["authorization"] for r in model.turns] == [f"Bearer {model.api_key}"] * 2
@@ -120,8 +120,8 @@ async def test_calls_are_told_apart(vm: AgentOs) -> None:
     assert {call.session for call in gateway.calls} == {session.id}
     assert {call.profile for call in gateway.calls} == {"careful"}
     assert len({call.turn for call in turns}) == 1
-    assert turns[0].thread == session.id
-    assert title.thread != session.id
+    assert turns[0].thread == session.agent_session
+    assert title.thread != session.agent_session
     assert title.hidden
     assert not turns[0].hidden
     # The adapter asks for a model of OpenAI's by name, which other providers need not have.
