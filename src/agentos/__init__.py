@@ -45,11 +45,17 @@ if TYPE_CHECKING:
     from agentos.machine.terminal import Terminal
     from agentos.machine.watch import Watch
     from agentos.machine.watched_tree import FileChange
+    from agentos.models.budgets import Budget
+    from agentos.models.gateway import ModelGateway
+    from agentos.models.metering import ModelCall
+    from agentos.models.providers import Provider
     from agentos.models.rehearsal import RehearsalModel, Scenario, Step
     from agentos.sessions import McpServer, Session, SessionEvent, Turn, TurnResult
+    from agentos.usage.prices import Price
 
 _HOMES = {
     "AgentOs": "agentos.machine.machine",
+    "Budget": "agentos.models.budgets",
     "ExecResult": "agentos.machine.process",
     "FileChange": "agentos.machine.watched_tree",
     "FileStat": "agentos.machine.protocol",
@@ -57,10 +63,14 @@ _HOMES = {
     "Limits": "agentos.machine.limits.limits",
     "MachinePool": "agentos.machine.pool",
     "McpServer": "agentos.sessions",
+    "ModelCall": "agentos.models.metering",
+    "ModelGateway": "agentos.models.gateway",
     "Mount": "agentos.machine.mounts",
     "NetworkPolicy": "agentos.machine.network",
+    "Price": "agentos.usage.prices",
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
+    "Provider": "agentos.models.providers",
     "RehearsalModel": "agentos.models.rehearsal",
     "S3Credentials": "agentos.machine.mounts.objects.source",
     "Scenario": "agentos.models.rehearsal",
@@ -82,6 +92,7 @@ __all__ = [
     "AgentOs",
     "AgentOsError",
     "AuthenticationRequired",
+    "Budget",
     "BudgetExceeded",
     "ChecksumMismatch",
     "CommandFailed",
@@ -97,13 +108,17 @@ __all__ = [
     "MachineError",
     "MachinePool",
     "McpServer",
+    "ModelCall",
     "ModelFailed",
+    "ModelGateway",
     "Mount",
     "NetworkDenied",
     "NetworkPolicy",
     "ObjectStoreError",
+    "Price",
     "Process",
     "ProcessInfo",
+    "Provider",
     "RegistryUnreachable",
     "RehearsalModel",
     "S3Credentials",

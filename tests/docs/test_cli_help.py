@@ -20,6 +20,8 @@ COMMANDS = [
     ["image", "import"],
     ["image", "list"],
     ["image", "rm"],
+    ["models", "list"],
+    ["models", "check"],
     ["software", "list"],
     ["software", "install"],
     ["software", "remove"],

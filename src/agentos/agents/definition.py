@@ -205,6 +205,15 @@ class AgentDefinition(ABC):
             NetworkDenied: The policy forbids its model provider.
         """
 
+    async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
+        """Tell whether it would find credentials for a model by itself.
+
+        Raises:
+            ConfigInvalid: Its configuration in the machine cannot be read.
+        """
+        del machine, request
+        return False
+
     def waiting(self, machine: AgentMachine) -> Launch | None:
         """Return how to start it before its session is known; None if it must know."""
         del machine

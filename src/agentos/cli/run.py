@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits
     from agentos.machine.machine import AgentOs
+    from agentos.models.budgets import Budget
     from agentos.models.provider import ModelProvider
 
 WORKSPACE = "/home/agentos/workspace"
@@ -47,6 +48,7 @@ class Task:
     allow: list[str] = field(default_factory=list)
     apply: bool = False
     provider: ModelProvider | None = None
+    budget: Budget | None = None
     limits: Limits | None = None
     image: str = "host"
     isolation: Kind = "namespace"
@@ -60,7 +62,10 @@ def run(
         bool, typer.Option("--apply", help="Bring the changes back to the workspace.")
     ] = False,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="The model to ask for.")
+        str | None, typer.Option("--model", "-m", help="The model, or provider/model.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", metavar="DOLLARS", help="Spend at most this much.")
     ] = None,
     instructions: Annotated[
         str | None, typer.Option("--instructions", help="Added to the agent's own.")
@@ -88,9 +93,18 @@ def run(
         apply=apply,
         limits=limits(memory, cpus, pids),
         image=image,
+        budget=_budget(budget),
         isolation=kind(isolation),
     )
     raise typer.Exit(run_command(perform(task, renderer(as_json))))
+
+
+def _budget(dollars: float | None) -> Budget | None:
+    if dollars is None:
+        return None
+    from agentos.models.budgets import Budget
+
+    return Budget(money=dollars)
 
 
 async def perform(task: Task, show: Renderer) -> int:
@@ -135,6 +149,7 @@ async def _work(vm: AgentOs, task: Task, show: Renderer) -> int:
         model=task.model,
         instructions=task.instructions,
         provider=task.provider,
+        budget=task.budget,
     )
     async with session:
         turn = session.prompt(task.prompt)

@@ -35,8 +35,11 @@ if TYPE_CHECKING:
     from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.settings import Settings
     from agentos.machine.watch import Watch
+    from agentos.models.budgets import Budget
+    from agentos.models.gateway import ModelGateway
     from agentos.models.provider import ModelProvider
     from agentos.sessions import McpServer, Permission, Session
+    from agentos.sessions.model_choice import Credentials
     from agentos.sessions.ready import ReadyAgent
 
 #: Where installed software appears in every machine.
@@ -514,7 +517,10 @@ class AgentOs(CommandVerbs):
         cwd: str | None = None,
         model: str | None = None,
         instructions: str | None = None,
-        provider: ModelProvider | None = None,
+        provider: ModelProvider | ModelGateway | str | None = None,
+        credentials: Credentials | None = None,
+        profile: str | None = None,
+        budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
         permission: Permission = "allow",
     ) -> Session:
@@ -524,9 +530,15 @@ class AgentOs(CommandVerbs):
             agent: Its name, such as `"codex"`.
             env: Environment of the agent, such as `OPENAI_API_KEY`.
             cwd: Where it works; by default the home directory.
-            model: The model it asks for.
+            model: The model it asks for; for the gateway, such as `"openai/gpt-5.5"`.
             instructions: Added to the agent's own.
-            provider: A model provider on the host, such as the rehearsal model.
+            provider: A model provider on the host, such as the rehearsal model; or a
+                `ModelGateway`; or a route for the gateway, such as `"openrouter"`.
+            credentials: `"gateway"` keeps the provider's key on the host, `"env"` takes what is
+                in `env` or the machine; by default the gateway if `agentos.toml` configures a
+                provider and the session has no credentials of its own.
+            profile: What its model calls are booked under.
+            budget: What it may spend on models; through the gateway only.
             mcp_servers: MCP servers by name, beside those in the agent's own configuration.
             permission: `"allow"`, `"ask"`, `"reject"`, or a callback.
 
@@ -548,6 +560,9 @@ class AgentOs(CommandVerbs):
             model=model,
             instructions=instructions,
             provider=provider,
+            credentials=credentials,
+            profile=profile,
+            budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,
             ready=ready,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
@@ -12,12 +13,14 @@ from agentos.agents.machine import AgentMachine
 from agentos.sessions.connection import AgentConnection, Opened
 from agentos.sessions.event_log import EventLog
 from agentos.sessions.ids import new_id
-from agentos.sessions.model_route import model_access
+from agentos.sessions.model_choice import Credentials, ModelChoice, choose
 from agentos.sessions.permissions import Permission, check_policy
 from agentos.sessions.session import Session
 
 if TYPE_CHECKING:
     from agentos.agents.definition import McpServer
+    from agentos.models.budgets import Budget
+    from agentos.models.gateway import ModelGateway
     from agentos.models.provider import ModelProvider
     from agentos.sessions.ready import ReadyAgent
 
@@ -30,7 +33,10 @@ async def create_session(
     cwd: str | None = None,
     model: str | None = None,
     instructions: str | None = None,
-    provider: ModelProvider | None = None,
+    provider: ModelProvider | ModelGateway | str | None = None,
+    credentials: Credentials | None = None,
+    profile: str | None = None,
+    budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
     ready: ReadyAgent | None = None,
@@ -46,7 +52,13 @@ async def create_session(
         cwd: Where it works; by default the home directory.
         model: The model it asks for.
         instructions: Added to the agent's own.
-        provider: A model provider on the host, such as the rehearsal model.
+        provider: A model provider on the host, such as the rehearsal model; or a gateway of
+            your own; or a route for the gateway, such as `"openrouter"`.
+        credentials: `"gateway"` keeps the provider's key on the host, `"env"` takes what is in
+            `env` or the machine; by default the gateway if `agentos.toml` configures a provider
+            and the session has no credentials of its own.
+        profile: What its calls are booked under.
+        budget: What it may spend; through the gateway only.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
         permission: `"allow"`, `"ask"`, `"reject"`, or a function.
         ready: An agent that waits in this machine; it is taken, or ended if it does not fit.
@@ -67,19 +79,18 @@ async def create_session(
         await ensure(definition.software)
     servers = dict(mcp_servers or {})
     async with AsyncExitStack() as resources:
-        access = None
-        if provider is not None:
-            access = await resources.enter_async_context(model_access(machine, provider))
-        request = AgentRequest(
-            dict(env or {}), cwd, model, instructions, access, servers, permission != "allow"
-        )
+        asks = permission != "allow"
+        wanted = AgentRequest(dict(env or {}), cwd, model, instructions, None, servers, asks)
+        asked = ModelChoice(provider, model, credentials, profile, budget)
+        choice = await choose(machine, definition, wanted, asked, resources)
+        request = replace(wanted, provider=choice.access, model=choice.model)
         launch = await definition.prepare(machine, request)
         for endpoint in launch.endpoints:
             await endpoint.open(machine, "the model provider")
         connection, launch = await _take(ready, definition, machine, launch)
         resources.push_async_callback(connection.end)
         opened = await connection.open(launch, servers)
-        log = await _begin_log(resources, machine, definition, opened, request)
+        log = await _begin_log(resources, machine, definition, opened, wanted)
         kept = AsyncExitStack()
         session = Session(
             definition,
@@ -90,6 +101,8 @@ async def create_session(
             warnings=launch.warnings,
             resources=kept,
         )
+        if choice.grant is not None:
+            resources.enter_context(choice.grant.to(session))
         kept.push_async_exit(resources.pop_all())
         return session
 
