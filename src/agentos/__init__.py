@@ -28,7 +28,10 @@ if TYPE_CHECKING:
         ObjectStoreError,
         RegistryUnreachable,
         SessionClosed,
+        SessionNotFound,
+        SessionTaken,
         SoftwareError,
+        StoreError,
         SyncConflict,
     )
     from agentos.machine.limits.limits import Limits, LimitWarning
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
     from agentos.models.providers import Provider
     from agentos.models.rehearsal import RehearsalModel, Scenario, Step
     from agentos.sessions import McpServer, Session, SessionEvent, Turn, TurnResult
+    from agentos.sessions.permissions import PermissionRequest
+    from agentos.sessions.transcripts import SessionRecord
     from agentos.usage.prices import Price
 
 _HOMES = {
@@ -67,6 +72,7 @@ _HOMES = {
     "ModelGateway": "agentos.models.gateway",
     "Mount": "agentos.machine.mounts",
     "NetworkPolicy": "agentos.machine.network",
+    "PermissionRequest": "agentos.sessions.permissions",
     "Price": "agentos.usage.prices",
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
@@ -76,6 +82,7 @@ _HOMES = {
     "Scenario": "agentos.models.rehearsal",
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
+    "SessionRecord": "agentos.sessions.transcripts",
     "Stats": "agentos.machine.limits.stats",
     "Step": "agentos.models.rehearsal",
     "SyncReport": "agentos.machine.mounts.objects.sync",
@@ -115,6 +122,7 @@ __all__ = [
     "NetworkDenied",
     "NetworkPolicy",
     "ObjectStoreError",
+    "PermissionRequest",
     "Price",
     "Process",
     "ProcessInfo",
@@ -126,9 +134,13 @@ __all__ = [
     "Session",
     "SessionClosed",
     "SessionEvent",
+    "SessionNotFound",
+    "SessionRecord",
+    "SessionTaken",
     "SoftwareError",
     "Stats",
     "Step",
+    "StoreError",
     "SyncConflict",
     "SyncReport",
     "Terminal",

@@ -79,6 +79,15 @@ class AgentMachine(Protocol):
     async def read_text(self, path: str) -> str:
         """Read a file; raises `FileNotFoundError` and its like."""
 
+    async def read_file(self, path: str, *, offset: int = 0) -> bytes:
+        """Read a file from an offset on; raises `FileNotFoundError` and its like."""
+
+    async def write_file(self, path: str, data: bytes) -> None:
+        """Write a file; its directory is there."""
+
+    async def mkdir(self, path: str, *, parents: bool = False) -> None:
+        """Make a directory; with `parents` it may be there already."""
+
     async def spawn(
         self,
         command: Sequence[str],

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agentos.sessions import McpServer, Permission, Session
     from agentos.sessions.model_choice import Credentials
     from agentos.sessions.ready import ReadyAgent
+    from agentos.sessions.transcripts import SessionRecord
 
 #: Where installed software appears in every machine.
 SOFTWARE = "/opt/agentos"
@@ -567,6 +568,72 @@ class AgentOs(CommandVerbs):
             permission=permission,
             ready=ready,
         )
+        return self._adopted(session)
+
+    async def sessions(self, *, limit: int = 100) -> list[SessionRecord]:
+        """List the sessions of machines of this name, those with the latest events first.
+
+        `resume_session` goes on with any of them, in any machine.
+        """
+        from agentos.sessions.transcripts.keeper import open_transcripts
+
+        async with open_transcripts() as transcripts:
+            return await transcripts.sessions(machine=self.name, limit=limit)
+
+    async def resume_session(
+        self,
+        session_id: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        model: str | None = None,
+        provider: ModelProvider | ModelGateway | str | None = None,
+        credentials: Credentials | None = None,
+        profile: str | None = None,
+        budget: Budget | None = None,
+        mcp_servers: Mapping[str, McpServer] | None = None,
+        permission: Permission = "allow",
+    ) -> Session:
+        """Go on with a session after its process, its machine or its agent has ended.
+
+        The agent takes it up from its own files, which are kept with the transcript and put into
+        this machine; where it cannot, a fresh one is told the transcript. `session.resumed` says
+        which it was, and what did not survive. Whoever drove the session until now can write it
+        no more. Credentials are in no store: pass them again.
+
+        Args:
+            session_id: From `sessions`, or `session.id`.
+            env: As for `create_session`, like all that follow.
+            model: By default the one that it had.
+            provider: A model provider on the host.
+            credentials: Where its credentials are.
+            profile: What its calls are booked under.
+            budget: What it may spend.
+            mcp_servers: MCP servers by name.
+            permission: The permission policy.
+
+        Raises:
+            SessionNotFound: There is no such session.
+            AgentOsError: As for `create_session`.
+        """
+        from agentos.sessions.create import resume_session
+
+        require(self.isolation, "create_session")
+        session = await resume_session(
+            self,
+            session_id,
+            env=env,
+            model=model,
+            provider=provider,
+            credentials=credentials,
+            profile=profile,
+            budget=budget,
+            mcp_servers=mcp_servers,
+            permission=permission,
+        )
+        return self._adopted(session)
+
+    def _adopted(self, session: Session) -> Session:
+        """Let a session end with the machine."""
         self._sessions = [open for open in self._sessions if not open.closed] + [session]
         return session
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agentos.models.budgets import Budget
     from agentos.sessions.connection import AgentConnection, Opened
     from agentos.sessions.model_choice import Grant
+    from agentos.sessions.past import Resumed
 
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ class Session:
         id: Its id; its transcript is kept under it.
         agent: The agent's name.
         agent_session: The agent's own id of it.
+        resumed: How it was taken up again; None for a new session.
         capabilities: What the agent says it can do, in ACP's words.
         usage: The tokens of all turns so far.
 
@@ -72,6 +74,8 @@ class Session:
         permission: Permission,
         warnings: Sequence[str],
         resources: AsyncExitStack,
+        turns: int = 0,
+        resumed: Resumed | None = None,
     ) -> None:
         self.id = log.session_id
         self.agent_session = opened.session_id
@@ -87,12 +91,15 @@ class Session:
         self._hearing = Hearing(definition, self._log, self._desk, opened.options)
         self._turns: deque[Turn] = deque()
         self._current: Turn | None = None
-        self._count = 0
+        self._count = turns
+        self.resumed = resumed
         self._closing = False
         self._overspent: BudgetExceeded | None = None
         self.grant: Grant | None = None
         self._stirred = asyncio.Event()
         started = {"agent": self.agent, "info": opened.agent, "options": opened.options}
+        if resumed is not None:
+            started["resumed"] = asdict(resumed)
         self._log.append("agent_started", started)
         for warning in warnings:
             self._hearing.warn(warning)
@@ -244,8 +251,19 @@ class Session:
         try:
             while (turn := await self._next_turn()) is not None:
                 await self._play(turn)
+                await self._keep_files()
         finally:
             self._finish()
+
+    async def _keep_files(self) -> None:
+        """Keep the agent's own files of the session, for another machine to go on with it."""
+        from agentos.sessions.transcripts.kept_files import KeptFiles
+
+        try:
+            await KeptFiles(self.id).keep(self._connection.machine, self._opened.files)
+        except (OSError, MachineError) as error:
+            if not self._closing:
+                self._hearing.warn(f"the agent's own files of the session were not kept: {error}")
 
     async def _next_turn(self) -> Turn | None:
         while not self._connection.process.ended.done() and not self._log.failed.done():
