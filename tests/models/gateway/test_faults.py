@@ -363,6 +363,10 @@ async def test_a_gateway_that_is_restarted(tmp_path: Path) -> None:
                 # Whoever holds the session knows the first gateway only.
                 first.keys.revoke(key)
                 assert (await client.post("responses", json={"model": "m"})).status_code == 401
+    (tmp_path / "doors" / "machine-that-is-gone").write_text("1")
+    async with ModelGateway(state=tmp_path) as third:
+        assert list(third.keys) == []
+    assert list((tmp_path / "doors").iterdir()) == []
     secret = key.rpartition("-")[2]
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or secret not in path.read_text()

@@ -180,8 +180,12 @@ async def test_a_client_of_anthropic_shows_its_key_in_its_own_way(stage: StageMa
         refused = await s.client.post(
             "messages", json={}, headers={"x-api-key": "wrong", "authorization": ""}
         )
+        newer = {**headers, "anthropic-version": "2026-01-01"}
+        await s.client.post("messages", json={"model": "c"}, headers=newer)
     assert answer.content == MESSAGES_STREAM
     assert s.provider.asked[0].headers["x-api-key"] == REAL_KEY
+    versions = [asked.headers["anthropic-version"] for asked in s.provider.asked]
+    assert versions == ["2023-06-01", "2026-01-01"]
     assert refused.json()["type"] == "error"
     assert refused.json()["error"]["type"] == "authentication_error"
 

@@ -124,7 +124,7 @@ class ModelGateway:
         self._resources.push_async_callback(self._upstreams.close)
         self._resources.push_async_callback(self.doors.close)
         try:
-            await self.doors.reopen()
+            await self.doors.reopen({key.machine for key in self.keys})
         except BaseException:
             await self.close()
             raise

@@ -11,10 +11,9 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from agentos.models.budgets import Budget, Payer
 
@@ -102,7 +101,7 @@ class SessionKeys:
             for path in state.glob("*.json"):
                 self._load(path)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[SessionKey]:
         return iter(tuple(self._keys.values()))
 
     def mint(self, machine: str) -> str:
