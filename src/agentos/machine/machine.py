@@ -9,7 +9,7 @@ import os
 import pathlib
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
@@ -22,7 +22,8 @@ from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
 from agentos.machine.network import NetworkGateway, NetworkPolicy
-from agentos.machine.protocol import Op
+from agentos.machine.network.doors import Kind
+from agentos.machine.protocol import ListenKind, Op
 
 if TYPE_CHECKING:
     from agentos.machine.changes import Diff
@@ -93,7 +94,7 @@ class AgentOs(CommandVerbs):
         self.isolation = isolation
         self.name = name or "agentos"
         self.software = tuple(software)
-        self.network = NetworkGateway(_Listeners(self), network)
+        self.network = NetworkGateway(_Inside(self), network)
         self.limits = limits
         self._on_warning = on_warning
         self._guard: Guard | None = None
@@ -244,7 +245,7 @@ class AgentOs(CommandVerbs):
         )
         other._backend = self._backend
         other.software, other._path = self.software, self._path
-        other.network = self.network.beginning(_Listeners(other))
+        other.network = self.network.beginning(_Inside(other))
         return other
 
     def _keep_ready(self) -> None:
@@ -465,13 +466,24 @@ def _shared_software() -> pathlib.Path:
     return shared
 
 
-class _Listeners:
-    """Open listening sockets inside a machine, for its gateway."""
+class _Inside:
+    """Open sockets inside a machine, for its gateway."""
 
     def __init__(self, machine: AgentOs) -> None:
         self._machine = machine
 
-    async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
-        numbers = (port, int(kind == "udp"), 0, 0)
+    async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
+        numbers = (port, ListenKind[kind.upper()], 0, 0)
         reply = await self._machine.channel.call(Op.LISTEN, [address.encode()], numbers)
-        return socket.socket(fileno=reply.fd)
+        return _adopt(reply.fd)
+
+    async def open_socket(self, family: int, type: int, protocol: int = 0) -> socket.socket:
+        numbers = (family, type, protocol, 0)
+        reply = await self._machine.channel.call(Op.SOCKET, [], numbers, path="socket")
+        return _adopt(reply.fd)
+
+
+def _adopt(fd: int) -> socket.socket:
+    sock = socket.socket(fileno=fd)
+    sock.setblocking(False)
+    return sock
