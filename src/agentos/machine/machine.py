@@ -8,7 +8,7 @@ import functools
 import os
 import pathlib
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self, Unpack
 
 from agentos.config import data_dir
@@ -21,8 +21,9 @@ from agentos.machine.isolation.branch import Branch
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
-from agentos.machine.network import NetworkGateway, NetworkPolicy
-from agentos.machine.network.doors import Kind
+from agentos.machine.network import NetworkGateway, NetworkPolicy, Preset
+from agentos.machine.network.doors import Inside, Kind
+from agentos.machine.network.servers.verbs import ServerVerbs
 from agentos.machine.protocol import ListenKind, Op
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from agentos.machine.limits.guard import Guard
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
+    from agentos.machine.network.questions import OnRequest
     from agentos.machine.settings import Settings
     from agentos.machine.watch import Watch
     from agentos.models.provider import ModelProvider
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 SOFTWARE = "/opt/agentos"
 
 
-class AgentOs(CommandVerbs):
+class AgentOs(CommandVerbs, ServerVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
@@ -55,12 +57,14 @@ class AgentOs(CommandVerbs):
         isolation: `"namespace"`; `"gvisor"` or `"microvm"`, with a kernel of its own between its
             commands and the host's; `"strong"`, the best of these two that is here; or
             `"landlock"`, which hides less, only when asked for by name.
-        network: What it may reach; by default nothing.
+        network: What it may reach, as a policy or the name of a preset; by default nothing.
         env: Environment of every command.
         name: Its host name.
         mounts: Directories of the host, memory and secrets that it starts with.
         limits: What it may use up; by default files up to half of the host's memory.
         on_warning: Called with a `LimitWarning` when 80 % of a limit are used, or it was hit.
+        on_request: Asked once with a `NetworkRequest` about each host and port that no rule of
+            the policy covers; answers `"allow"` or `"deny"`, at once or as a coroutine.
 
     Raises:
         IsolationUnavailable: This host does not have it (when started), or nothing does.
@@ -80,12 +84,13 @@ class AgentOs(CommandVerbs):
         image: str | Snapshot = "host",
         software: Sequence[str] = (),
         isolation: Isolation = "namespace",
-        network: NetworkPolicy | None = None,
+        network: NetworkPolicy | Preset | None = None,
         env: Mapping[str, str] | None = None,
         name: str | None = None,
         mounts: Sequence[Mount] = (),
         limits: Limits | None = None,
         on_warning: Callable[[LimitWarning], object] | None = None,
+        on_request: OnRequest | None = None,
     ) -> None:
         check(isolation)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
@@ -94,7 +99,8 @@ class AgentOs(CommandVerbs):
         self.isolation = isolation
         self.name = name or "agentos"
         self.software = tuple(software)
-        self.network = NetworkGateway(_Inside(self), network)
+        policy = NetworkPolicy.preset(network) if isinstance(network, str) else network
+        self.network = NetworkGateway(self._inside, policy, on_request=on_request)
         self.limits = limits
         self._on_warning = on_warning
         self._guard: Guard | None = None
@@ -106,7 +112,12 @@ class AgentOs(CommandVerbs):
         self._image: Image | None = None
         self._path = SYSTEM_PATH
         self._closers: list[Callable[[MachineError], None]] = []
+        self._openings: list[Callable[[], Awaitable[None]]] = []
         self._sessions: list[Session] = []
+
+    @property
+    def _inside(self) -> Inside:
+        return _Inside(self)
 
     @classmethod
     async def create(cls, **settings: Unpack[Settings]) -> Self:
@@ -334,6 +345,8 @@ class AgentOs(CommandVerbs):
             if self._machine is not None:
                 ends.push_async_callback(self._machine.close)
             ends.push_async_callback(self.network.close)
+            for close in self._openings:
+                ends.push_async_callback(close)
             for session in self._sessions:
                 ends.push_async_callback(session.close)
 
