@@ -80,6 +80,15 @@ def _nothing_is_left() -> Iterator[None]:
     assert Footprint.now().grown_since(before) == []
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _store_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the machines of tests remember does not go to the user's own store."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("store") / "agentos.db"
+        patch.setenv("AGENTOS_STORE_URL", f"sqlite:///{place}")
+        yield
+
+
 @pytest.fixture
 def footprint() -> Footprint:
     """What this process holds before the test."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli import demo, doctor, image, run, shell, snapshot, software
+from agentos.cli import demo, doctor, image, net, run, shell, snapshot, software
 from agentos.errors import AgentOsError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(software.app, name="software")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(net.app, name="net")
 app.command("gc")(snapshot.gc)
 
 

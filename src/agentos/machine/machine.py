@@ -22,6 +22,7 @@ from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
 from agentos.machine.network import NetworkGateway, NetworkPolicy, Preset
+from agentos.machine.network.decision_log import DecisionLog
 from agentos.machine.network.doors import Inside, Kind
 from agentos.machine.network.servers.verbs import ServerVerbs
 from agentos.machine.protocol import ListenKind, Op
@@ -100,7 +101,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
         self.name = name or "agentos"
         self.software = tuple(software)
         policy = NetworkPolicy.preset(network) if isinstance(network, str) else network
-        self.network = NetworkGateway(self._inside, policy, on_request=on_request)
+        self.network = NetworkGateway(
+            self._inside, policy, on_request=on_request, decision_log=DecisionLog(self.name)
+        )
         self.limits = limits
         self._on_warning = on_warning
         self._guard: Guard | None = None
@@ -256,7 +259,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         )
         other._backend = self._backend
         other.software, other._path = self.software, self._path
-        other.network = self.network.beginning(_Inside(other))
+        other.network = self.network.beginning(other._inside, DecisionLog(other.name))
         return other
 
     def _keep_ready(self) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from agentos.machine.network import dial
 from agentos.machine.network.addresses import NAMESERVER, AddressPool
 from agentos.machine.network.crossings import Crossings, Outside
+from agentos.machine.network.decision_log import DecisionLog
 from agentos.machine.network.doors import Doors, Inside
-from agentos.machine.network.journal import Connection, Journal, words
+from agentos.machine.network.journal import Connection, Journal, forget, words
 from agentos.machine.network.names import Entrances, Names
 from agentos.machine.network.nameserver import Nameserver
 from agentos.machine.network.policy import NetworkPolicy
@@ -39,6 +40,7 @@ class NetworkGateway:
         resolve: Resolves a name on the host; by default as the host does.
         connect: Connects the host to an address.
         proxies: The host's own proxy settings; by default those of the environment.
+        decision_log: Keeps the decisions in the store; closed by `close`.
         most_listeners: How many listening sockets to hold where the kernel cannot redirect.
         most_connections: How many connections to carry at once; more are refused.
 
@@ -56,11 +58,13 @@ class NetworkGateway:
         resolve: dial.Resolve = dial.resolve,
         connect: dial.Connect = dial.connect,
         proxies: Proxies | None = None,
+        decision_log: DecisionLog | None = None,
         most_listeners: int = MOST_LISTENERS,
         most_connections: int = MOST_CONNECTIONS,
     ) -> None:
         self._inside = inside
-        self._journal = Journal(on_event)
+        self._decision_log = decision_log
+        self._journal = Journal(on_event, decision_log.note if decision_log else forget)
         self._reach = Reach(policy or NetworkPolicy())
         self._outside = Outside(resolve, connect, proxies or Proxies.of(os.environ))
         self._on_request = on_request
@@ -195,11 +199,12 @@ class NetworkGateway:
         self._stand()
         await self.ensure_started()
 
-    def beginning(self, inside: Inside) -> NetworkGateway:
+    def beginning(self, inside: Inside, decision_log: DecisionLog | None = None) -> NetworkGateway:
         """Make a gateway for another machine that may reach what this one may."""
         return NetworkGateway(
             inside,
             self.policy,
+            decision_log=decision_log,
             on_request=self._on_request,
             resolve=self._outside.resolve,
             connect=self._outside.connect,
@@ -221,6 +226,8 @@ class NetworkGateway:
         if self._questions is not None:
             await self._questions.close()
         await self._crossings.close()
+        if self._decision_log is not None:
+            await self._decision_log.close()
 
     async def _open_nameserver(self, names: Names) -> Nameserver:
         udp = await self._inside.listen(NAMESERVER, 53, "udp")

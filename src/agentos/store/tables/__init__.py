@@ -1,6 +1,7 @@
 """The tables, one module a part; importing this package knows them all."""
 
 from agentos.store.tables.facts import FACTS
+from agentos.store.tables.network import NETWORK_DECISIONS
 from agentos.store.tables.schema import METADATA
 
-__all__ = ["FACTS", "METADATA"]
+__all__ = ["FACTS", "METADATA", "NETWORK_DECISIONS"]
