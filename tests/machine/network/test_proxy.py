@@ -16,7 +16,8 @@ from agentos.machine.network import NetworkPolicy, proxy
 from agentos.machine.network.proxy import Proxies, Proxy
 from agentos.testing.namespace import NetworkNamespace
 
-X
+Served = Coroutine[object, object, None]
+Serve = Callable[["Heard", asyncio.StreamReader, asyncio.StreamWriter], Served]
 
 
 class Heard(list[str]):
