@@ -19,6 +19,7 @@ BENCHMARKS = (
     "memory",
     "many_machines",
     "stream",
+    "network",
     "imports",
 )
 

@@ -16,16 +16,19 @@ from agentos.cli.options import (
     Image,
     Json,
     Memory,
+    Network,
     Pids,
     Workspace,
     environment,
     limits,
+    network_policy,
 )
 
 if TYPE_CHECKING:
     from agentos.cli.render import Renderer
     from agentos.machine.limits.limits import Limits
     from agentos.machine.machine import AgentOs
+    from agentos.machine.network import NetworkPolicy
     from agentos.models.provider import ModelProvider
 
 WORKSPACE = "/home/agentos/workspace"
@@ -41,7 +44,7 @@ class Task:
     model: str | None = None
     instructions: str | None = None
     env: dict[str, str] = field(default_factory=dict)
-    allow: list[str] = field(default_factory=list)
+    network: NetworkPolicy | None = None
     apply: bool = False
     provider: ModelProvider | None = None
     limits: Limits | None = None
@@ -63,6 +66,7 @@ def run(
     ] = None,
     env: Env = None,
     allow: Allow = None,
+    network: Network = None,
     memory: Memory = None,
     cpus: Cpus = None,
     pids: Pids = None,
@@ -79,7 +83,7 @@ def run(
         model=model,
         instructions=instructions,
         env=environment(env),
-        allow=allow or [],
+        network=network_policy(network, allow),
         apply=apply,
         limits=limits(memory, cpus, pids),
         image=image,
@@ -96,12 +100,10 @@ async def perform(task: Task, show: Renderer) -> int:
     from agentos.agents import get_agent
     from agentos.cli.software import install_showing_progress
     from agentos.machine.machine import AgentOs
-    from agentos.machine.network import NetworkPolicy
     from agentos.machine.workspace import Workspace as Copy
 
     await install_showing_progress(get_agent(task.agent).software)
-    network = NetworkPolicy(allow=task.allow)
-    async with AgentOs(image=task.image, network=network, limits=task.limits) as vm:
+    async with AgentOs(image=task.image, network=task.network, limits=task.limits) as vm:
         copy = Copy(vm, task.workspace, WORKSPACE) if task.workspace else None
         if copy:
             await copy.copy_in()

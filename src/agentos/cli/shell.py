@@ -23,16 +23,19 @@ from agentos.cli.options import (
     Env,
     Image,
     Memory,
+    Network,
     Pids,
     Software,
     Workspace,
     environment,
     limits,
+    network_policy,
 )
 
 if TYPE_CHECKING:
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.machine import AgentOs
+    from agentos.machine.network import NetworkPolicy
     from agentos.machine.process import Process
     from agentos.machine.terminal import Terminal
 
@@ -44,6 +47,7 @@ def exec_(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD [ARG]...", help="What to run.")],
     env: Env = None,
     allow: Allow = None,
+    network: Network = None,
     workspace: Workspace = None,
     software: Software = None,
     timeout: Annotated[
@@ -56,13 +60,15 @@ def exec_(
 ) -> None:
     """Run a command in a fresh machine, with its exit code as ours."""
     bounds = limits(memory, cpus, pids)
-    setting = _Setting(environment(env), allow or [], software or [], workspace, bounds, image)
+    policy = network_policy(network, allow)
+    setting = _Setting(environment(env), policy, software or [], workspace, bounds, image)
     raise typer.Exit(run_command(_exec(command, setting, timeout)))
 
 
 def shell(
     env: Env = None,
     allow: Allow = None,
+    network: Network = None,
     workspace: Workspace = None,
     software: Software = None,
     memory: Memory = None,
@@ -72,14 +78,15 @@ def shell(
 ) -> None:
     """Open a shell in a fresh machine; it is gone when you leave."""
     bounds = limits(memory, cpus, pids)
-    setting = _Setting(environment(env), allow or [], software or [], workspace, bounds, image)
+    policy = network_policy(network, allow)
+    setting = _Setting(environment(env), policy, software or [], workspace, bounds, image)
     raise typer.Exit(run_command(_shell(setting)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
     env: dict[str, str]
-    allow: list[str]
+    network: NetworkPolicy
     software: list[str]
     workspace: Path | None
     limits: Limits | None
@@ -87,13 +94,11 @@ class _Setting:
 
     def machine(self) -> AgentOs:
         from agentos.machine.machine import AgentOs
-        from agentos.machine.network import NetworkPolicy
 
-        network = NetworkPolicy(allow=self.allow)
         return AgentOs(
             image=self.image,
             env=self.env,
-            network=network,
+            network=self.network,
             software=self.software,
             limits=self.limits,
             on_warning=_show_warning if self.limits else None,

@@ -103,6 +103,34 @@ async def test_many_decisions_all_arrive(url: str) -> None:
     assert [decision.record.name for decision in found] == [f"n{n}.example" for n in range(5000)]
 
 
+async def test_records_that_end_while_they_are_written_are_complete(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision_log, "DELAY", 0.0)
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    log = DecisionLog("m")
+
+    async def connection(number: int) -> None:
+        record = Connection(f"n{number}.example", 443)
+        log.note(record)
+        for _ in range(number * 37 % 300):
+            await asyncio.sleep(0)
+        record.carried_out(number)
+        record.ended = datetime.now(UTC)
+        log.note(record)
+
+    for start in range(0, 600, 100):
+        await asyncio.gather(*map(connection, range(start, start + 100)))
+    await log.close()
+    found = await stored(url, last=1000)
+    assert told == []
+    assert {d.record.name: d.record.bytes_out for d in found} == {
+        f"n{number}.example": number for number in range(600)
+    }
+    assert all(decision.record.ended for decision in found)
+
+
 async def test_a_log_that_was_closed_goes_on_when_it_is_used_again(url: str) -> None:
     log = DecisionLog("m")
     for name in ("a.example", "b.example"):

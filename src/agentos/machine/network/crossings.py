@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
 
@@ -20,19 +20,35 @@ from agentos.machine.network.rules import HOST_NAME, host_of
 from agentos.machine.network.tasks import Tasks
 
 
-@dataclass(frozen=True, slots=True)
 class Outside:
     """How the host resolves names and connects to addresses.
 
-    Attributes:
+    Args:
         resolve: Resolves a name.
         connect: Connects to an address.
-        proxies: The host's own proxy settings.
+        proxies: The host's own proxy settings; by default those of the environment.
     """
 
-    resolve: dial.Resolve = dial.resolve
-    connect: dial.Connect = dial.connect
-    proxies: Proxies = field(default_factory=Proxies)
+    def __init__(
+        self,
+        resolve: dial.Resolve = dial.resolve,
+        connect: dial.Connect = dial.connect,
+        proxies: Proxies | None = None,
+    ) -> None:
+        self.resolve = resolve
+        self.connect = connect
+        self._proxies = proxies
+
+    @property
+    def proxies(self) -> Proxies:
+        """The host's own proxy settings, read when they are first needed.
+
+        Raises:
+            ConfigInvalid: The environment names a proxy that cannot be used.
+        """
+        if self._proxies is None:
+            self._proxies = Proxies.of(os.environ)
+        return self._proxies
 
     async def addresses(self, host: str) -> list[str]:
         """Find the addresses of a name, or of a literal address itself."""

@@ -51,6 +51,7 @@ class DecisionLog:
         self._written: set[int] = set()
         self._tasks = Tasks()
         self._closing = asyncio.Event()
+        self._failing = False
         self._store: Store | None = None
 
     def note(self, record: Connection) -> None:
@@ -92,7 +93,7 @@ class DecisionLog:
                 return
 
     async def _write(self) -> None:
-        """Write what waits; a store that cannot be written is told of, and tried again later."""
+        """Write what waits; a store that cannot be written is told of once, and tried again."""
         batch, self._waiting = self._waiting, {}
         if not batch:
             return
@@ -102,9 +103,12 @@ class DecisionLog:
             self._waiting = {**batch, **self._waiting}
             if not isinstance(error, AgentOsError | OSError):
                 raise
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"network decisions wait to be stored: {error}", "exception": error}
-            )
+            if not self._failing:
+                message = f"network decisions wait to be stored: {error}"
+                asyncio.get_running_loop().call_exception_handler({"message": message})
+            self._failing = True
+        else:
+            self._failing = False
 
     async def _write_batch(self, batch: dict[int, Connection]) -> None:
         from_thread = await asyncio.to_thread(importlib.import_module, "agentos.store")
@@ -113,11 +117,12 @@ class DecisionLog:
             await _forget_old(self._store)
         rows = [self._row(number, record) for number, record in batch.items()]
         await _save(self._store, rows, self._written)
-        for number, record in batch.items():
-            if record.ended is None:
-                self._written.add(number)
+        for row in rows:  # as it was written: its record may have ended before or meanwhile
+            if row["ended"] is None:
+                self._written.add(row["number"])
             else:
-                self._written.discard(number)
+                self._written.discard(row["number"])
+                self._waiting.pop(row["number"], None)
 
     def _row(self, number: int, record: Connection) -> dict[str, Any]:
         return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable
 
@@ -43,9 +42,6 @@ class NetworkGateway:
         decision_log: Keeps the decisions in the store; closed by `close`.
         most_listeners: How many listening sockets to hold where the kernel cannot redirect.
         most_connections: How many connections to carry at once; more are refused.
-
-    Raises:
-        ConfigInvalid: The environment names a proxy that cannot be used.
     """
 
     def __init__(
@@ -66,7 +62,7 @@ class NetworkGateway:
         self._decision_log = decision_log
         self._journal = Journal(on_event, decision_log.note if decision_log else forget)
         self._reach = Reach(policy or NetworkPolicy())
-        self._outside = Outside(resolve, connect, proxies or Proxies.of(os.environ))
+        self._outside = Outside(resolve, connect, proxies)
         self._on_request = on_request
         self._most_connections = most_connections
         self._most_listeners = most_listeners
@@ -109,12 +105,14 @@ class NetworkGateway:
         """Start to answer, if there is anything that may be reached.
 
         Raises:
+            ConfigInvalid: The environment of the host names a proxy that cannot be used.
             OSError: The name server's sockets could not be opened.
             MachineError: The machine has ended.
         """
         async with self._changing:
             if self._closed or self._nameserver is not None or self._reach.nothing:
                 return
+            _ = self._outside.proxies  # settings that cannot be used are an error now, not later
             self._entrances = self._entrances or await self._open_entrances()
             names = Names(self._reach, self._pool, self._entrances, self._journal)
             self._nameserver = await self._open_nameserver(names)
@@ -201,17 +199,17 @@ class NetworkGateway:
 
     def beginning(self, inside: Inside, decision_log: DecisionLog | None = None) -> NetworkGateway:
         """Make a gateway for another machine that may reach what this one may."""
-        return NetworkGateway(
+        other = NetworkGateway(
             inside,
             self.policy,
-            decision_log=decision_log,
             on_request=self._on_request,
-            resolve=self._outside.resolve,
-            connect=self._outside.connect,
-            proxies=self._outside.proxies,
+            decision_log=decision_log,
             most_listeners=self._most_listeners,
             most_connections=self._most_connections,
         )
+        other._outside = self._outside
+        other._stand()
+        return other
 
     async def close(self) -> None:
         """Close every listener and cut every connection."""
