@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from agentos.machine.limits.stats import Stats
     from agentos.machine.machine import AgentOs
     from agentos.machine.mounts import Mount
-    from agentos.machine.network import NetworkPolicy
+    from agentos.machine.network import NetworkPolicy, NetworkRequest
+    from agentos.machine.network.servers.listening import PortEvent
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
     from agentos.machine.processes import ProcessInfo
@@ -56,6 +57,8 @@ _HOMES = {
     "McpServer": "agentos.sessions",
     "Mount": "agentos.machine.mounts",
     "NetworkPolicy": "agentos.machine.network",
+    "NetworkRequest": "agentos.machine.network",
+    "PortEvent": "agentos.machine.network.servers.listening",
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
     "RehearsalModel": "agentos.models.rehearsal",
@@ -96,6 +99,8 @@ __all__ = [
     "Mount",
     "NetworkDenied",
     "NetworkPolicy",
+    "NetworkRequest",
+    "PortEvent",
     "Process",
     "ProcessInfo",
     "RegistryUnreachable",
