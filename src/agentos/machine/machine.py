@@ -100,9 +100,11 @@ class AgentOs(CommandVerbs, ServerVerbs):
         self.isolation = isolation
         self.name = name or "agentos"
         self.software = tuple(software)
-        policy = NetworkPolicy.preset(network) if isinstance(network, str) else network
         self.network = NetworkGateway(
-            self._inside, policy, on_request=on_request, decision_log=DecisionLog(self.name)
+            self._inside,
+            _policy(network),
+            on_request=on_request,
+            decision_log=DecisionLog(self.name),
         )
         self.limits = limits
         self._on_warning = on_warning
@@ -271,7 +273,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         self,
         env: Mapping[str, str] | None,
         mounts: Sequence[Mount],
-        network: NetworkPolicy | None,
+        network: NetworkPolicy | Preset | None,
     ) -> None:
         """Give a machine that was kept ready what its taker wants of it."""
         if self._guard is not None:
@@ -280,7 +282,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         for mount in mounts:
             await self.mount(mount)
         if network is not None:
-            await self.network.apply(network)
+            await self.network.apply(_policy(network))
 
     def _leave(self, machine: RunningMachine) -> None:
         """End the machine that this one was until a fork; only `close` waits for it."""
@@ -472,6 +474,12 @@ class AgentOs(CommandVerbs, ServerVerbs):
         )
         self._sessions = [open for open in self._sessions if not open.closed] + [session]
         return session
+
+
+def _policy(network: NetworkPolicy | Preset | None) -> NetworkPolicy:
+    return (
+        network if isinstance(network, NetworkPolicy) else NetworkPolicy.preset(network or "none")
+    )
 
 
 def _shared_software() -> pathlib.Path:

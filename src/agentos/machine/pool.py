@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from agentos.errors import AgentOsError, MachineError
 from agentos.machine.machine import AgentOs
 from agentos.machine.mounts import Mount
-from agentos.machine.network import NetworkPolicy
+from agentos.machine.network import NetworkPolicy, Preset
 
 if TYPE_CHECKING:
     from agentos.machine.settings import Settings
@@ -92,7 +92,7 @@ class MachinePool:
         *,
         env: Mapping[str, str] | None = None,
         mounts: Sequence[Mount] = (),
-        network: NetworkPolicy | None = None,
+        network: NetworkPolicy | Preset | None = None,
     ) -> AgentOs:
         """Hand out a machine that is ready; if none is, make one.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
+import os
 import socket
 import struct
 
@@ -11,21 +13,18 @@ import pytest
 from tests.machine.network.world import (
     PUBLIC,
     World,
+    ask,
     descriptors,
+    expect_reset,
     gateway_for,
     say,
 )
 
 from agentos import AgentOs
 from agentos.machine.network import NetworkGateway, NetworkPolicy
-from agentos.machine.network.dns import encode_name
-from agentos.machine.network.names import Entrances
-from agentos.machine.network.redirect import Redirect
+from agentos.machine.network.dns import AAAA, Code, encode_name
+from agentos.machine.network.doors import Kind
 from agentos.testing.namespace import NetworkNamespace
-
-
-def entrances(gateway: NetworkGateway) -> Entrances | None:
-    return gateway._entrances
 
 
 async def until_logged(gateway: NetworkGateway, count: int) -> None:
@@ -41,7 +40,7 @@ async def test_a_server_inside_may_have_any_port_that_is_allowed_outside(
     loop = asyncio.get_running_loop()
     policy = NetworkPolicy(allow=["api.example.com", "10.0.0.5:443"])
     async with gateway_for(world, redirected, policy) as gateway:
-        assert isinstance(entrances(gateway), Redirect)
+        assert gateway.redirects
         addresses = await redirected.getaddrinfo("api.example.com")
         for port in (80, 443):
             loopback = "::1" if ":" in any_address else "127.0.0.1"
@@ -168,6 +167,58 @@ async def test_an_address_whose_name_is_gone_leads_nowhere(
         for address in ("198.18.77.7", "fd00:a605::c612:4d07"):
             with pytest.raises(ConnectionRefusedError):
                 await redirected.connect(address, 443)
+    assert world.dialled == []
+
+
+async def test_the_gateways_own_port_leads_nowhere(
+    world: World, redirected: NetworkNamespace
+) -> None:
+    async with gateway_for(world, redirected, NetworkPolicy(default="allow")):
+        await expect_reset(redirected, "198.18.0.1", 1)
+        with pytest.raises(ConnectionRefusedError):
+            await redirected.connect("fd00:a605::1", 1)
+    assert world.dialled == []
+
+
+async def test_a_kernel_without_ipv6_has_names_in_ipv4(world: World) -> None:
+    class WithoutIpv6(NetworkNamespace):
+        async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
+            if ":" in address:
+                raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+            return await super().listen(address, port, kind)
+
+    async with (
+        WithoutIpv6() as inside,
+        gateway_for(world, inside, NetworkPolicy(allow=["api.example.com"])) as gateway,
+    ):
+        assert gateway.redirects
+        assert await ask(inside, "api.example.com", AAAA) == (Code.NOERROR, b"")
+        [address] = await inside.getaddrinfo("api.example.com")
+        with await inside.connect(address, 443) as sock:
+            assert await say(sock, b"x") == b"x"
+
+
+async def test_a_kernel_that_lacks_a_part_gets_listeners(world: World) -> None:
+    class WithoutTransparent(NetworkNamespace):
+        async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
+            if kind == "transparent":
+                raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+            return await super().listen(address, port, kind)
+
+    async with WithoutTransparent() as inside:
+        before = descriptors()
+        policy = NetworkPolicy(allow=["api.example.com:*"])
+        async with gateway_for(world, inside, policy) as gateway:
+            assert not gateway.redirects
+            [address] = await inside.getaddrinfo("api.example.com", socket.AF_INET)
+            for port in (22, 80, 443):
+                with await inside.connect(address, port) as sock:
+                    assert await say(sock, b"x") == b"x"
+            with pytest.raises(ConnectionRefusedError):
+                await inside.connect(address, 8443)
+        async with asyncio.timeout(5):
+            while descriptors() > before:
+                await asyncio.sleep(0.001)
 
 
 async def test_ten_thousand_names_in_one_life(world: World, redirected: NetworkNamespace) -> None:
@@ -245,7 +296,7 @@ async def test_a_machine_has_it_too() -> None:
         "    except OSError as error: print(error.strerror)\n"
     )
     async with AgentOs(network=NetworkPolicy(allow=["api.example.com"])) as vm:
-        assert isinstance(entrances(vm.network), Redirect)
+        assert vm.network.redirects
         answer = await vm.exec(["python3", "-c", script], check=True)
         assert answer.stdout.split("\n")[:3] == ["connected", "connected", "Connection refused"]
         tables = await vm.exec("cat /proc/net/ip_tables_names /proc/net/nf_conntrack; true")

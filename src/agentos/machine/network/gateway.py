@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import deque
 from collections.abc import Callable
 
@@ -23,6 +24,14 @@ from agentos.machine.network.rules import host_of
 
 MOST_CONNECTIONS = 2048
 MOST_LISTENERS = 512
+
+#: What a kernel answers that has not all of the packet filter, or keeps it from us.
+_NO_REDIRECT = frozenset(
+    {
+        *(errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.EOPNOTSUPP, errno.ENOPROTOOPT),
+        *(errno.ENOENT, errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EACCES),
+    }
+)
 
 
 class NetworkGateway:
@@ -86,6 +95,11 @@ class NetworkGateway:
     def policy(self) -> NetworkPolicy:
         """What may be reached now."""
         return self._reach.policy
+
+    @property
+    def redirects(self) -> bool:
+        """Whether every port leads here; if not, it listens port by port, once it has started."""
+        return isinstance(self._entrances, Redirect)
 
     @property
     def on_event(self) -> Callable[[Connection], None] | None:
@@ -243,7 +257,9 @@ class NetworkGateway:
             return await Redirect.install(
                 self._inside, self._reach, self._pool.name_of, self._crossings.enter, self._refused
             )
-        except OSError:
+        except OSError as error:
+            if error.errno not in _NO_REDIRECT:
+                raise
             doors = Doors(
                 self._inside,
                 self._reach,

@@ -15,6 +15,7 @@ out   (each program's packets)     in   (the same packets, on loopback)
 
 from __future__ import annotations
 
+import functools
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,8 +68,13 @@ def changes(gone: Sequence[Element], new: Sequence[Element]) -> Iterator[nft.Com
                 yield change(_TABLE, name, keys[start : start + 1000])
 
 
-def table(*, v6: bool) -> Iterator[nft.Command]:
+@functools.cache
+def table(*, v6: bool) -> tuple[nft.Command, ...]:
     """Make the table; nothing is open yet."""
+    return tuple(_table(v6=v6))
+
+
+def _table(*, v6: bool) -> Iterator[nft.Command]:
     yield nft.new_table(_TABLE)
     yield nft.delete_table(_TABLE)  # an earlier gateway's
     yield nft.new_table(_TABLE)
@@ -131,22 +137,28 @@ def _spare_loopback(chain: str) -> Iterator[nft.Command]:
 def literal_rules(policy: NetworkPolicy, *, asking: bool) -> Iterator[nft.Command]:
     """Replace the rules for literal addresses."""
 
-    def rule(*expressions: bytes) -> nft.Command:
-        return nft.new_rule(_TABLE, "literals", *expressions)
-
     yield nft.empty_chain(_TABLE, "literals")
     for literal in policy.literal_rules():
         verdict = nft.accept() if literal.action == "allow" else nft.jump("refuse")
         for port in literal.ports or [None]:
             on = b"" if port is None else _on_port(port)
             if literal.network is not None:
-                yield rule(_towards(literal.network), on, verdict)
+                yield _literal(_towards(literal.network), on, verdict)
             else:
-                for special in SPECIAL:
-                    yield rule(_towards(special.network), on, nft.jump("refuse"))
-                yield rule(on, verdict)
+                yield from _public(on)
     if asking:
-        yield rule(nft.accept())
+        yield _literal(nft.accept())
+
+
+@functools.cache
+def _public(on: bytes) -> tuple[nft.Command, ...]:
+    """Let through what lies in no special range."""
+    refused = [_literal(_towards(r.network), on, nft.jump("refuse")) for r in SPECIAL]
+    return (*refused, _literal(on, nft.accept()))
+
+
+def _literal(*expressions: bytes) -> nft.Command:
+    return nft.new_rule(_TABLE, "literals", *expressions)
 
 
 def _only_tcp() -> bytes:
