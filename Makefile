@@ -21,9 +21,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: $(INSTALLED)
 	$(BIN)/agentos demo
 
-# The tests drive the real Codex: node and the ACP adapter come with it.
+# The tests drive the real Codex, directly and through its ACP adapter, a Node program.
 test: $(INSTALLED)
-	$(BIN)/agentos software install codex
+	$(BIN)/agentos software install codex codex-acp
 	$(BIN)/pytest $(ARGS)
 
 lint: $(INSTALLED)

@@ -20,6 +20,15 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_N
 _PASSING = ("/dev/null", "/dev/urandom", "/proc/", "anon_inode:inotify")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the transcripts of the tests out of the user's store."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("store") / "agentos.db"
+        patch.setenv("AGENTOS_STORE_URL", f"sqlite:///{place}")
+        yield
+
+
 @dataclass(frozen=True)
 class Footprint:
     """What this process holds of the host."""
@@ -78,15 +87,6 @@ def _nothing_is_left() -> Iterator[None]:
     before = Footprint.now()
     yield
     assert Footprint.now().grown_since(before) == []
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _store_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the machines of tests remember does not go to the user's own store."""
-    with pytest.MonkeyPatch.context() as patch:
-        place = tmp_path_factory.mktemp("store") / "agentos.db"
-        patch.setenv("AGENTOS_STORE_URL", f"sqlite:///{place}")
-        yield
 
 
 @pytest.fixture

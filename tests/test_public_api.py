@@ -34,6 +34,8 @@ NAMES = [
     "Mount",
     "NetworkDenied",
     "NetworkPolicy",
+    "NetworkRequest",
+    "PortEvent",
     "Process",
     "ProcessInfo",
     "RegistryUnreachable",

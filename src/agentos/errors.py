@@ -17,6 +17,8 @@ AgentOsError                 code, hint, retryable
 │   ├── AuthenticationRequired  it has no credentials
 │   └── ModelFailed          the model provider refused or broke off
 ├── SessionClosed            the session has ended
+├── SessionNotFound          no session of that id
+├── SessionTaken             another process drives the session now
 ├── BudgetExceeded           a budget in money or tokens is used up
 ├── StoreError               the database cannot be opened, read or written
 ├── SyncConflict             both sides changed the same thing
@@ -191,6 +193,18 @@ class SessionClosed(AgentOsError):
     """The session has ended."""
 
     default_code = "session_closed"
+
+
+class SessionNotFound(AgentOsError):
+    """There is no session of that id."""
+
+    default_code = "session_not_found"
+
+
+class SessionTaken(AgentOsError):
+    """Another process drives the session now; what this one does is not kept."""
+
+    default_code = "session_taken"
 
 
 class BudgetExceeded(AgentOsError):

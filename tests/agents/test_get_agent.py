@@ -9,7 +9,8 @@ from agentos.errors import AgentNotFound, ConfigInvalid
 
 
 def test_codex_is_known() -> None:
-    assert get_agent("codex").software == ("codex", "codex-acp", "node")
+    assert get_agent("codex").software == ("codex",)
+    assert get_agent("codex-acp").software == ("codex", "codex-acp", "node")
 
 
 @pytest.mark.parametrize("name", ["codx", "Codex", "opencode"])
@@ -21,7 +22,7 @@ def test_an_unknown_agent_is_refused_with_what_there_is(name: str) -> None:
 def test_a_name_like_none_gets_no_suggestion() -> None:
     with pytest.raises(AgentNotFound) as caught:
         get_agent("zzz")
-    assert caught.value.hint == "known agents: codex"
+    assert caught.value.hint == "known agents: codex, codex-acp"
 
 
 @pytest.mark.parametrize("both", [{}, {"command": "x", "url": "http://a/"}])

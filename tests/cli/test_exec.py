@@ -131,7 +131,7 @@ def test_shell_on_a_terminal() -> None:
 def test_doctor_finds_a_machine_that_works() -> None:
     ran = agentos("doctor", "--json")
     findings = {row["name"]: row for row in map(json.loads, ran.stdout.splitlines())}
-    for name in ("kernel", "machine", "lockdown", "files", "network by name"):
+    for name in ("kernel", "machine", "lockdown", "files", "root inside", "network by name"):
         assert findings[name]["ok"], findings[name]
     assert ran.returncode == 0
 

@@ -35,7 +35,7 @@ StageMaker = Callable[..., AbstractAsyncContextManager[Stage]]
 
 @pytest.fixture(scope="session", autouse=True)
 def _installed() -> None:
-    asyncio.run(ensure(["codex"]))
+    asyncio.run(ensure(["codex-acp"]))
 
 
 @pytest.fixture
@@ -44,8 +44,15 @@ async def vm() -> AsyncIterator[AgentOs]:
         yield machine
 
 
+@pytest.fixture(params=["codex", "codex-acp"])
+def agent(request: pytest.FixtureRequest) -> str:
+    """Name Codex driven directly, and through its ACP adapter: both behave the same."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def stage() -> StageMaker:
+def stage(agent: str) -> StageMaker:
     """Make a machine and a session that plays the given steps."""
 
     @asynccontextmanager
@@ -61,7 +68,7 @@ def stage() -> StageMaker:
             for path, text in (files or {}).items():
                 await machine.mkdir(path.rpartition("/")[0] or ".", parents=True)
                 await machine.write_file(path, text)
-            session = await machine.create_session("codex", provider=model, **settings)  # type: ignore[arg-type]
+            session = await machine.create_session(agent, provider=model, **settings)  # type: ignore[arg-type]
             async with session:
                 yield Stage(machine, session, model)
 

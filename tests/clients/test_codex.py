@@ -93,22 +93,22 @@ async def test_instructions_and_model_reach_the_model(stage: StageMaker) -> None
     assert any("Always answer in verse." in text for text in request.developer_messages)
 
 
-async def test_works_in_the_directory_it_is_given(vm: AgentOs) -> None:
+async def test_works_in_the_directory_it_is_given(vm: AgentOs, agent: str) -> None:
     scenario_steps = [Step(run="pwd"), Step(when=When(output="/home/agentos/deep/er"), say="ok")]
     from agentos import Scenario
 
     await vm.mkdir("deep/er", parents=True)
     await vm.write_file("deep/er/AGENTS.md", "The password is swordfish.")
     async with RehearsalModel(Scenario(steps=scenario_steps)) as model:
-        session = await vm.create_session("codex", provider=model, cwd="deep/er")
+        session = await vm.create_session(agent, provider=model, cwd="deep/er")
         await session.prompt("where are you?")
         assert "swordfish" in model.turns[0].input_text
     assert not model.mismatches
 
 
-async def test_two_sessions_in_one_machine(stage: StageMaker) -> None:
+async def test_two_sessions_in_one_machine(stage: StageMaker, agent: str) -> None:
     async with stage(Step(run="echo one >> log"), Step(say="done")) as s:
-        other = await s.vm.create_session("codex", provider=s.model)
+        other = await s.vm.create_session(agent, provider=s.model)
         await asyncio.gather(s.session.prompt("a"), other.prompt("b"))
         assert (await s.vm.read_text("log")).count("one") == 2
         await other.close()

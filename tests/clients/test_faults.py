@@ -23,6 +23,8 @@ from agentos import (
     SessionClosed,
     Step,
 )
+from agentos.agents.codex import Codex, CodexAcp, installed_at
+from agentos.sessions.create import create_session
 
 #: Codex's own patience would make each of these take half a minute.
 IMPATIENT = {"request_max_retries": 1, "stream_max_retries": 1}
@@ -46,23 +48,24 @@ async def test_provider_that_fails(stage: StageMaker, fault: Step, words: str) -
         assert (await s.session.prompt("again")).text.endswith("recovered")
 
 
-async def test_provider_that_is_down(vm: AgentOs) -> None:
+async def test_provider_that_is_down(vm: AgentOs, agent: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
     env = {"OPENAI_API_KEY": "dummy", "OPENAI_BASE_URL": url, **ENV}
-    session = await vm.create_session("codex", env=env, model="gpt-5.5")
+    session = await vm.create_session(agent, env=env, model="gpt-5.5")
     with pytest.raises(ModelFailed):
         await session.prompt("hi")
 
 
-async def test_adapter_killed_in_mid_turn(stage: StageMaker) -> None:
+async def test_agent_killed_in_mid_turn(stage: StageMaker, agent: str) -> None:
     async with stage(Step(say="thinking", hang=True)) as s:
         turn = s.session.prompt("hi")
         async for event in turn:
             if event.type == "agent_message_chunk":
                 break
-        (adapter,) = [p for p in await s.vm.processes() if "codex-acp" in " ".join(p.command)]
-        await s.vm.signal(adapter.pid, signal.SIGKILL)
+        program = "bin/codex app-server" if agent == "codex" else "codex-acp"
+        (process,) = [p for p in await s.vm.processes() if program in " ".join(p.command[:2])]
+        await s.vm.signal(process.pid, signal.SIGKILL)
         with pytest.raises(AgentCrashed) as caught:
             await turn
         assert isinstance(caught.value.stderr_tail, str)
@@ -71,18 +74,21 @@ async def test_adapter_killed_in_mid_turn(stage: StageMaker) -> None:
         assert await s.vm.processes() == []
 
 
-async def test_crash_tells_the_end_of_stderr(vm: AgentOs) -> None:
-    from agentos.agents.codex import Codex
-    from agentos.sessions.create import create_session
-
+@pytest.mark.parametrize(("broken", "definition"), [("codex", Codex), ("codex-acp", CodexAcp)])
+async def test_crash_tells_the_end_of_stderr(
+    vm: AgentOs, broken: str, definition: type[Codex | CodexAcp]
+) -> None:
     def locate(name: str) -> str:
-        return "/home/agentos" if name == "codex-acp" else f"/opt/agentos/{name}/24.19.0"
+        return "/home/agentos" if name == broken else installed_at(name)
 
     await vm.mkdir("dist")
     await vm.write_file("dist/index.js", 'console.error("the dog ate it"); process.exit(3)')
+    await vm.mkdir("bin")
+    await vm.write_file("bin/codex", "#!/bin/sh\necho the dog ate it >&2; exit 3")
+    await vm.chmod("bin/codex", 0o755)
     async with RehearsalModel(Scenario(steps=[Step(say="never asked")])) as model:
         with pytest.raises(AgentCrashed) as caught:
-            await create_session(vm, Codex(locate), provider=model)
+            await create_session(vm, definition(locate), provider=model)
     assert "the dog ate it" in caught.value.stderr_tail
     assert await vm.processes() == []
 
@@ -124,7 +130,7 @@ def test_kill_9_of_our_process_leaves_nothing() -> None:
     assert running.stdout
     assert running.stdout.readline() == "begun\n"
     inside = _descendants(running.pid)
-    assert len(inside) >= 4
+    assert len(inside) >= 3
     running.kill()
     running.wait()
     running.stdout.close()

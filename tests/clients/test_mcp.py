@@ -27,26 +27,26 @@ def _asks(expected: str) -> Scenario:
     return Scenario(steps=[Step(call=call), Step(when=When(output=expected), say="found")])
 
 
-async def _finds(vm: AgentOs, model: RehearsalModel, **settings: Any) -> None:
-    session = await vm.create_session("codex", provider=model, **settings)
+async def _finds(vm: AgentOs, agent: str, model: RehearsalModel, **settings: Any) -> None:
+    session = await vm.create_session(agent, provider=model, **settings)
     assert (await session.prompt("look in the notes")).text.endswith("found")
     assert not model.mismatches
 
 
-async def test_child_process_of_the_config(vm: AgentOs) -> None:
+async def test_child_process_of_the_config(vm: AgentOs, agent: str) -> None:
     await vm.write_file("notes.py", NOTES)
     await vm.mkdir(".codex")
     server = 'command = "python3"\nargs = ["/home/agentos/notes.py"]\nenv = { OWNER = "Ada" }'
     await vm.write_file(".codex/config.toml", CONFIG.format(server=server))
     async with RehearsalModel(_asks("beer is in notes of Ada")) as model:
-        await _finds(vm, model)
+        await _finds(vm, agent, model)
 
 
-async def test_child_process_of_the_call(vm: AgentOs) -> None:
+async def test_child_process_of_the_call(vm: AgentOs, agent: str) -> None:
     await vm.write_file("notes.py", NOTES)
     server = McpServer(command="python3", args=["/home/agentos/notes.py"], env={"OWNER": "Bob"})
     async with RehearsalModel(_asks("beer is in notes of Bob")) as model:
-        await _finds(vm, model, mcp_servers={"team-notes": server})
+        await _finds(vm, agent, model, mcp_servers={"team-notes": server})
 
 
 async def test_cancel_spares_the_mcp_server(vm: AgentOs) -> None:
@@ -68,7 +68,7 @@ async def test_cancel_spares_the_mcp_server(vm: AgentOs) -> None:
         assert (await session.prompt("ask the notes")).text.endswith("found")
 
 
-async def test_remote_url_with_headers() -> None:
+async def test_remote_url_with_headers(agent: str) -> None:
     async with _notes_server("secret-header") as port:
         policy = NetworkPolicy(allow=[f"host.agentos.internal:{port}"])
         url = f"http://host.agentos.internal:{port}/mcp"
@@ -77,16 +77,16 @@ async def test_remote_url_with_headers() -> None:
             await vm.mkdir(".codex")
             await vm.write_file(".codex/config.toml", CONFIG.format(server=server))
             async with RehearsalModel(_asks("beer from the host")) as model:
-                await _finds(vm, model)
+                await _finds(vm, agent, model)
 
 
-async def test_remote_url_of_the_call() -> None:
+async def test_remote_url_of_the_call(agent: str) -> None:
     async with _notes_server("other-header") as port:
         policy = NetworkPolicy(allow=[f"host.agentos.internal:{port}"])
         url = f"http://host.agentos.internal:{port}/mcp"
         server = McpServer(url=url, headers={"X-Team": "other-header"})
         async with AgentOs(network=policy) as vm, RehearsalModel(_asks("beer from")) as model:
-            await _finds(vm, model, mcp_servers={"team-notes": server})
+            await _finds(vm, agent, model, mcp_servers={"team-notes": server})
 
 
 async def test_remote_url_that_the_policy_forbids_is_a_warning(vm: AgentOs) -> None:

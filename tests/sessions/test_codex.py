@@ -1,4 +1,4 @@
-"""The real Codex behind its real adapter, on the host, against a rehearsal model."""
+"""The real Codex, driven directly and through its adapter, on the host, with a rehearsal model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agentos.agents import AgentRequest
-from agentos.agents.codex import Codex
+from agentos.agents.codex import Codex, CodexAcp
 from agentos.errors import AgentCrashed, AgentError, ModelFailed, SessionClosed
 from agentos.models.rehearsal import McpCall, RehearsalModel, Scenario, Step, When
 from agentos.sessions import McpServer, Session
@@ -35,14 +35,15 @@ stream_max_retries = 0
 """
 
 
-@pytest.fixture
-async def codex() -> Codex:
-    installed = {layer.name: str(layer.path) for layer in await ensure(["codex"])}
-    return Codex(installed.__getitem__)
+@pytest.fixture(params=[Codex, CodexAcp])
+async def codex(request: pytest.FixtureRequest) -> Codex | CodexAcp:
+    installed = {layer.name: str(layer.path) for layer in await ensure(["codex-acp"])}
+    definition: Codex | CodexAcp = request.param(installed.__getitem__)
+    return definition
 
 
 @pytest.fixture
-def open_codex(machine: HostMachine, codex: Codex) -> Any:
+def open_codex(machine: HostMachine, codex: Codex | CodexAcp) -> Any:
     @asynccontextmanager
     async def open_session(
         steps: Sequence[Step], config: str = "", **options: Any
@@ -91,7 +92,9 @@ async def test_cancel_kills_the_command_and_spares_the_mcp_server(
         Step(call=McpCall("notes", "search_notes", {"query": "roses"})),
         Step(when=When(output="found roses"), say="still connected"),
     ]
-    config = f'[mcp_servers.notes]\ncommand = "{sys.executable}"\nargs = ["{NOTES}"]\n'
+    config = (
+        f'[mcp_servers.notes]\ncommand = "{sys.executable}"\nargs = ["{NOTES}"]\nrequired = true\n'
+    )
     async with open_codex(steps, config) as (session, _):
         turn = session.prompt("go")
         async for event in turn:
@@ -117,7 +120,7 @@ async def test_close_in_mid_command_ends_everything(machine: HostMachine, open_c
 
 
 async def test_a_killed_adapter_is_a_crash(
-    machine: HostMachine, codex: Codex, open_codex: Any
+    machine: HostMachine, codex: Codex | CodexAcp, open_codex: Any
 ) -> None:
     script = (await codex.prepare(machine, AgentRequest(env={"OPENAI_API_KEY": "x"}))).argv[-1]
     async with open_codex([Step(run="setsid -f sleep 2005; sleep 2006")]) as (session, _):
@@ -137,6 +140,7 @@ async def _sleeping(machine: HostMachine) -> int:
     return len([p for p in await machine.processes() if p.executable == "sleep"])
 
 
+@pytest.mark.parametrize("codex", [Codex], indirect=True)  # the adapter does not wait for it
 async def test_an_mcp_server_of_the_caller_is_called(open_codex: Any) -> None:
     steps = [
         Step(call=McpCall("notes", "search_notes", {"query": "ivy"})),
@@ -150,7 +154,7 @@ async def test_an_mcp_server_of_the_caller_is_called(open_codex: Any) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (Step(status=400), "codex: rehearsed status 400"),
+        (Step(status=400), r"codex(-acp)?: rehearsed status 400"),
         (Step(status=401), "HTTP 401"),
         (Step(status=429), "429 Too Many Requests"),
         (Step(status=500), "high demand"),
@@ -187,11 +191,11 @@ async def test_codexs_own_warnings_are_not_the_models_words(open_codex: Any) -> 
         assert "`no-such-model` not found" in event.data["message"]
 
 
-async def test_the_model_is_changed(open_codex: Any) -> None:
+async def test_the_model_is_changed(codex: Codex | CodexAcp, open_codex: Any) -> None:
     async with open_codex([Step(say="hi")], model="gpt-5.5") as (session, model):
         assert {option["id"] for option in session.options} >= {"mode", "model"}
-        with pytest.raises(AgentError, match=r"values of model: .*gpt-5\.5"):
-            await session.set_model("gpt-2")
+        with pytest.raises(AgentError, match=r"values of reasoning_effort: .*high"):
+            await session.set_option("reasoning_effort", "frantic")
         with pytest.raises(AgentError, match="its options: mode"):
             await session.set_option("mood", "calm")
         await session.set_model("gpt-5.6-sol")

@@ -31,8 +31,8 @@ def test_no_two_builds_share_a_checksum() -> None:
 
 
 def test_codex_brings_what_it_requires_first() -> None:
-    names = [package.name for package in with_requirements(["codex", "node"], CATALOG)]
-    assert names == ["node", "codex-acp", "codex"]
+    names = [package.name for package in with_requirements(["codex-acp", "node"], CATALOG)]
+    assert names == ["node", "codex", "codex-acp"]
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -28,7 +28,7 @@ __all__ = [
 
 def agent_names() -> list[str]:
     """Name the agents that exist."""
-    return ["codex"]
+    return ["codex", "codex-acp"]
 
 
 def get_agent(name: str) -> AgentDefinition:
@@ -40,10 +40,11 @@ def get_agent(name: str) -> AgentDefinition:
     Raises:
         AgentNotFound: There is none of that name; the hint names those there are.
     """
-    if name == "codex":
-        from agentos.agents.codex import Codex
+    from agentos.agents.codex import Codex, CodexAcp
 
-        return Codex()
+    for definition in (Codex, CodexAcp):
+        if name == definition.name:
+            return definition()
     import difflib
 
     known = agent_names()

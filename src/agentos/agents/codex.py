@@ -1,18 +1,25 @@
-"""OpenAI Codex, driven through its ACP adapter."""
+"""OpenAI Codex: driven directly, or through its ACP adapter."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agentos.agents.codex_config import CodexHome, caller_config, merged, read_home
-from agentos.agents.codex_model import choose_source
+from agentos.agents.codex_model import KEYS, PROVIDER, ModelSource, choose_source, with_values
 from agentos.agents.definition import AgentDefinition, AgentRequest, Endpoint, Launch
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
 
 _SOFTWARE = "/opt/agentos"
+#: Variables that a process takes in when it starts.
+_READ_AT_START = {
+    *("HOME", "PATH", "TMPDIR", "RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+}
 
 
 def installed_at(name: str) -> str:
@@ -30,7 +37,59 @@ class Codex(AgentDefinition):
     """
 
     name = "codex"
-    software = ("codex", "codex-acp", "node")
+    software: Sequence[str] = ("codex",)
+
+    def __init__(self, locate: Callable[[str], str] = installed_at) -> None:
+        self._locate = locate
+
+    async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:
+        env = machine.environment(request.env)
+        home = await read_home(machine, env)
+        source = choose_source(home, request, env, in_memory=True)
+        return Launch(
+            argv=[f"{self._locate('codex')}/bin/codex", "app-server"],
+            env={**request.env, **source.env},
+            cwd=request.cwd or env["HOME"],
+            authentication=source.authentication,
+            endpoints=source.endpoints,
+            warnings=_warnings(machine, home, request, ours_win=True),
+            driver="codex",
+            config=_settings(home, request, source, env),
+            mode="ask" if request.asks else None,
+        )
+
+    def waiting(self, machine: AgentMachine) -> Launch:
+        argv = [f"{self._locate('codex')}/bin/codex", "app-server"]
+        return Launch(argv=argv, env={}, cwd=machine.environment()["HOME"], driver="codex")
+
+    def joined(self, launch: Launch, missing: Mapping[str, str]) -> Launch | None:
+        # What Codex itself reads comes too late; its commands and its provider can be told.
+        passed = {name: value for name, value in missing.items() if name != "CODEX_CONFIG"}
+        if passed.keys() & _READ_AT_START or any(
+            name.startswith("CODEX_") and name not in KEYS for name in passed
+        ):
+            return None
+        if not passed:
+            return launch
+        own = launch.config.get("model_providers", {}).get(PROVIDER)
+        if own is None:
+            return None  # one of its own files may name a variable
+        providers = {**launch.config["model_providers"], PROVIDER: with_values(own, passed)}
+        policy = {"shell_environment_policy": {"set": passed}}
+        return replace(
+            launch, config={**merged(launch.config, policy), "model_providers": providers}
+        )
+
+
+class CodexAcp(AgentDefinition):
+    """The same Codex behind its ACP adapter, a Node program.
+
+    Args:
+        locate: Tells where a machine sees a package.
+    """
+
+    name = "codex-acp"
+    software: Sequence[str] = ("codex", "codex-acp", "node")
 
     def __init__(self, locate: Callable[[str], str] = installed_at) -> None:
         self._locate = locate
@@ -39,8 +98,6 @@ class Codex(AgentDefinition):
         env = machine.environment(request.env)
         home = await read_home(machine, env)
         source = choose_source(home, request, env)
-        provider_model = request.provider.model if request.provider else None
-        settings = merged(source.settings, _session_settings(home, request, provider_model))
         node = f"{self._locate('node')}/bin"
         return Launch(
             argv=[f"{node}/node", f"{self._locate('codex-acp')}/dist/index.js"],
@@ -51,12 +108,12 @@ class Codex(AgentDefinition):
                 **source.env,
                 "PATH": f"{env['PATH']}:{node}",
                 "CODEX_PATH": f"{self._locate('codex')}/bin/codex",
-                "CODEX_CONFIG": json.dumps(merged(settings, caller_config(env))),
+                "CODEX_CONFIG": json.dumps(_settings(home, request, source, env)),
             },
             cwd=request.cwd or env["HOME"],
             authentication=source.authentication,
             endpoints=source.endpoints,
-            warnings=_warnings(machine, home, request),
+            warnings=_warnings(machine, home, request, ours_win=False),
         )
 
     def notice(self, update: Mapping[str, Any]) -> str | None:
@@ -72,6 +129,14 @@ class Codex(AgentDefinition):
             elif words and (text := _unattributed_text(update)):
                 words = _provider_words(text)
         return words
+
+
+def _settings(
+    home: CodexHome, request: AgentRequest, source: ModelSource, env: Mapping[str, str]
+) -> dict[str, Any]:
+    provider_model = request.provider.model if request.provider else None
+    settings = merged(source.settings, _session_settings(home, request, provider_model))
+    return merged(settings, caller_config(env))
 
 
 def _session_settings(
@@ -90,7 +155,9 @@ def _session_settings(
     return settings
 
 
-def _warnings(machine: AgentMachine, home: CodexHome, request: AgentRequest) -> list[str]:
+def _warnings(
+    machine: AgentMachine, home: CodexHome, request: AgentRequest, *, ours_win: bool
+) -> list[str]:
     configured = home.table("mcp_servers")
     urls = {
         name: server.get("url")
@@ -100,9 +167,10 @@ def _warnings(machine: AgentMachine, home: CodexHome, request: AgentRequest) -> 
     warnings = [
         f"the MCP server {name!r} of {home.config_file} is used, not that of mcp_servers="
         for name in request.mcp_servers
-        if name in configured
+        if name in configured and not ours_win
     ]
-    urls |= {n: s.url for n, s in request.mcp_servers.items() if n not in configured}
+    taken = () if ours_win else configured
+    urls |= {n: s.url for n, s in request.mcp_servers.items() if n not in taken}
     for name, url in urls.items():
         if isinstance(url, str) and (warning := _unreachable(machine, name, url)):
             warnings.append(warning)

@@ -23,7 +23,7 @@ CHATGPT = "https://chatgpt.com/backend-api"
 #: The model provider that a session defines for itself; nothing of it is written to disk.
 PROVIDER = "agentos"
 _PROVIDER_KEY = "AGENTOS_MODEL_KEY"
-_KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")
+KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")
 
 
 @dataclass(frozen=True)
@@ -43,24 +43,28 @@ class ModelSource:
     authentication: Authentication | None = None
 
 
-def choose_source(home: CodexHome, request: AgentRequest, env: Mapping[str, str]) -> ModelSource:
+def choose_source(
+    home: CodexHome, request: AgentRequest, env: Mapping[str, str], *, in_memory: bool = False
+) -> ModelSource:
     """Choose the provider: the caller's, a custom one of `config.toml`, a key, a login.
 
     Args:
         home: What Codex will find.
         request: What the caller asks for.
         env: The whole environment of the agent.
+        in_memory: Whether the settings reach Codex over its protocol, so that a key among them
+            is seen by nobody else.
 
     Raises:
         AuthenticationRequired: There are no credentials.
         ConfigInvalid: A base URL is not one.
     """
     if request.provider:
-        return _given(request.provider, home)
+        return _given(request.provider, home, in_memory)
     custom = home.text("model_provider")
     if custom and custom != "openai":
         return _custom(custom, home, env)
-    for variable in _KEYS:
+    for variable in KEYS:
         if env.get(variable, "").strip():
             return _keyed(variable, home, env)
     if home.login is not None:
@@ -74,11 +78,13 @@ def choose_source(home: CodexHome, request: AgentRequest, env: Mapping[str, str]
     )
 
 
-def _given(provider: ModelAccess, home: CodexHome) -> ModelSource:
+def _given(provider: ModelAccess, home: CodexHome, in_memory: bool) -> ModelSource:
     hidden = home.table("shell_environment_policy").get("exclude")
     settings: dict[str, Any] = _own_provider(provider.base_url, "AgentOS")
     env = {}
-    if provider.api_key:
+    if provider.api_key and in_memory:
+        settings["model_providers"][PROVIDER]["experimental_bearer_token"] = provider.api_key
+    elif provider.api_key:
         settings["model_providers"][PROVIDER]["env_key"] = _PROVIDER_KEY
         env[_PROVIDER_KEY] = provider.api_key
         # Else each command would see the key, and Codex's snapshot of the shell would keep it.
@@ -100,7 +106,7 @@ def _custom(name: str, home: CodexHome, env: Mapping[str, str]) -> ModelSource:
     endpoints = (Endpoint.of(url),) if isinstance(url, str) else ()
     authentication = None
     if table.get("requires_openai_auth") and home.login is None:
-        if not any(env.get(key, "").strip() for key in _KEYS):
+        if not any(env.get(key, "").strip() for key in KEYS):
             raise AuthenticationRequired(
                 f"the model provider {name!r} of {home.config_file} requires an OpenAI login",
                 hint="set OPENAI_API_KEY or CODEX_API_KEY in env=",
@@ -167,3 +173,21 @@ def from_inside(url: str) -> str:
 def _own_provider(url: str, name: str) -> dict[str, Any]:
     provider = {"name": name, "base_url": url, "wire_api": "responses"}
     return {"model_provider": PROVIDER, "model_providers": {PROVIDER: provider}}
+
+
+def with_values(provider: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """Replace the names of variables in a provider's settings by their values.
+
+    Example:
+        `{"env_key": "KEY"}` with `{"KEY": "k"}` becomes `{"experimental_bearer_token": "k"}`.
+    """
+    told = dict(provider)
+    variable = told.get("env_key")
+    if isinstance(variable, str) and variable in env:
+        del told["env_key"]
+        told["experimental_bearer_token"] = env[variable]
+    names = told.pop("env_http_headers", {})
+    headers = {header: env[name] for header, name in names.items() if name in env}
+    left = {header: name for header, name in names.items() if name not in env}
+    told |= {"http_headers": headers} if headers else {}
+    return told | ({"env_http_headers": left} if left else {})

@@ -6,7 +6,7 @@ import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from agentos.agents.machine import AgentMachine
@@ -135,7 +135,10 @@ class ModelAccess:
 
 @dataclass(frozen=True)
 class AgentRequest:
-    """What a caller asks of a new session."""
+    """What a caller asks of a new session.
+
+    `asks` says whether anybody is asked for permission; else everything is allowed.
+    """
 
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     cwd: str | None = None
@@ -143,6 +146,7 @@ class AgentRequest:
     instructions: str | None = None
     provider: ModelAccess | None = None
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict)
+    asks: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,9 @@ class Launch:
         authentication: How to log in before the session is made, if needed.
         endpoints: What the model provider needs of the network.
         warnings: What the caller should know, in sentences.
+        driver: What the command speaks: ACP, or the protocol of Codex's app-server.
+        config: Settings of the session, for drivers that pass them on (Codex).
+        mode: The agent's mode to begin with; None for its own choice.
     """
 
     argv: Sequence[str]
@@ -172,6 +179,9 @@ class Launch:
     authentication: Authentication | None = None
     endpoints: Sequence[Endpoint] = ()
     warnings: Sequence[str] = ()
+    driver: Literal["acp", "codex"] = "acp"
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    mode: str | None = None
 
 
 class AgentDefinition(ABC):
@@ -194,6 +204,24 @@ class AgentDefinition(ABC):
             ConfigInvalid: Its configuration in the machine cannot be read.
             NetworkDenied: The policy forbids its model provider.
         """
+
+    def waiting(self, machine: AgentMachine) -> Launch | None:
+        """Return how to start it before its session is known; None if it must know."""
+        del machine
+        return None
+
+    def joined(self, launch: Launch, missing: Mapping[str, str]) -> Launch | None:
+        """Fit a launch to a process that was started by `waiting`.
+
+        Args:
+            launch: What `prepare` made of the caller's request.
+            missing: Variables that the process does not have.
+
+        Returns:
+            The launch with these passed on in another way; None if that cannot be.
+        """
+        del missing
+        return launch
 
     def notice(self, update: Mapping[str, Any]) -> str | None:
         """Return the agent's own remark if an update holds one that poses as the model's."""

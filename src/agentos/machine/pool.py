@@ -32,9 +32,10 @@ class MachinePool:
 
     Args:
         size: How many to keep ready.
+        agent: An agent that waits in each of them for its session, such as `"codex"`.
         image: What their root is made of.
         software: Installed software whose programs go on the PATH.
-        isolation: `"namespace"`, the one backend so far.
+        isolation: As for `AgentOs`.
         network: What they may reach, unless `take` says otherwise; by default nothing.
         env: Environment of every command.
         name: Their host name.
@@ -53,10 +54,13 @@ class MachinePool:
         ```
     """
 
-    def __init__(self, size: int, **settings: Unpack[Settings]) -> None:
+    def __init__(
+        self, size: int, *, agent: str | None = None, **settings: Unpack[Settings]
+    ) -> None:
         if size < 1:
             raise ValueError(f"a pool keeps at least one machine ready, not {size}")
         self.size = size
+        self.agent = agent
         self._create = functools.partial(AgentOs.create, **settings)
         self._ready: deque[AgentOs] = deque()
         self._taken = asyncio.Event()
@@ -144,6 +148,8 @@ class MachinePool:
         vm._keep_ready()
         try:
             await _use_once(vm)
+            if self.agent is not None:
+                await vm.ready_agent(self.agent)
         except BaseException:
             await vm.close()
             raise

@@ -27,3 +27,4 @@ class Settings(TypedDict, total=False):
     limits: Limits | None
     on_warning: Callable[[LimitWarning], object] | None
     on_request: OnRequest | None
+    root: bool

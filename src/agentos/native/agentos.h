@@ -96,7 +96,7 @@ struct place {
     const char *name;
 };
 
-/* launcher.c */
+/* id_map.c */
 void write_id_maps(pid_t pid, const struct plan *plan);
 void become_root_of_the_machine(const struct plan *plan);
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import acp
 from acp.schema import (
@@ -23,44 +22,18 @@ from agentos.agents.definition import Launch, McpServer
 from agentos.agents.machine import AgentMachine, AgentProcess
 from agentos.errors import AgentError, AuthenticationRequired, MachineError
 from agentos.sessions.agent_process import WatchedProcess
+from agentos.sessions.connection import LINE_LIMIT, START_TIMEOUT, Ear, Listener, Opened
 from agentos.sessions.mcp import as_acp
 from agentos.sessions.permissions import Answer, PermissionOption
-from agentos.sessions.transport import LineTransport
+from agentos.sessions.transport import AcpTransport
 
 T = TypeVar("T")
 
-LINE_LIMIT = 50 * 2**20
-START_TIMEOUT = 60.0
 _CLOSE_TIMEOUT = 2.0
 _AUTHENTICATION_REQUIRED = -32000
 
 
-@dataclass(frozen=True)
-class Opened:
-    """What the agent said when the session was made."""
-
-    session_id: str
-    capabilities: Mapping[str, Any]
-    options: Sequence[Mapping[str, Any]]
-    agent: Mapping[str, Any]
-
-
-class Listener(Protocol):
-    """Who hears what an agent says."""
-
-    def on_update(self, update: Mapping[str, Any]) -> None:
-        """Hear an ACP update."""
-
-    def on_garbage(self, message: str) -> None:
-        """Hear of something that could not be read."""
-
-    async def on_permission(
-        self, tool_call: Mapping[str, Any], options: Sequence[PermissionOption]
-    ) -> Answer:
-        """Answer a permission request with an option's id, or None to call it off."""
-
-
-class AgentConnection:
+class AcpConnection:
     """An agent's process and the ACP connection to it.
 
     Args:
@@ -74,9 +47,9 @@ class AgentConnection:
             raise ValueError("an agent's streams must be piped")
         self.machine = machine
         self.name = name
-        self._listener: Listener | None = None
-        self._unheard: list[Mapping[str, Any] | str] = []
-        self._transport = LineTransport(
+        self._ear = Ear()
+        self._hello: Mapping[str, Any] | None = None
+        self._transport = AcpTransport(
             process.stdin, process.stdout, self._on_notification, self._on_garbage
         )
         client = cast("acp.Client", _Client(self))
@@ -84,7 +57,7 @@ class AgentConnection:
         self.process = WatchedProcess(process, name, self._transport.at_end, self._acp.close)
 
     @classmethod
-    async def start(cls, machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:
+    async def start(cls, machine: AgentMachine, launch: Launch, name: str) -> AcpConnection:
         """Start an agent; the caller ends it with `end`."""
         process = await machine.spawn(
             launch.argv, cwd=launch.cwd, env=launch.env, limit=LINE_LIMIT, contain=True
@@ -107,22 +80,26 @@ class AgentConnection:
                 f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
             ) from None
 
-    async def _open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
-        hello = await self._call(
-            self._acp.initialize(
+    async def introduce(self) -> Mapping[str, Any]:
+        """Introduce ourselves, once; `open` does it if nobody did."""
+        if self._hello is None:
+            hello = self._acp.initialize(
                 protocol_version=acp.PROTOCOL_VERSION,
                 client_capabilities=ClientCapabilities(
                     auth=AuthCapabilities(field_meta={"gateway": True})
                 ),
                 client_info=Implementation(name="agentos", version=version("agentos-vm")),
             )
-        )
+            self._hello = _plain(await self._call(hello))
+        return self._hello
+
+    async def _open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+        said = await self.introduce()
         login = launch.authentication
         if login is not None:
             await self._call(self._acp.authenticate(login.method, **login.meta))
         servers: list[Any] = [as_acp(name, server) for name, server in mcp_servers.items()]
         made = await self._call(self._acp.new_session(cwd=launch.cwd, mcp_servers=servers))
-        said = _plain(hello)
         return Opened(
             made.session_id,
             said.get("agentCapabilities", {}),
@@ -132,13 +109,7 @@ class AgentConnection:
 
     def listen(self, listener: Listener) -> None:
         """Let somebody hear what the agent says from now on, and what it has said so far."""
-        self._listener = listener
-        for unheard in self._unheard:
-            if isinstance(unheard, str):
-                listener.on_garbage(unheard)
-            else:
-                listener.on_update(unheard)
-        self._unheard.clear()
+        self._ear.listen(listener)
 
     async def prompt(self, session_id: str, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Send a prompt and wait for the end of its turn."""
@@ -202,33 +173,27 @@ class AgentConnection:
         if method != "session/update":
             return  # an extension of the agent, for clients that know it
         update = params.get("update")
-        if not isinstance(update, dict):
-            self._on_garbage(f"it sent an update without content: {params}")
-        elif self._listener:
-            self._listener.on_update(update)
+        if isinstance(update, dict):
+            self._ear.update(update)
         else:
-            self._unheard.append(update)
+            self._on_garbage(f"it sent an update without content: {params}")
 
     def _on_garbage(self, message: str) -> None:
-        text = f"{self.name}: {message}"
-        if self._listener:
-            self._listener.on_garbage(text)
-        else:
-            self._unheard.append(text)
+        self._ear.garbage(f"{self.name}: {message}")
 
     async def answer(
         self, tool_call: Mapping[str, Any], options: Sequence[PermissionOption]
     ) -> Answer:
         """Let the listener answer a permission request."""
-        if self._listener is None:
+        if self._ear.listener is None:
             return None
-        return await self._listener.on_permission(tool_call, options)
+        return await self._ear.listener.on_permission(tool_call, options)
 
 
 class _Client:
     """The requests that an agent may make of us; it was told that there are no others."""
 
-    def __init__(self, connection: AgentConnection) -> None:
+    def __init__(self, connection: AcpConnection) -> None:
         self._connection = connection
 
     async def request_permission(

@@ -7,8 +7,11 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
+from agentos.agents.definition import Launch
 from agentos.agents.machine import AgentMachine
-from agentos.sessions.acp_client import AgentConnection
+from agentos.sessions.connection import AgentConnection, Opened
+from agentos.sessions.event_log import EventLog
+from agentos.sessions.ids import new_id
 from agentos.sessions.model_route import model_access
 from agentos.sessions.permissions import Permission, check_policy
 from agentos.sessions.session import Session
@@ -16,6 +19,7 @@ from agentos.sessions.session import Session
 if TYPE_CHECKING:
     from agentos.agents.definition import McpServer
     from agentos.models.provider import ModelProvider
+    from agentos.sessions.ready import ReadyAgent
 
 
 async def create_session(
@@ -29,6 +33,7 @@ async def create_session(
     provider: ModelProvider | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
+    ready: ReadyAgent | None = None,
 ) -> Session:
     """Start an agent in a machine and open a session with it.
 
@@ -44,6 +49,7 @@ async def create_session(
         provider: A model provider on the host, such as the rehearsal model.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
         permission: `"allow"`, `"ask"`, `"reject"`, or a function.
+        ready: An agent that waits in this machine; it is taken, or ended if it does not fit.
 
     Raises:
         AgentNotFound: There is no such agent.
@@ -64,21 +70,74 @@ async def create_session(
         access = None
         if provider is not None:
             access = await resources.enter_async_context(model_access(machine, provider))
-        request = AgentRequest(dict(env or {}), cwd, model, instructions, access, servers)
+        request = AgentRequest(
+            dict(env or {}), cwd, model, instructions, access, servers, permission != "allow"
+        )
         launch = await definition.prepare(machine, request)
         for endpoint in launch.endpoints:
             await endpoint.open(machine, "the model provider")
-        connection = await AgentConnection.start(machine, launch, definition.name)
+        connection, launch = await _take(ready, definition, machine, launch)
         resources.push_async_callback(connection.end)
         opened = await connection.open(launch, servers)
+        log = await _begin_log(resources, machine, definition, opened, request)
         kept = AsyncExitStack()
         session = Session(
             definition,
             connection,
             opened,
+            log,
             permission=permission,
             warnings=launch.warnings,
             resources=kept,
         )
         kept.push_async_exit(resources.pop_all())
         return session
+
+
+async def _begin_log(
+    resources: AsyncExitStack,
+    machine: AgentMachine,
+    definition: AgentDefinition,
+    opened: Opened,
+    request: AgentRequest,
+) -> EventLog:
+    """Begin the transcript of a session, in the store that is kept open as long as it."""
+    from agentos.sessions.transcripts.keeper import StoredSession, open_transcripts
+    from agentos.sessions.transcripts.transcripts import SessionRecord
+    from agentos.store import default_url
+
+    url = default_url()
+    transcripts = await resources.enter_async_context(open_transcripts(url))
+    settings = {"cwd": request.cwd, "model": request.model, "instructions": request.instructions}
+    record = SessionRecord(
+        new_id(),
+        definition.name,
+        machine.name,
+        agent_session=opened.session_id,
+        settings={name: value for name, value in settings.items() if value is not None},
+    )
+    epoch = await transcripts.create(record)
+    return EventLog(record.id, StoredSession(record.id, epoch, url))
+
+
+async def _take(
+    ready: ReadyAgent | None, definition: AgentDefinition, machine: AgentMachine, launch: Launch
+) -> tuple[AgentConnection, Launch]:
+    """Take the agent that waits, if it fits; else start one."""
+    if ready is not None:
+        joined = ready.join(definition, machine, launch)
+        if joined is not None:
+            return ready.connection, joined
+        await ready.connection.end()
+    return await connect(machine, launch, definition.name), launch
+
+
+async def connect(machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:
+    """Start an agent's process and speak its protocol; the caller ends it."""
+    if launch.driver == "codex":
+        from agentos.sessions.codex.connection import CodexConnection
+
+        return await CodexConnection.start(machine, launch, name)
+    from agentos.sessions.acp_client import AcpConnection
+
+    return await AcpConnection.start(machine, launch, name)

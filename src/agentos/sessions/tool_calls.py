@@ -17,6 +17,7 @@ def readable(update: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         "command": _command(_table(update, "rawInput").get("command")),
         "output": _table(meta, "terminal_output_delta").get("data"),
+        "full_output": raw_output.get("aggregated_output"),
         "exit_code": _table(meta, "terminal_exit").get("exit_code", raw_output.get("exit_code")),
     }
     data |= {key: value for key, value in found.items() if value is not None}

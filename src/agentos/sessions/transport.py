@@ -1,4 +1,4 @@
-"""ACP messages over an agent's stdin and stdout, a line of JSON each."""
+"""JSON-RPC messages over an agent's stdin and stdout, a line of JSON each."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from typing import Any
 Notify = Callable[[str, Mapping[str, Any]], None]
 
 
-class LineTransport:
-    """Move messages between an agent and the ACP SDK.
-
-    Notifications do not reach the SDK: it would handle them out of order, and drop the kinds
-    that it does not know. Lines that are no message are reported and skipped.
+class Lines:
+    """Messages as lines; what is no message is reported and skipped.
 
     Args:
         writer: The agent's stdin.
         reader: The agent's stdout.
-        on_notification: Given each notification's method and parameters, in order.
         on_garbage: Given a description of each line that is no message.
     """
 
@@ -27,12 +23,10 @@ class LineTransport:
         self,
         writer: asyncio.StreamWriter,
         reader: asyncio.StreamReader,
-        on_notification: Notify,
         on_garbage: Callable[[str], None],
     ) -> None:
         self._writer = writer
         self._reader = reader
-        self._on_notification = on_notification
         self._on_garbage = on_garbage
         self.at_end = asyncio.Event()
 
@@ -51,11 +45,11 @@ class LineTransport:
             if "method" in message:
                 raise
 
-    async def receive(self) -> dict[str, Any] | None:
-        """Read the next request or response; None at the end."""
+    async def read(self) -> dict[str, Any] | None:
+        """Read the next message; None at the end."""
         try:
             while line := await self._read_line():
-                if message := self._take(line):
+                if message := self._parse(line):
                     return message
         except OSError:
             pass  # the pipe is gone with the agent
@@ -73,23 +67,56 @@ class LineTransport:
             except ValueError:
                 self._on_garbage("a line on its stdout was too long and was skipped")
 
-    def _take(self, line: bytes) -> dict[str, Any] | None:
-        """Return a message for the SDK; deal with anything else."""
+    def _parse(self, line: bytes) -> dict[str, Any] | None:
         if not line.strip():
             return None
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
             message = None
-        if not isinstance(message, dict) or not _is_message(message):
-            shown = line[:200].decode(errors="replace").strip()
-            self._on_garbage(f"it wrote a line on its stdout that is no message: {shown}")
-            return None
-        if "method" in message and "id" not in message:
-            params = message.get("params")
-            self._on_notification(message["method"], params if isinstance(params, dict) else {})
-            return None
-        return message
+        if isinstance(message, dict) and _is_message(message):
+            return message
+        shown = line[:200].decode(errors="replace").strip()
+        self._on_garbage(f"it wrote a line on its stdout that is no message: {shown}")
+        return None
+
+
+class AcpTransport(Lines):
+    """Move messages between an agent and the ACP SDK.
+
+    Notifications do not reach the SDK: it would handle them out of order, and drop the kinds
+    that it does not know.
+
+    Args:
+        writer: The agent's stdin.
+        reader: The agent's stdout.
+        on_notification: Given each notification's method and parameters, in order.
+        on_garbage: Given a description of each line that is no message.
+    """
+
+    def __init__(
+        self,
+        writer: asyncio.StreamWriter,
+        reader: asyncio.StreamReader,
+        on_notification: Notify,
+        on_garbage: Callable[[str], None],
+    ) -> None:
+        super().__init__(writer, reader, on_garbage)
+        self._on_notification = on_notification
+
+    async def receive(self) -> dict[str, Any] | None:
+        """Read the next request or response; None at the end."""
+        while (message := await self.read()) is not None:
+            if "method" not in message or "id" in message:
+                return message
+            self._on_notification(message["method"], parameters(message))
+        return None
+
+
+def parameters(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters of a message, empty where it has none."""
+    params = message.get("params")
+    return params if isinstance(params, dict) else {}
 
 
 def _is_message(message: Mapping[str, Any]) -> bool:

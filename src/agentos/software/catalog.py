@@ -208,8 +208,8 @@ _PACKAGES = (
     ),
     Package(
         name="codex",
+        requires=("node",),  # npm, which installs it, is a Node program
         version="0.169.0",
-        requires=("node", "codex-acp"),
         artifacts=(
             _codex(
                 "x86_64",
@@ -230,7 +230,7 @@ _PACKAGES = (
     Package(
         name="codex-acp",
         version="2.6.0",
-        requires=("node",),
+        requires=("codex", "node"),
         artifacts=(
             Artifact(
                 client="npm",

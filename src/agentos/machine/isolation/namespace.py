@@ -230,6 +230,12 @@ def _explain(error: BootFailed) -> IsolationUnavailable:
             code="user_namespaces_forbidden",
             hint=hint,
         )
+    if error.step.startswith(("newuidmap", "newgidmap")):
+        return IsolationUnavailable(
+            f"the system does not map a range of ids: {error.step}",
+            code="no_id_range",
+            hint="`agentos doctor` tells whether a machine can have a root here",
+        )
     if error.step == "mount proc":
         hint = "inside a container, run it with --security-opt systempaths=unconfined"
     elif error.errno in (errno.ENOSYS, errno.EINVAL):

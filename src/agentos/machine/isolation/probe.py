@@ -49,6 +49,7 @@ async def probe() -> AsyncIterator[Finding]:
     except AgentOsError as error:
         yield Finding("machine", False, error.message, error.hint)
         return
+    yield await _root_inside()
     yield await _attempt("network by name", _network)
 
 
@@ -82,6 +83,18 @@ async def _programs(vm: AgentOs) -> Finding:
     found = f"missing: {', '.join(missing)}" if missing else f"has {', '.join(wanted)}"
     remedy = f"sudo apt-get install {' '.join(missing)}"
     return Finding("programs in the host image", not missing, found, remedy, required=False)
+
+
+async def _root_inside() -> Finding:
+    """Who only ever runs commands as `agentos` does not miss it."""
+    name = "root inside"
+    try:
+        async with AgentOs(root=True) as vm:
+            script = "touch /run/probe && chown 33:33 /run/probe && stat -c %u:%g /run/probe"
+            owner = (await vm.exec(script, user="root", check=True)).stdout.strip()
+    except AgentOsError as error:
+        return Finding(name, False, error.message, error.hint, required=False)
+    return Finding(name, owner == "33:33", f"runs commands and gives files to {owner}")
 
 
 async def _network() -> Finding:

@@ -99,6 +99,11 @@ class Guard:
         self._machine = machine
         self._run_clock()
 
+    @property
+    def counts_processes_by_user(self) -> bool:
+        """Whether who becomes several users inside would get the bound several times."""
+        return self._enforced.ways["pids"] == "rlimit"
+
     def stop_clock(self) -> None:
         """Let no wall time pass until `start_clock`."""
         self._deadline = math.inf

@@ -3,5 +3,6 @@
 from agentos.store.tables.facts import FACTS
 from agentos.store.tables.network import NETWORK_DECISIONS
 from agentos.store.tables.schema import METADATA
+from agentos.store.tables.transcripts import EVENTS, SESSIONS
 
-__all__ = ["FACTS", "METADATA", "NETWORK_DECISIONS"]
+__all__ = ["EVENTS", "FACTS", "METADATA", "NETWORK_DECISIONS", "SESSIONS"]

@@ -1,0 +1,329 @@
+"""The connection to `codex app-server`.
+
+Compared with Codex's ACP adapter: no Node process, no hidden model call for a title, output
+that streams, and credentials that live in Codex's memory alone (they travel in `thread/start`,
+not in its environment or its files).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, cast
+
+from agentos.agents.definition import Launch, McpServer
+from agentos.agents.machine import AgentMachine, AgentProcess
+from agentos.errors import AgentError, AuthenticationRequired
+from agentos.sessions.agent_process import WatchedProcess
+from agentos.sessions.codex import approvals
+from agentos.sessions.codex.items import Items
+from agentos.sessions.codex.messages import (
+    ModelListResponse,
+    ThreadStartParams,
+    ThreadStartResponse,
+    Turn,
+    TurnError,
+    TurnPlanUpdatedNotification,
+    TurnStartParams,
+)
+from agentos.sessions.codex.options import Choices
+from agentos.sessions.codex.prompts import inputs_of
+from agentos.sessions.codex.rpc import Rpc, RpcError, UnknownMethod
+from agentos.sessions.codex.settings import overrides
+from agentos.sessions.codex.usage import TokenCount
+from agentos.sessions.connection import LINE_LIMIT, START_TIMEOUT, Ear, Listener, Opened
+from agentos.sessions.failures import of_the_model
+from agentos.sessions.transport import Lines
+
+_CLOSE_TIMEOUT = 2.0
+_STOP_REASONS = {"completed": "end_turn", "interrupted": "cancelled"}
+_CAPABILITIES = {
+    "loadSession": True,
+    "promptCapabilities": {"image": True, "embeddedContext": True},
+    "mcpCapabilities": {"http": True, "sse": False},
+    "sessionCapabilities": {"resume": {}, "fork": {}, "close": {}},
+}
+
+
+class CodexConnection:
+    """A Codex process, spoken to in its own protocol.
+
+    Args:
+        machine: Where it runs.
+        process: The process, contained, with all three streams piped.
+        name: The agent's name, for messages.
+    """
+
+    def __init__(self, machine: AgentMachine, process: AgentProcess, name: str) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise ValueError("an agent's streams must be piped")
+        self.machine = machine
+        self.name = name
+        self._ear = Ear()
+        self._lines = Lines(process.stdin, process.stdout, self._on_garbage)
+        self._rpc = Rpc(self._lines, self._on_notification, self._on_request)
+        self._items = Items(self._ear.update, machine.read_text)
+        self._tokens = TokenCount()
+        self._thread = ""
+        self._turn: asyncio.Future[str] | None = None
+        self._ended: asyncio.Future[Turn] | None = None
+        self._choices = Choices("agent-full-access", "", None)
+        self._reading = asyncio.create_task(self._rpc.run(), name=f"agentos {name} reader")
+        self.process = WatchedProcess(process, name, self._lines.at_end, self._hang_up)
+        self._hello: Mapping[str, Any] | None = None
+        self._starting: set[str] = set()
+        self._servers_settled = asyncio.Event()
+
+    @classmethod
+    async def start(cls, machine: AgentMachine, launch: Launch, name: str) -> CodexConnection:
+        """Start Codex; the caller ends it with `end`."""
+        process = await machine.spawn(
+            launch.argv, cwd=launch.cwd, env=launch.env, limit=LINE_LIMIT, contain=True
+        )
+        return cls(machine, process, name)
+
+    async def introduce(self) -> Mapping[str, Any]:
+        """Introduce ourselves, once; `open` does it too."""
+        if self._hello is None:
+            client = {"name": "agentos", "title": "AgentOS", "version": version("agentos-vm")}
+            self._hello = await self._request("initialize", {"clientInfo": client})
+            await self._rpc.notify("initialized")
+        return self._hello
+
+    async def open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+        """Introduce ourselves and start a thread; see `AgentConnection.open`."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                hello = await self.introduce()
+                return await self._open(hello, launch, mcp_servers)
+        except TimeoutError:
+            raise AgentError(
+                f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
+            ) from None
+
+    async def _open(
+        self, hello: Mapping[str, Any], launch: Launch, mcp_servers: Mapping[str, McpServer]
+    ) -> Opened:
+        mode = launch.mode or "agent-full-access"
+        self._choices.choose("mode", mode)
+        if launch.authentication is not None:
+            key = launch.env.get("CODEX_API_KEY") or launch.env.get("OPENAI_API_KEY", "")
+            await self._request("account/login/start", {"type": "apiKey", "apiKey": key})
+        self._starting = set(mcp_servers)
+        params: ThreadStartParams = {
+            "cwd": launch.cwd,
+            "approvalPolicy": self._choices.approval,
+            "sandbox": "danger-full-access",
+            "config": overrides(launch.config, mcp_servers),
+        }
+        started = cast("ThreadStartResponse", await self._request("thread/start", params))
+        models = cast("ModelListResponse", await self._request("model/list", {}))
+        self._thread = started["thread"]["id"]
+        self._choices = Choices(
+            mode, started["model"], started.get("reasoningEffort"), models["data"]
+        )
+        agent = {"name": self.name, "version": _version(str(hello.get("userAgent", "")))}
+        return Opened(self._thread, _CAPABILITIES, self._choices.as_acp(), agent)
+
+    def listen(self, listener: Listener) -> None:
+        """Let somebody hear what Codex says; see `AgentConnection.listen`."""
+        self._ear.listen(listener)
+
+    async def prompt(self, session_id: str, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Start a turn and wait for its end; see `AgentConnection.prompt`."""
+        loop = asyncio.get_running_loop()
+        self._turn, self._ended = loop.create_future(), loop.create_future()
+        self._tokens.begin_turn()
+        try:
+            await self._mcp_servers()
+            params: TurnStartParams = {
+                "threadId": session_id,
+                "input": inputs_of(blocks),
+                "approvalPolicy": self._choices.approval,
+                "model": self._choices.model,
+                "effort": self._choices.effort,
+            }
+            started = await self._request("turn/start", params)
+            self._turn.set_result(started["turn"]["id"])
+            turn = await self._answered(self._ended)
+        finally:
+            self._turn.cancel()
+            self._turn = self._ended = None
+            self._items.forget()
+        if turn["status"] == "failed":
+            raise self._failure(turn.get("error"))
+        return {"stopReason": _STOP_REASONS[turn["status"]], "usage": self._tokens.of_turn}
+
+    async def cancel(self, session_id: str) -> None:
+        """Interrupt the running turn, if there is one."""
+        if self._turn is None:
+            return
+        try:
+            turn_id = await asyncio.shield(self._turn)
+            await self._request("turn/interrupt", {"threadId": session_id, "turnId": turn_id})
+        except (asyncio.CancelledError, RpcError):
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            return  # the turn has just ended
+
+    async def set_mode(self, session_id: str, mode: str) -> None:
+        """Choose when Codex asks, from the next turn on."""
+        await self.set_option(session_id, "mode", mode)
+
+    async def set_option(
+        self, session_id: str, option: str, value: str | bool
+    ) -> Sequence[Mapping[str, Any]]:
+        """Choose a value for the turns to come; return all options."""
+        del session_id
+        self._choices.choose(option, value)
+        self._ear.update(
+            {"sessionUpdate": "config_option_update", "configOptions": self._choices.as_acp()}
+        )
+        return self._choices.as_acp()
+
+    async def end(self, opened: Opened | None = None) -> None:
+        """End Codex with all that it started; see `AgentConnection.end`."""
+        try:
+            await self._lines.close()
+            if opened and not self.process.ended.done():
+                # It writes down what it knows and goes.
+                await asyncio.wait({self.process.ended}, timeout=_CLOSE_TIMEOUT)
+        finally:
+            await self.process.kill()
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
+
+    async def _request(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return await self._rpc.request(method, params)
+        except RpcError as error:
+            raise AgentError(f"{self.name} refused {method}: {error.message}") from error
+        except ConnectionError:
+            await self.process.wait_for_end()
+            raise self.process.crash() from None
+
+    async def _answered(self, ended: asyncio.Future[Turn]) -> Turn:
+        either: set[asyncio.Future[Any]] = {ended, self.process.ended}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            raise self.process.crash()
+        return ended.result()
+
+    def _failure(self, error: TurnError | None) -> Exception:
+        words = _words(error) if error else "the turn failed"
+        if error and (error.get("codexErrorInfo") == "unauthorized" or "status 401" in words):
+            return AuthenticationRequired(f"{self.name}: {words}")
+        return of_the_model(self.name, words)
+
+    async def _on_notification(self, method: str, params: Mapping[str, Any]) -> None:
+        hear = self._hearers().get(method)
+        thread = params.get("threadId") or self._thread
+        if hear is None or (self._thread and thread != self._thread):
+            return  # of no interest, or of another agent that this one started
+        try:
+            heard = hear(params)
+            if heard is not None:
+                await heard
+        except (KeyError, TypeError, AttributeError) as error:
+            self._on_garbage(f"its message {method} lacks something: {error!r}")
+
+    def _hearers(self) -> Mapping[str, Callable[[Any], Awaitable[None] | None]]:
+        items = self._items
+        return {
+            "item/started": lambda p: items.on_started(p["item"]),
+            "item/completed": lambda p: items.on_completed(p["item"]),
+            "item/agentMessage/delta": lambda p: items.on_text(p["itemId"], p["delta"]),
+            "item/plan/delta": lambda p: items.on_text(p["itemId"], p["delta"]),
+            "item/reasoning/summaryTextDelta": lambda p: items.on_thought(
+                p["itemId"], p["summaryIndex"], p["delta"]
+            ),
+            "item/reasoning/textDelta": lambda p: items.on_thought(
+                p["itemId"], p["contentIndex"], p["delta"]
+            ),
+            "item/commandExecution/outputDelta": lambda p: items.on_output(p["itemId"], p["delta"]),
+            "turn/plan/updated": lambda p: items.on_plan(cast("TurnPlanUpdatedNotification", p)),
+            "turn/completed": self._on_turn_completed,
+            "thread/tokenUsage/updated": self._on_tokens,
+            "thread/name/updated": self._on_name,
+            "mcpServer/startupStatus/updated": self._on_mcp_server,
+            "error": lambda p: self._ear.warn(_words(p["error"])) if p["willRetry"] else None,
+            "warning": lambda p: self._ear.warn(p["message"]),
+            "guardianWarning": lambda p: self._ear.warn(p["message"]),
+            "configWarning": lambda p: self._ear.warn(_sentences(p["summary"], p.get("details"))),
+            "deprecationNotice": lambda p: self._ear.warn(
+                _sentences(p["summary"], p.get("details"))
+            ),
+        }
+
+    def _on_turn_completed(self, params: Mapping[str, Any]) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(params["turn"])
+
+    def _on_tokens(self, params: Mapping[str, Any]) -> None:
+        usage = params["tokenUsage"]
+        self._tokens.hear(usage)
+        size, used = usage.get("modelContextWindow"), usage["last"]["totalTokens"]
+        self._ear.update({"sessionUpdate": "usage_update", "used": used, "size": size})
+
+    def _on_name(self, params: Mapping[str, Any]) -> None:
+        self._ear.update({"sessionUpdate": "session_info_update", "title": params["threadName"]})
+
+    async def _mcp_servers(self) -> None:
+        """Wait until every MCP server has started or failed: the model sees none that is late."""
+        while self._starting and not self.process.ended.done():
+            self._servers_settled.clear()
+            settled = asyncio.ensure_future(self._servers_settled.wait())
+            either: set[asyncio.Future[Any]] = {settled, self.process.ended}
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                settled.cancel()
+
+    def _on_mcp_server(self, params: Mapping[str, Any]) -> None:
+        if params["status"] == "starting":
+            self._starting.add(params["name"])
+        else:
+            self._starting.discard(params["name"])
+            self._servers_settled.set()
+        if params["status"] == "failed":
+            why = params.get("error") or "it gave no reason"
+            self._ear.warn(f"the MCP server {params['name']!r} did not start: {why}")
+
+    async def _on_request(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        if method not in (approvals.COMMAND, approvals.FILES, approvals.ELICITATION):
+            self._ear.warn(f"{self.name} asked for {method}, which AgentOS does not offer")
+            raise UnknownMethod(method)
+        answer = None
+        if (listener := self._ear.listener) is not None:
+            call = approvals.call_of(method, params, self._items.calls)
+            answer = await listener.on_permission(call, approvals.options_of(method, params))
+        return approvals.response(method, params, answer)
+
+    def _on_garbage(self, message: str) -> None:
+        self._ear.garbage(f"{self.name}: {message}")
+
+    async def _hang_up(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._lines.close()
+
+
+def _version(user_agent: str) -> str:
+    return user_agent.partition("/")[2].partition(" ")[0]
+
+
+def _sentences(summary: str, details: str | None) -> str:
+    return f"{summary}: {details}" if details else summary
+
+
+def _words(error: TurnError) -> str:
+    """Return what went wrong; a provider's own words are often JSON within."""
+    import json
+
+    message = error["message"]
+    try:
+        message = str(json.loads(message)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        pass  # they are words
+    return _sentences(message, error.get("additionalDetails"))
