@@ -156,23 +156,16 @@ class Crossings:
             reset(client)
 
     async def _serve(self, record: Connection, host: str, port: int, client: socket.socket) -> None:
-        upstream: socket.socket | None = None
         try:
             dial.tune(client)
             upstream, record.address = await self._reach_out(record, host, port)
-            opening = b""
-            if record.rule != "route" and host != HOST_NAME and isinstance(host_of(host), str):
-                opening = await checked_opening(client, upstream, host)
         except NetworkDenied as denied:
             self._journal.refuse(record, "denied", denied.message)
         except OSError as error:
             self._journal.refuse(record, "failed", words(error))
         else:
             self._journal.begin(record)
-            await self._carry(record, client, upstream, opening)
-        finally:
-            if upstream is not None and upstream.fileno() >= 0:
-                reset(upstream)
+            await self._carry(record, client, upstream)
 
     async def _reach_out(
         self, record: Connection, host: str, port: int
@@ -221,15 +214,13 @@ class Crossings:
         return self._reach.decide(host, port)
 
     async def _carry(
-        self, record: Connection, client: socket.socket, upstream: socket.socket, opening: bytes
+        self, record: Connection, client: socket.socket, upstream: socket.socket
     ) -> None:
         reason = "cut"
         if self._buffer is None:
             self._buffer = memoryview(bytearray(BUFFER_SIZE))
         try:
-            if opening:
-                await asyncio.get_running_loop().sock_sendall(upstream, opening)
-                record.carried_out(len(opening))
+            await self._open(record, client, upstream)
             await relay(
                 client,
                 upstream,
@@ -240,7 +231,23 @@ class Crossings:
             reason = ""
             client.close()
             upstream.close()
+        except NetworkDenied as denied:
+            record.verdict, reason = "denied", denied.message
         except OSError as error:
             reason = words(error)
         finally:
             self._journal.end(record, reason)
+            if upstream.fileno() >= 0:
+                reset(upstream)
+
+    async def _open(
+        self, record: Connection, client: socket.socket, upstream: socket.socket
+    ) -> None:
+        """Pass on what the client says first, unless it asks for another name than it came for."""
+        own = record.rule == "route" or record.name == HOST_NAME
+        if own or not isinstance(host_of(record.name), str):
+            return
+        said = await checked_opening(client, upstream, record.name)
+        if said:
+            await asyncio.get_running_loop().sock_sendall(upstream, said)
+            record.carried_out(len(said))

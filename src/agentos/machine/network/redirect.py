@@ -10,6 +10,7 @@ more, outside, for each connection.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address, ip_address
@@ -41,25 +42,23 @@ class Redirect:
 
     Args:
         netfilter: The machine's packet filter; the table is there.
-        doors: What accepts the connections.
-        log: Tells of those that were refused.
+        opened: What `close` closes.
         reach: Says what may be reached.
         name_of: Finds the name that a synthetic address was given to.
+        v6: Whether the machine has IPv6.
     """
 
     def __init__(
         self,
         netfilter: nft.Netfilter,
-        doors: list[Door],
-        log: PacketLog,
+        opened: contextlib.ExitStack,
         reach: Reach,
         name_of: NameOf,
         *,
         v6: bool,
     ) -> None:
         self._netfilter = netfilter
-        self._doors = doors
-        self._log = log
+        self._opened = opened
         self._reach = reach
         self._name_of = name_of
         self._v6 = v6
@@ -83,31 +82,19 @@ class Redirect:
             MachineError: The machine has ended.
         """
         entrance = _entrance(name_of, enter)
-        opened: list[Door | nft.Netfilter | PacketLog] = []
-        try:
-            kernel = await inside.open_socket(
-                socket.AF_NETLINK, socket.SOCK_RAW, nft.NETLINK_NETFILTER
-            )
-            netfilter = nft.Netfilter(kernel)
-            opened.append(netfilter)
+        with contextlib.ExitStack() as opened:
+            netfilter = nft.Netfilter(await _open_netlink(inside))
+            opened.callback(netfilter.close)
+            v4 = await inside.listen(NAMESERVER, PORT, "transparent")
+            opened.callback(Door(v4, entrance).close)
             v6 = await _listen_v6(inside)
-            doors = [Door(v6, entrance)] if v6 else []
-            opened += doors
-            doors.append(Door(await inside.listen(NAMESERVER, PORT, "transparent"), entrance))
-            opened.append(doors[-1])
-            events = await inside.open_socket(
-                socket.AF_NETLINK, socket.SOCK_RAW, nft.NETLINK_NETFILTER
-            )
-            log = PacketLog(events, LOG_GROUP, _telling(name_of, refused))
-            opened.append(log)
+            if v6 is not None:
+                opened.callback(Door(v6, entrance).close)
+            log = PacketLog(await _open_netlink(inside), LOG_GROUP, _telling(name_of, refused))
+            opened.callback(log.close)
             netfilter.apply(table(v6=v6 is not None))
-            redirect = cls(netfilter, doors, log, reach, name_of, v6=v6 is not None)
-            redirect.follow_literals()
-        except BaseException:
-            for part in opened:
-                part.close()
-            raise
-        return redirect
+            netfilter.apply(literal_rules(reach.policy, asking=reach.asking))
+            return cls(netfilter, opened.pop_all(), reach, name_of, v6=v6 is not None)
 
     async def open(self, host: str, address: Address, ports: Ports) -> None:
         """Let connections to a name's address through.
@@ -126,7 +113,7 @@ class Redirect:
 
     async def follow(self) -> None:
         """Bring the table into line with policy and routes."""
-        self.follow_literals()
+        self._netfilter.apply(literal_rules(self._reach.policy, asking=self._reach.asking))
         wanted = {}
         for address in self._elements:
             name = self._name_of(address)
@@ -134,17 +121,9 @@ class Redirect:
             wanted[address] = elements_of(address, ports)
         self._change(wanted)
 
-    def follow_literals(self) -> None:
-        """Bring the rules for literal addresses into line with the policy."""
-        rules = literal_rules(self._reach.policy, asking=self._reach.asking)
-        self._netfilter.apply(rules)
-
     def close(self) -> None:
         """Let go of the sockets; the table leads to nothing then."""
-        for door in self._doors:
-            door.close()
-        self._log.close()
-        self._netfilter.close()
+        self._opened.close()
 
     def _change(self, wanted: dict[IPv4Address, frozenset[Element]]) -> None:
         gone: list[Element] = []
