@@ -44,10 +44,11 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_machines_of_a_sanitized_launcher(sanitized: Path) -> None:
     plugins = ["-p", "sanitized_launcher", "-p", "no:cacheprovider"]
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *TORTURE],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(HERE), "SANITIZED_LAUNCHER": str(sanitized)},
+        env={**os.environ, "PYTHONPATH": path, "SANITIZED_LAUNCHER": str(sanitized)},
         capture_output=True,
         text=True,
         check=False,
