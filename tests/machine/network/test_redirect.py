@@ -101,13 +101,26 @@ async def test_an_open_policy_reaches_what_is_public_and_nothing_else(
         for address in ("203.0.113.7", "2001:db8::7"):
             with await redirected.connect(address, 9999) as sock:
                 assert await say(sock, b"x") == b"x"
-        private = ("10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "fd00::1", "fe80::1")
+        private = ("10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "fd00::1")
         for address in private:
-            if address.startswith("fe80"):
-                continue  # needs a scope
             with pytest.raises(ConnectionRefusedError):
                 await redirected.connect(address, 80)
+        await expect_reset(redirected, "64:ff9b::10.0.0.1", 80)  # for a translator, 10.0.0.1
     assert [address for address, _ in world.dialled] == ["203.0.113.7", "2001:db8::7"]
+
+
+async def test_an_address_of_a_link_is_reached_only_when_it_is_named(
+    world: World, redirected: NetworkNamespace
+) -> None:
+    async with gateway_for(
+        world, redirected, NetworkPolicy(), on_request=lambda _: "deny"
+    ) as gateway:
+        with await redirected.unconnected(socket.AF_INET6) as sock:
+            await asyncio.get_running_loop().sock_connect(sock, ("fe80::1", 80, 0, 1))
+            with pytest.raises(ConnectionResetError):
+                await say(sock, b"x")
+        assert gateway.log[-1].name == "fe80::1"
+    assert world.dialled == []
 
 
 async def test_what_is_refused_is_told_with_its_rule(

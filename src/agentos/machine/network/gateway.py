@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 from agentos.machine.network import dial
 from agentos.machine.network.addresses import NAMESERVER, AddressPool
-from agentos.machine.network.crossings import Crossings, Outside
+from agentos.machine.network.crossings import Crossings
 from agentos.machine.network.decision_log import DecisionLog
 from agentos.machine.network.doors import Doors, Inside
 from agentos.machine.network.journal import Connection, Journal, forget, words
 from agentos.machine.network.names import Entrances, Names
 from agentos.machine.network.nameserver import Nameserver
+from agentos.machine.network.outside import Outside
 from agentos.machine.network.policy import NetworkPolicy
 from agentos.machine.network.proxy import Proxies
 from agentos.machine.network.questions import OnRequest, Questions

@@ -167,7 +167,7 @@ def _telling(name_of: NameOf, refused: OnRefusal) -> Callable[[str, int], None]:
 
 
 def _host(name_of: NameOf, text: str) -> str | None:
-    address = ip_address(text)
+    address = ip_address(text.partition("%")[0])  # a scope is the machine's own affair
     if address in SYNTHETIC_V4 or address in SYNTHETIC_V6:
         return name_of(address)
     return str(address)
