@@ -42,6 +42,7 @@ class MachinePool:
         mounts: What they start with beside the image.
         limits: What each may use up; its `wall_time` begins when a machine is taken.
         on_warning: Called with a `LimitWarning` when one of them comes near a limit.
+        on_request: Asked about each host and port that no rule of the policy covers.
 
     Raises:
         IsolationUnavailable: (when entered) This host does not permit machines.
