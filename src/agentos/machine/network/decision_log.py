@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import uuid
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ class DecisionLog:
     """
 
     def __init__(self, machine_name: str, store_url: str | None = None) -> None:
-        self.machine = uuid.uuid4().hex
+        self.machine = os.urandom(16).hex()
         self.store_url = store_url
         self._machine_name = machine_name
         self._numbers: dict[int, int] = {}

@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from agentos.machine.network import dial
 from agentos.machine.network.addresses import NAMESERVER, AddressPool
@@ -17,11 +18,12 @@ from agentos.machine.network.names import Entrances, Names
 from agentos.machine.network.nameserver import Nameserver
 from agentos.machine.network.outside import Outside
 from agentos.machine.network.policy import NetworkPolicy
-from agentos.machine.network.proxy import Proxies
 from agentos.machine.network.questions import OnRequest, Questions
 from agentos.machine.network.reach import Reach, Target
-from agentos.machine.network.redirect import Redirect
 from agentos.machine.network.rules import host_of
+
+if TYPE_CHECKING:
+    from agentos.machine.network.proxy import Proxies
 
 MOST_CONNECTIONS = 2048
 MOST_LISTENERS = 512
@@ -100,7 +102,7 @@ class NetworkGateway:
     @property
     def redirects(self) -> bool:
         """Whether every port leads here; if not, it listens port by port, once it has started."""
-        return isinstance(self._entrances, Redirect)
+        return self._entrances is not None and not isinstance(self._entrances, Doors)
 
     @property
     def on_event(self) -> Callable[[Connection], None] | None:
@@ -254,6 +256,8 @@ class NetworkGateway:
 
     async def _open_entrances(self) -> Entrances:
         """Redirect what leaves; where the machine's kernel cannot, listen port by port."""
+        from agentos.machine.network.redirect import Redirect
+
         try:
             return await Redirect.install(
                 self._inside, self._reach, self._pool.name_of, self._crossings.enter, self._refused

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from agentos.machine.network import dial
-from agentos.machine.network.proxy import Proxies, tunnel
 from agentos.machine.network.rules import host_of
+
+if TYPE_CHECKING:
+    from agentos.machine.network.proxy import Proxies
 
 
 class Outside:
@@ -38,6 +41,8 @@ class Outside:
             ConfigInvalid: The environment names a proxy that cannot be used.
         """
         if self._proxies is None:
+            from agentos.machine.network.proxy import Proxies
+
             self._proxies = Proxies.of(os.environ)
         return self._proxies
 
@@ -55,6 +60,7 @@ class Outside:
         self, name: str, addresses: list[str], port: int
     ) -> tuple[socket.socket, str]:
         """Connect to the first of a name's addresses, through the host's proxy if it has one."""
+        from agentos.machine.network.proxy import tunnel
 
         async def by_way(address: str, port: int) -> socket.socket:
             proxy = self.proxies.leading_to(name, port) and self.proxies.leading_to(address, port)
@@ -66,6 +72,8 @@ class Outside:
 
     async def dial_unresolved(self, name: str, port: int) -> tuple[socket.socket, str] | None:
         """Connect to a name that only the host's proxy can resolve; None if there is no proxy."""
+        from agentos.machine.network.proxy import tunnel
+
         proxy = self.proxies.leading_to(name, port)
         if proxy is None:
             return None
