@@ -20,6 +20,7 @@ BENCHMARKS = (
     "many_machines",
     "stream",
     "gateway",
+    "network",
     "imports",
 )
 

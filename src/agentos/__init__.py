@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from agentos.machine.mounts import Mount
     from agentos.machine.mounts.objects.source import S3Credentials
     from agentos.machine.mounts.objects.sync import SyncReport
-    from agentos.machine.network import NetworkPolicy
+    from agentos.machine.network import NetworkPolicy, NetworkRequest
+    from agentos.machine.network.servers.listening import PortEvent
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
     from agentos.machine.processes import ProcessInfo
@@ -72,7 +73,9 @@ _HOMES = {
     "ModelGateway": "agentos.models.gateway",
     "Mount": "agentos.machine.mounts",
     "NetworkPolicy": "agentos.machine.network",
+    "NetworkRequest": "agentos.machine.network",
     "PermissionRequest": "agentos.sessions.permissions",
+    "PortEvent": "agentos.machine.network.servers.listening",
     "Price": "agentos.usage.prices",
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
@@ -121,8 +124,10 @@ __all__ = [
     "Mount",
     "NetworkDenied",
     "NetworkPolicy",
+    "NetworkRequest",
     "ObjectStoreError",
     "PermissionRequest",
+    "PortEvent",
     "Price",
     "Process",
     "ProcessInfo",

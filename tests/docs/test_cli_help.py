@@ -16,6 +16,7 @@ COMMANDS = [
     ["shell"],
     ["doctor"],
     ["gc"],
+    ["net", "log"],
     ["image", "build"],
     ["image", "import"],
     ["image", "list"],

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agentos.errors import ExecTimeout, MachineError
 from agentos.machine.machine import AgentOs
+from agentos.machine.network import NetworkPolicy
 
 
 def same(seen: object, expected: object) -> None:
@@ -104,6 +105,21 @@ async def changes(vm: AgentOs) -> None:
     same(found, {"d": "", "d/two": "", **locked})
 
 
+async def network() -> None:
+    policy = NetworkPolicy(allow=["api.example.com:443"])
+    async with AgentOs(network=policy) as vm:
+        same(vm.network.redirects, True)
+        same((await vm.exec("getent hosts api.example.com")).exit_code, 0)
+        server = "import socket; s = socket.create_server(('0.0.0.0', 443)); s.accept(); s.accept()"
+        async with await vm.spawn(["python3", "-c", server]):
+            async for event in vm.ports():
+                same((event.type, event.port), ("port_opened", 443))
+                break
+            async with await vm.forward(443) as forward:
+                _, writer = await asyncio.open_connection(*forward.address)
+                writer.transport.abort()
+
+
 async def endings() -> None:
     before = set(os.listdir("/proc/self/fd"))
     for _ in range(10):
@@ -130,6 +146,7 @@ async def tour() -> None:
     async with AgentOs() as vm:
         for part in (commands, files, changes, live, isolation):
             await part(vm)
+    await network()
     await endings()
 
 

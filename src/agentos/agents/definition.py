@@ -104,8 +104,9 @@ class Endpoint:
         Raises:
             NetworkDenied: The policy forbids it.
         """
-        if self.granted and not self.reachable(machine):
-            await machine.network.allow(self.entry)
+        unsaid = machine.network.policy.match(self.host, self.port) is None
+        if self.granted and unsaid and not self.is_inside:
+            await machine.network.allow(self.entry)  # what a rule denies stays denied
         if not self.reachable(machine):
             raise NetworkDenied(
                 f"the machine's network policy does not let it reach {what} at {self.entry}",

@@ -15,6 +15,9 @@ class Policy(Protocol):
     def allows(self, host: str, port: int) -> object:
         """Return something true if a host and port may be reached."""
 
+    def match(self, host: str, port: int) -> object:
+        """Return the rule that decides about a host and port; None if none says anything."""
+
 
 class Network(Protocol):
     """A machine's way out."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli import demo, doctor, image, models, run, shell, snapshot, software
+from agentos.cli import demo, doctor, image, models, net, run, shell, snapshot, software
 from agentos.errors import AgentOsError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(software.app, name="software")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(net.app, name="net")
 app.command("gc")(snapshot.gc)
 
 

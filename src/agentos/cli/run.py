@@ -17,10 +17,12 @@ from agentos.cli.options import (
     Isolation,
     Json,
     Memory,
+    Network,
     Pids,
     Workspace,
     environment,
     limits,
+    network_policy,
 )
 from agentos.cli.options import isolation as kind
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits
     from agentos.machine.machine import AgentOs
+    from agentos.machine.network import NetworkPolicy
     from agentos.models.budgets import Budget
     from agentos.models.provider import ModelProvider
 
@@ -45,7 +48,7 @@ class Task:
     model: str | None = None
     instructions: str | None = None
     env: dict[str, str] = field(default_factory=dict)
-    allow: list[str] = field(default_factory=list)
+    network: NetworkPolicy | None = None
     apply: bool = False
     provider: ModelProvider | None = None
     budget: Budget | None = None
@@ -72,6 +75,7 @@ def run(
     ] = None,
     env: Env = None,
     allow: Allow = None,
+    network: Network = None,
     memory: Memory = None,
     cpus: Cpus = None,
     pids: Pids = None,
@@ -89,7 +93,7 @@ def run(
         model=model,
         instructions=instructions,
         env=environment(env),
-        allow=allow or [],
+        network=network_policy(network, allow),
         apply=apply,
         limits=limits(memory, cpus, pids),
         image=image,
@@ -116,13 +120,11 @@ async def perform(task: Task, show: Renderer) -> int:
     from agentos.agents import get_agent
     from agentos.cli.software import install_showing_progress
     from agentos.machine.machine import AgentOs
-    from agentos.machine.network import NetworkPolicy
     from agentos.machine.workspace import Workspace as Copy
 
     await install_showing_progress(get_agent(task.agent).software)
-    network = NetworkPolicy(allow=task.allow)
     async with AgentOs(
-        image=task.image, network=network, limits=task.limits, isolation=task.isolation
+        image=task.image, network=task.network, limits=task.limits, isolation=task.isolation
     ) as vm:
         copy = Copy(vm, task.workspace, WORKSPACE) if task.workspace else None
         if copy:

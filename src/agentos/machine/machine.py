@@ -9,8 +9,8 @@ import functools
 import os
 import pathlib
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Self, Unpack
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
@@ -23,8 +23,11 @@ from agentos.machine.isolation.offers import require
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
-from agentos.machine.network import NetworkGateway, NetworkPolicy
-from agentos.machine.protocol import Op
+from agentos.machine.network import NetworkGateway, NetworkPolicy, Preset
+from agentos.machine.network.decision_log import DecisionLog
+from agentos.machine.network.doors import Inside, Kind
+from agentos.machine.network.servers.verbs import ServerVerbs
+from agentos.machine.protocol import ListenKind, Op
 
 if TYPE_CHECKING:
     from agentos.machine.changes import Diff
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
     from agentos.machine.mounts.objects.sync import SyncReport
+    from agentos.machine.network.questions import OnRequest
     from agentos.machine.settings import Settings
     from agentos.machine.watch import Watch
     from agentos.models.budgets import Budget
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
 SOFTWARE = "/opt/agentos"
 
 
-class AgentOs(CommandVerbs):
+class AgentOs(CommandVerbs, ServerVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
@@ -63,12 +67,14 @@ class AgentOs(CommandVerbs):
         isolation: `"namespace"`; `"gvisor"` or `"microvm"`, with a kernel of its own between its
             commands and the host's; `"strong"`, the best of these two that is here; or
             `"landlock"`, which hides less, only when asked for by name.
-        network: What it may reach; by default nothing.
+        network: What it may reach, as a policy or the name of a preset; by default nothing.
         env: Environment of every command.
         name: Its host name.
         mounts: Directories of the host, memory, secrets and objects that it starts with.
         limits: What it may use up; by default files up to half of the host's memory.
         on_warning: Called with a `LimitWarning` when 80 % of a limit are used, or it was hit.
+        on_request: Asked once with a `NetworkRequest` about each host and port that no rule of
+            the policy covers; answers `"allow"` or `"deny"`, at once or as a coroutine.
         root: Whether commands are to run as root inside. A machine has a root anyway when root
             makes it, or when its image came with files of root; on the host image, an ordinary
             user asks for it here, and the machine takes some 10 ms longer to start.
@@ -91,24 +97,26 @@ class AgentOs(CommandVerbs):
         image: str | Snapshot = "host",
         software: Sequence[str] = (),
         isolation: Isolation = "namespace",
-        network: NetworkPolicy | None = None,
+        network: NetworkPolicy | Preset | None = None,
         env: Mapping[str, str] | None = None,
         name: str | None = None,
         mounts: Sequence[Mount] = (),
         limits: Limits | None = None,
         on_warning: Callable[[LimitWarning], object] | None = None,
+        on_request: OnRequest | None = None,
         root: bool = False,
     ) -> None:
         check(isolation)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
+        policy = _policy(network)
         wanted = {
             "image": image != "host",
             "root": root,
             "software": software,
             "name": name,
             "mounts": mounts,
-            "network": network is not None and not network.allows_nothing,
+            "network": policy is not None and not policy.allows_nothing,
             "disk": limits is not None and limits.disk is not None,
         }
         require(isolation, *(what for what, asked in wanted.items() if asked))
@@ -116,7 +124,12 @@ class AgentOs(CommandVerbs):
         self.isolation = isolation
         self.name = name or "agentos"
         self.software = tuple(software)
-        self.network = NetworkGateway(_Listeners(self), network)
+        self.network = NetworkGateway(
+            self._inside,
+            policy,
+            on_request=on_request,
+            decision_log=DecisionLog(self.name),
+        )
         self.limits = limits
         self._root = root
         self._on_warning = on_warning
@@ -129,8 +142,13 @@ class AgentOs(CommandVerbs):
         self._image: Image | None = None
         self._path = SYSTEM_PATH
         self._closers: list[Callable[[MachineError], None]] = []
+        self._openings: list[Callable[[], Awaitable[None]]] = []
         self._sessions: list[Session] = []
         self._ready_agent: ReadyAgent | None = None
+
+    @property
+    def _inside(self) -> Inside:
+        return _Inside(self)
 
     @classmethod
     async def create(cls, **settings: Unpack[Settings]) -> Self:
@@ -276,7 +294,7 @@ class AgentOs(CommandVerbs):
         )
         other._backend = self._backend
         other.software, other._path = self.software, self._path
-        other.network = self.network.beginning(_Listeners(other))
+        other.network = self.network.beginning(other._inside, DecisionLog(other.name))
         return other
 
     def _keep_ready(self) -> None:
@@ -288,7 +306,7 @@ class AgentOs(CommandVerbs):
         self,
         env: Mapping[str, str] | None,
         mounts: Sequence[Mount],
-        network: NetworkPolicy | None,
+        network: NetworkPolicy | Preset | None,
     ) -> None:
         """Give a machine that was kept ready what its taker wants of it."""
         if self._guard is not None:
@@ -297,7 +315,7 @@ class AgentOs(CommandVerbs):
         for mount in mounts:
             await self.mount(mount)
         if network is not None:
-            await self.network.apply(network)
+            await self.network.apply(_policy(network))
 
     def _leave(self, machine: RunningMachine) -> None:
         """End the machine that this one was until a fork; only `close` waits for it."""
@@ -377,6 +395,8 @@ class AgentOs(CommandVerbs):
             if self._machine is not None:
                 ends.push_async_callback(self._machine.close)
             ends.push_async_callback(self.network.close)
+            for close in self._openings:
+                ends.push_async_callback(close)
             ends.push_async_callback(self._end_ready_agent)
             for session in self._sessions:
                 ends.push_async_callback(session.close)
@@ -638,6 +658,12 @@ class AgentOs(CommandVerbs):
         return session
 
 
+def _policy(network: NetworkPolicy | Preset | None) -> NetworkPolicy:
+    return (
+        network if isinstance(network, NetworkPolicy) else NetworkPolicy.preset(network or "none")
+    )
+
+
 def _shared_software() -> pathlib.Path:
     shared = data_dir() / "software"
     if not shared.is_dir():
@@ -656,14 +682,26 @@ def _with_root(image: Image) -> Image:
         raise
 
 
-class _Listeners:
-    """Open listening sockets inside a machine, for its gateway."""
+class _Inside:
+    """Open sockets inside a machine, for its gateway."""
 
     def __init__(self, machine: AgentOs) -> None:
         self._machine = machine
 
-    async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
+    async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
         require(self._machine.isolation, "network")
-        numbers = (port, int(kind == "udp"), 0, 0)
+        numbers = (port, ListenKind[kind.upper()], 0, 0)
         reply = await self._machine.channel.call(Op.LISTEN, [address.encode()], numbers)
-        return socket.socket(fileno=reply.fd)
+        return _adopt(reply.fd)
+
+    async def open_socket(self, family: int, type: int, protocol: int = 0) -> socket.socket:
+        require(self._machine.isolation, "network")
+        numbers = (family, type, protocol, 0)
+        reply = await self._machine.channel.call(Op.SOCKET, [], numbers, path="socket")
+        return _adopt(reply.fd)
+
+
+def _adopt(fd: int) -> socket.socket:
+    sock = socket.socket(fileno=fd)
+    sock.setblocking(False)
+    return sock

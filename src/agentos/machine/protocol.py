@@ -25,6 +25,7 @@ class Op(IntEnum):
     REMOVE = 10
     SIGNAL = 11
     LISTEN = 12
+    SOCKET = 13
     ATTACH = 20
     DETACH = 21
     COPY = 22
@@ -51,6 +52,14 @@ class ExecFlag(IntFlag):
     PTY = 1
     CONTAIN = 2
     ROOT = 4
+
+
+class ListenKind(IntEnum):
+    """What a listening socket takes; a transparent one, what is handed to it for any address."""
+
+    TCP = 0
+    UDP = 1
+    TRANSPARENT = 2
 
 
 class Scope(IntEnum):

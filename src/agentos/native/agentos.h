@@ -35,7 +35,8 @@ enum op {
     OP_READLINK = 9, /* path -> target */
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
-    OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
+    OP_LISTEN = 12,  /* a: port, b: LISTEN_; address -> descriptor */
+    OP_SOCKET = 13,  /* a: family, b: type, c: protocol -> a socket, neither bound nor connected */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -46,6 +47,7 @@ enum op {
     OP_STAGE = 30,   /* a: a layer's number, or -1 for our own stage -> a detached mount of it */
 };
 enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4 /* as user 0 of the machine */ };
+enum { LISTEN_TCP = 0, LISTEN_UDP = 1, LISTEN_TRANSPARENT = 2 /* TCP, for any address */ };
 enum { DETACH_LAZILY = 1, DETACH_UNMAKE = 2 /* remove the mount point too */ };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
 
@@ -121,7 +123,8 @@ void mask_proc(void);
 
 /* network.c */
 void bring_loopback_up(void);
-int open_listener(const char *address, int port, bool udp);
+int make_socket(int family, int type, int protocol);
+int open_listener(const char *address, int port, int kind);
 
 /* lockdown.c */
 void keep_only_init_capabilities(uid_t user);

@@ -2,7 +2,8 @@
 
 from agentos.store.tables.facts import FACTS
 from agentos.store.tables.model_calls import MODEL_CALLS
+from agentos.store.tables.network import NETWORK_DECISIONS
 from agentos.store.tables.schema import METADATA
 from agentos.store.tables.transcripts import EVENTS, SESSIONS
 
-__all__ = ["EVENTS", "FACTS", "METADATA", "MODEL_CALLS", "SESSIONS"]
+__all__ = ["EVENTS", "FACTS", "METADATA", "MODEL_CALLS", "NETWORK_DECISIONS", "SESSIONS"]
