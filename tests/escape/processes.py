@@ -93,6 +93,18 @@ ATTEMPTS = [
         "    libc.sigqueue(1, n, None)",
         NOTHING,
     ),
+    Attempt(
+        "attaching to the thread of init that has capabilities",
+        "print(call('ptrace', 16, 2, 0, 0), call('ptrace', 0x4206, 2, 0, 0))\n"
+        "for n in ('mem', 'maps', 'environ', 'syscall'):\n"
+        "    print(tried(os.open, f'/proc/2/{n}', 0), tried(os.open, f'/proc/1/task/2/{n}', 0))",
+        "(EPERM EPERM\n)((EACCES|EPERM) (EACCES|EPERM)\n?){4}",
+    ),
+    Attempt(
+        "every signal to the thread of init that has capabilities",
+        "for n in range(1, 65): call('tgkill', 1, 2, n)",
+        NOTHING,
+    ),
     shell(
         "killing all there is",
         "trap '' TERM; kill -TERM -1; echo on",

@@ -17,7 +17,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about what root's machin
 
 
 def status_of(pid: int | str) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    lines = Path("/proc", str(pid), "status").read_text().splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
@@ -44,6 +44,39 @@ async def test_a_contained_command_and_its_supervisor_hold_none_either(vm: Agent
         assert "CapEff:\t" + "0" * 16 in text
         assert "Seccomp:\t2" in text
     await process.kill()
+
+
+async def test_init_serves_locked_down_and_only_its_keeper_has_capabilities(vm: AgentOs) -> None:
+    await (await vm.spawn(["sleep", "1000"])).kill()  # which takes the keeper, so it is settled
+    tasks = Path(f"/proc/{vm.channel.init_pid}/task")
+    server, keeper = (status_of(f"{tasks}/{n}") for n in sorted(os.listdir(tasks), key=int))
+    assert {server[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert (server["NoNewPrivs"], server["Seccomp"]) == ("1", "2")
+    kill, bind, admin, mount = 1 << 5, 1 << 10, 1 << 12, 1 << 21
+    assert int(keeper["CapEff"], 16) == kill | bind | admin | mount
+    assert keeper["CapBnd"] == "0" * 16
+    assert server["Uid"] == keeper["Uid"]
+
+
+async def test_no_signal_from_inside_reaches_the_keeper(vm: AgentOs) -> None:
+    shown = await run_c(
+        vm,
+        r"""
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(void) {
+    int sent = 0;
+    for (int n = 1; n < 65; n++) sent += !syscall(SYS_tgkill, 1, 2, n);
+    printf("%d sent\n", sent);
+}
+""",
+    )
+    assert shown == "64 sent\n"
+    sleeping = await vm.spawn(["sleep", "1000"])
+    await sleeping.kill()  # which takes the keeper
+    assert await sleeping.wait() == 128 + signal.SIGKILL
 
 
 async def test_only_the_machines_own_processes_are_visible(vm: AgentOs) -> None:

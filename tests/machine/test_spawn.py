@@ -191,3 +191,12 @@ async def test_commands_start_with_clean_signals(vm: AgentOs) -> None:
     libc_own = 1 << 31 | 1 << 32  # 32 and 33, which no libc lets anyone set
     assert int(masks["Ign"], 16) & ~libc_own == 0
     assert int(masks["Blk"], 16) == 0
+
+
+async def test_a_command_that_ends_at_once_lets_go_of_its_stdin(vm: AgentOs) -> None:
+    for _ in range(20):
+        process = await vm.spawn("exit 1")
+        await process.wait()
+        assert process.stdin is not None
+        assert process.stdin.is_closing()
+        process.close()

@@ -161,6 +161,10 @@ long fake_syscall(long number, ...) {
         require(how->resolve == (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), "an open that leaves the root");
         result = fake_descriptor(path);
     }
+    if (number == SYS_statx) {
+        for (int skipped = 0; skipped < 4; skipped++) va_arg(list, long);
+        memset(va_arg(list, void *), 0, sizeof(struct statx));
+    }
     va_end(list);
     return result;
 }
@@ -188,7 +192,8 @@ bool is_the_machine_s_own(int fd) {
     return !refused();
 }
 
-int lock_payload_down(void) { return refused() ? EPERM : 0; }
+void with_capabilities(void (*work)(void)) { work(); }
+
 int lock_root_down(void) { return refused() ? EPERM : 0; }
 
 int fake_execve(const char *file, char *const *argv, char *const *env) {
@@ -270,11 +275,6 @@ ssize_t fake_readlinkat(const char *path, char *data, size_t size) {
 int fake_stat(struct stat *status) {
     memset(status, 0, sizeof *status);
     status->st_mode = refused() ? S_IFREG : S_IFDIR;
-    return fake_outcome();
-}
-
-int fake_statx(struct statx *status) {
-    memset(status, 0, sizeof *status);
     return fake_outcome();
 }
 

@@ -48,7 +48,6 @@ ssize_t fake_recvmsg(struct msghdr *message);
 ssize_t fake_sendmsg(const struct msghdr *message);
 ssize_t fake_recv(void *data, size_t size);
 int fake_stat(struct stat *status);
-int fake_statx(struct statx *status);
 long fake_syscall(long number, ...);
 
 #define _exit fake_exit
@@ -91,15 +90,16 @@ long fake_syscall(long number, ...);
 #define setfsgid(id) fake_outcome()
 #define setfsuid(id) fake_outcome()
 #define setrlimit(which, limit) ((void)(limit), fake_outcome())
+#define setns(fd, kind) fake_outcome()
 #define setsid() fake_outcome()
 #define setsockopt(fd, level, option, value, size) ((void)(value), fake_outcome())
 #define signalfd(...) fake_descriptor("")
 #define sigprocmask(how, set, old) ((void)(set), 0)
 #define socket(...) fake_descriptor("")
-#define statx(fd, path, flags, mask, status) fake_statx(status)
 #define symlinkat(path, fd, second) fake_on_paths(path, second)
 #define syscall fake_syscall
 #define umount2(path, flags) fake_outcome()
+#define unshare(flags) fake_outcome()
 #define unlinkat(fd, path, flags) fake_on_path(path)
 #define wait fake_wait
 #define waitpid(pid, status, flags) fake_wait(status)

@@ -67,6 +67,20 @@ def test_without_a_static_libc_the_program_is_dynamic(sources: Path, tmp_path: P
     assert b"ld-" in Path(built.stdout.strip()).read_bytes()  # the name of its dynamic loader
 
 
+def test_musl_is_taken_where_it_is_installed(sources: Path, tmp_path: Path) -> None:
+    compiler_that(tmp_path / "musl-gcc", f'echo "$@" >> {tmp_path}/asked; [ -z "$FAIL" ] || exit 1')
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    for failing in ("", "yes"):  # and where it cannot, another does
+        built = build(sources, PATH=path, FAIL=failing)
+        assert subprocess.check_output([built.stdout.strip()], text=True) == "made\n"
+    assert build(sources, PATH=path, CC="cc").returncode == 0
+
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert len(asked) == 2
+    assert "-static" in asked[0]
+
+
 def test_flags_of_the_environment_count(sources: Path) -> None:
     (sources / "main.c").write_text("#include <stdio.h>\nint main(void) { puts(GREETING); }\n")
 

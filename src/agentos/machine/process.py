@@ -14,6 +14,7 @@ from typing import Any, Literal
 from agentos.errors import CommandFailed, ExecTimeout, LimitExceeded, MachineError
 from agentos.machine.capture import Capture, feed
 from agentos.machine.channel import Channel, resolve
+from agentos.machine.pipe_reader import PipeReader
 from agentos.machine.protocol import ExecFlag, Op, Reply, Scope, Usage, decode_usage
 
 #: What `exec` keeps of each stream unless told otherwise, in bytes.
@@ -76,7 +77,7 @@ class Process:
         self.stdin: asyncio.StreamWriter | None = None
         self.stdout: asyncio.StreamReader | None = None
         self.stderr: asyncio.StreamReader | None = None
-        self._readers: list[asyncio.ReadTransport] = []
+        self._readers: list[PipeReader] = []
         exit.add_done_callback(self._on_end)
 
     def _on_end(self, exit: asyncio.Future[Reply]) -> None:
@@ -125,8 +126,8 @@ class Process:
         """Let go of its streams; the process itself goes on."""
         if self.stdin:
             self.stdin.close()
-        for transport in self._readers:
-            transport.close()
+        for reader in self._readers:
+            reader.close()
 
     async def __aenter__(self) -> Process:
         return self

@@ -71,6 +71,8 @@ class Scope(IntEnum):
     FAMILY = 3
 
 
+#: What init itself takes of a limit of processes and threads.
+INIT_THREADS = 2
 PACKET_MAX = 384 * 1024
 REPLY_MAX = 16 * 1024
 

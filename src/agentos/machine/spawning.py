@@ -8,6 +8,7 @@ import os
 import signal
 
 from agentos.machine.channel import Channel
+from agentos.machine.pipe_reader import PipeReader
 from agentos.machine.process import Launch, Process, Redirect
 from agentos.machine.protocol import Reply, Scope
 
@@ -47,6 +48,8 @@ async def spawn(
             process.close()
             channel.signal_nowait(reply.a, signal.SIGKILL, Scope.SESSION)
             raise
+    if exit.done():  # before its streams were there to be let go of
+        process._on_end(exit)
     return process
 
 
@@ -67,18 +70,9 @@ async def _connect(process: Process, ends: list[int | None], limit: int) -> None
         process.stdin = await _writer(stdin)
     for name, fd in (("stdout", stdout), ("stderr", stderr)):
         if fd is not None:
-            reader, transport = await _reader(fd, limit)
+            reader = PipeReader(fd, limit)
             setattr(process, name, reader)
-            process._readers.append(transport)
-
-
-async def _reader(fd: int, limit: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=limit, loop=loop)
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader, loop=loop), os.fdopen(fd, "rb", buffering=0)
-    )
-    return reader, transport
+            process._readers.append(reader)
 
 
 async def _writer(fd: int) -> asyncio.StreamWriter:

@@ -122,20 +122,37 @@ void enter_root(void);
 void mask_proc(void);
 
 /* network.c */
-void bring_loopback_up(void);
+void make_network(void);
+void join_network(void);
+void open_low_ports(void);
 int make_socket(int family, int type, int protocol);
 int open_listener(const char *address, int port, int kind);
 
 /* lockdown.c */
-void keep_only_init_capabilities(uid_t user);
-int lock_payload_down(void);
+int take_ids(id_t id);
+void forbid_gains(void);
+void become_user_without_capabilities(uid_t user);
+void become_user_with_capabilities(uid_t user);
+void keep_only_init_capabilities(void);
 int lock_root_down(void);
 int lift_file_permissions(bool lifted);
 void drop_bounding_set(void);
-int drop_capabilities(void);
+void drop_capabilities(void);
+
+/* filter.c */
+int refuse_system_calls(void);
 int refuse_what_is_shared(void);
 
+/* keeper.c */
+void start_keeper(void (*build)(const struct plan *plan), void (*settle)(void),
+                  const struct plan *plan);
+void network_is_made(void);
+void await_network(void);
+void await_machine(void);
+void with_capabilities(void (*work)(void));
+
 /* init.c */
+void block_child_signals(void);
 _Noreturn void serve(void);
 _Noreturn void fail(const char *step);
 void send_reply(struct reply reply, const void *data, size_t size, int fd);

@@ -17,6 +17,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
+
 enum { MAX_WORDS = 16384, PATIENCE_MS = 10, WAKE_UPS = 500 };
 
 struct command {
@@ -107,22 +111,6 @@ static int exec_along_path(char **argv, char **env) {
     return error;
 }
 
-/* A limit of one byte also keeps a core away from a handler that runs on the host: with 0 the
- * kernel would run it. Who may have no core at all cannot set one byte. */
-static int forbid_core_dumps(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_CORE, &limit)) return errno;
-    if (limit.rlim_max == 0) return 0;
-    limit = (struct rlimit){1, 1};
-    return setrlimit(RLIMIT_CORE, &limit) ? errno : 0;
-}
-
-/* The host's user may be one whose programs run before all others. */
-static int forbid_priority(void) {
-    struct rlimit none = {0, 0};
-    return setrlimit(RLIMIT_NICE, &none) || setrlimit(RLIMIT_RTPRIO, &none) ? errno : 0;
-}
-
 static unsigned long most_open_files;
 
 void limit_open_files(unsigned long number) {
@@ -139,9 +127,8 @@ static int bound_open_files(void) {
     return setrlimit(RLIMIT_NOFILE, &limit) ? errno : 0;
 }
 
-static int lock_down(const struct command *command) {
-    return command->root ? lock_root_down() : lock_payload_down();
-}
+/* Commands of the machine's user start from a thread that is locked down already. */
+static int lock_down(const struct command *command) { return command->root ? lock_root_down() : 0; }
 
 /* Returns the errno of the step that failed, and its name. */
 static int become_command(const struct command *command, const char **step) {
@@ -154,10 +141,8 @@ static int become_command(const struct command *command, const char **step) {
     if (command->pty && ioctl(0, TIOCSCTTY, 0)) return errno;
     if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC)) return errno;
     *step = "lock down";
-    int error = forbid_core_dumps();
-    if (error || (error = forbid_priority()) || (error = bound_open_files()) ||
-        (error = lock_down(command)))
-        return error;
+    int error = bound_open_files();
+    if (error || (error = lock_down(command))) return error;
     *step = "cwd"; /* with the rights of whom the command runs as */
     if (chdir(command->cwd)) return errno;
     if (sigprocmask(SIG_SETMASK, &none, NULL)) return errno;

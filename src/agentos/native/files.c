@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#ifndef STATX_BTIME
+#include <linux/stat.h> /* not every libc knows of statx */
+#endif
 
 enum { DIRECTORY = O_PATH | O_DIRECTORY | O_CLOEXEC };
 
@@ -154,7 +157,7 @@ static void remove_in_background(const struct request *request, const char *path
 static void reply_stat(const struct request *request, const char *path) {
     struct statx status;
     int fd = open_path(path, O_PATH | (request->a ? 0 : O_NOFOLLOW), 0);
-    int error = fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &status) ? errno : 0;
+    int error = fd < 0 || syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &status) ? errno : 0;
     if (fd >= 0) close(fd);
     reply(request->id, error, error ? NULL : &status, sizeof status, -1);
 }

@@ -2,10 +2,10 @@
 #include "agentos.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,12 +95,11 @@ void write_id_maps(pid_t pid, const struct plan *plan) {
     write_proc(pid, "gid_map", plan->gid_map);
 }
 
-/* Host directories are pinned first: after this the process has lost root's way to them. One
+/* Host directories are pinned first: after this the thread has lost root's way to them. One
  * mapped id is the caller's own, unless the caller is root and gave another. */
 void become_root_of_the_machine(const struct plan *plan) {
     id_t id = maps_one_id(plan) ? (id_t)strtoul(plan->uid_map, NULL, 10) : 0;
     if (getuid() == id) return;
-    if (!maps_one_id(plan) && setgroups(0, NULL)) fail("drop the host's groups");
-    if (setresgid(id, id, id)) fail("take the machine's first group");
-    if (setresuid(id, id, id)) fail("take the machine's first user");
+    if (!maps_one_id(plan) && syscall(SYS_setgroups, 0, NULL)) fail("drop the host's groups");
+    if (take_ids(id)) fail("take the machine's first user");
 }

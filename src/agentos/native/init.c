@@ -1,5 +1,6 @@
-/* Pid 1 of the machine: serves the host's packets and reaps. It never execs, and it
- * exits when the control socket closes; the kernel then ends all else in the machine. */
+/* Pid 1 of the machine: serves the host's packets and reaps, locked down as its commands are. It
+ * never execs, and it exits when the control socket closes; the kernel then ends all else in the
+ * machine. */
 #include "agentos.h"
 
 #include <poll.h>
@@ -13,6 +14,8 @@
 enum { MAX_FDS = 4 };
 
 static char packet[PACKET_MAX];
+static size_t packet_size;
+static int fds[MAX_FDS], fd_count;
 
 /* One packet, with `fd` beside it unless that is negative. A host that went away is
  * noticed by the main loop, so a failed send needs no answer here. */
@@ -41,11 +44,20 @@ _Noreturn void fail(const char *step) {
     _exit(1);
 }
 
-static int watch_children(void) {
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
+static sigset_t child_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    return set;
+}
+
+void block_child_signals(void) {
+    sigset_t children = child_signals();
     if (sigprocmask(SIG_BLOCK, &children, NULL)) fail("block SIGCHLD");
+}
+
+static int watch_children(void) {
+    sigset_t children = child_signals();
     int fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0) fail("watch for children");
     return fd;
@@ -61,11 +73,11 @@ int received_descriptors(struct msghdr *message, int *fds) {
     return count;
 }
 
-static void answer(size_t size, const int *fds, int fd_count) {
+static void answer(void) {
     const struct request *request = (const struct request *)packet;
-    const char *end = packet + size;
+    const char *end = packet + packet_size;
     switch (request->op) {
-    case OP_EXEC: return start_command(request, size, fds, fd_count);
+    case OP_EXEC: return start_command(request, packet_size, fds, fd_count);
     case OP_ATTACH:
     case OP_DETACH:
     case OP_COPY: return mount_operation(request, end, fds, fd_count);
@@ -74,6 +86,29 @@ static void answer(size_t size, const int *fds, int fd_count) {
     case OP_WATCH_REMOVE: return watch_operation(request, end, fds, fd_count);
     default: return file_operation(request, end);
     }
+}
+
+static bool takes_capabilities(const struct request *request) {
+    switch (request->op) {
+    case OP_EXEC: return request->a & EXEC_ROOT;
+    case OP_SIGNAL:
+    case OP_LISTEN:
+    case OP_SOCKET:
+    case OP_ATTACH:
+    case OP_DETACH:
+    case OP_COPY:
+    case OP_STAGE: return true;
+    default: return false;
+    }
+}
+
+static void answer_or_refuse(int flags) {
+    const struct request *request = (const struct request *)packet;
+    if (packet_size < sizeof *request) return;
+    if (flags & (MSG_TRUNC | MSG_CTRUNC))
+        send_reply((struct reply){.kind = REPLY, .id = request->id, .error = E2BIG}, NULL, 0, -1);
+    else if (takes_capabilities(request)) with_capabilities(answer);
+    else answer();
 }
 
 /* An empty packet looks like the end of the socket, but for the hang-up. */
@@ -90,14 +125,9 @@ static void serve_packet(bool hung_up) {
     ssize_t size = recvmsg(CONTROL, &message, MSG_CMSG_CLOEXEC);
     if (size < 0 && errno == EINTR) return;
     if (size < 0 || (size == 0 && hung_up)) _exit(0);
-    int fds[MAX_FDS], fd_count = received_descriptors(&message, fds);
-    if ((size_t)size >= sizeof(struct request) && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-        answer((size_t)size, fds, fd_count);
-    else if ((size_t)size >= sizeof(struct request))
-        send_reply((struct reply){.kind = REPLY,
-                                  .id = ((const struct request *)packet)->id,
-                                  .error = E2BIG},
-                   NULL, 0, -1);
+    packet_size = (size_t)size;
+    fd_count = received_descriptors(&message, fds);
+    answer_or_refuse(message.msg_flags);
     for (int i = 0; i < fd_count; i++) close(fds[i]);
 }
 

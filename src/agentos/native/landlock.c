@@ -117,7 +117,7 @@ static void become_the_machine_s_user(void) {
         if (setresgid(order.gid, order.gid, order.gid)) fail("take the machine's group");
         if (setresuid(order.uid, order.uid, order.uid)) fail("take the machine's user");
     }
-    if (drop_capabilities()) fail("drop capabilities");
+    drop_capabilities();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) fail("gain no privileges");
 }
 
@@ -163,7 +163,8 @@ static void confine_init(void) {
         (struct ruleset){EVERY_ACCESS, EVERY_TCP_PORT, ABSTRACT_SOCKETS_AND_SIGNALS});
     for (int i = 0; i < order.rules; i++) allow(rules, order.rule[i]);
     enter_domain(rules);
-    if (refuse_what_is_shared()) fail("refuse what the machine shares with the host");
+    if ((errno = refuse_what_is_shared())) fail("refuse what the machine shares with the host");
+    forbid_gains();
 }
 
 /* Landlock has no say in permissions. A path of ours cannot come to lead to a file of the host's:

@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -85,21 +86,31 @@ static void add_address(int netlink) {
 }
 
 /* Servers inside may take port 80 without privileges: the network is theirs alone. */
-static void open_low_ports(void) {
+void open_low_ports(void) {
     int fd = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, "0", 1) != 1) fail("open low ports");
     close(fd);
 }
 
-void bring_loopback_up(void) {
+static void bring_loopback_up(void) {
     set_loopback_up();
-    open_low_ports();
     int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (netlink < 0) fail("open netlink");
     route_everything_to_loopback(netlink, AF_INET);
     route_everything_to_loopback(netlink, AF_INET6);
     add_address(netlink);
     close(netlink);
+}
+
+void make_network(void) {
+    if (unshare(CLONE_NEWNET)) fail("make a network namespace");
+    bring_loopback_up();
+}
+
+/* For the thread that did not make it. */
+void join_network(void) {
+    int network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (network < 0 || setns(network, CLONE_NEWNET)) fail("join the network namespace");
 }
 
 static socklen_t parse_address(const char *text, int port, struct sockaddr_storage *address) {

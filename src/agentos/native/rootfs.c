@@ -227,8 +227,7 @@ static void keep_stage(const struct plan *plan) {
         if (!plan->lower[i].path && mount(from.text, to.text, NULL, MS_BIND, NULL)) fail("keep a layer");
     }
     int fd = open(ROOT "/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || (fd != STAGE_DIRECTORY && dup3(fd, STAGE_DIRECTORY, O_CLOEXEC) < 0))
-        fail("keep the stage");
+    if (fd < 0 || dup3(fd, STAGE_DIRECTORY, O_CLOEXEC) < 0) fail("keep the stage");
 }
 
 /* Returns a detached mount of our stage, or of a layer's, or -1 with errno. */
@@ -249,7 +248,6 @@ void build_root(const struct plan *plan) {
     keep_stage(plan);
     mount_dev();
     if (mount(NULL, ROOT, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL)) fail("let links be followed");
-    if (syscall(SYS_close_range, STAGE_DIRECTORY + 1, ~0U, 0)) fail("close the host's directories");
 }
 
 /* pivot_root(".", ".") stacks the old root under the new one, to be detached at once. */

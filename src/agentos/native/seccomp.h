@@ -1,5 +1,5 @@
 /* What the processes of a machine may not ask of the kernel, and why: one row each, included
- * into the filter of lockdown.c. docs/seccomp.md shows this table and compares it with
+ * into filter.c. docs/seccomp.md shows this table and compares it with
  * Docker's. Rows of one architecture only are guarded. */
 
 /* Mounts: the machine's view of files is what init built. */

@@ -111,7 +111,7 @@ async def test_a_delegated_group_is_arranged_and_used(
     (path,) = {group.path for group in made.groups}
     assert path.parent == scope
     written = {name: (path / name).read_text() for name in ("memory.max", "cpu.max", "pids.max")}
-    assert written == {"memory.max": str(64 << 20), "cpu.max": "150000 100000", "pids.max": "21"}
+    assert written == {"memory.max": str(64 << 20), "cpu.max": "150000 100000", "pids.max": "22"}
     assert (path / "memory.swap.max").read_text() == "0"
     assert (scope / "agentos-host" / "cgroup.procs").read_text() == "4711"
     made.attach(815)

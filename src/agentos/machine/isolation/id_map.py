@@ -206,5 +206,5 @@ def _rows(text: str) -> list[_Row]:
 
 def _owned(name: str) -> list[_Row]:
     """The ids of this process's own user namespace."""
-    with open(f"/proc/self/{name}", encoding="ascii") as file:
-        return _rows(file.read())
+    with open(f"/proc/self/{name}", "rb", buffering=0) as file:
+        return _rows(file.readall().decode("ascii"))

@@ -24,8 +24,12 @@ from agentos.machine.protocol import Op
 
 LAUNCHER = Path(__file__).parents[2] / "native" / "agentos-init"
 _CONTROL = 3
+_CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
-_USER_NAMESPACE_STEPS = {"clone into new namespaces", "uid_map", "gid_map", "setgroups"}
+_USER_NAMESPACE_STEPS = {
+    *("clone into new namespaces", "uid_map", "gid_map", "setgroups"),
+    "make a network namespace",
+}
 
 
 class NamespaceMachine:
@@ -195,7 +199,7 @@ def spawn_launcher(role: str, control: int) -> int:
                 (os.POSIX_SPAWN_DUP2, 0, 2),
             ],
             setsigmask=[],
-            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+            setsigdef=_CATCHABLE,
         )
     except FileNotFoundError:
         raise IsolationUnavailable(

@@ -100,6 +100,10 @@ _EMPTY = (
     "var/log",
 )
 
+#: Of which the image is made, and places that it is made from: they tell whether it is up to date.
+_TEMPLATE = repr((WRITTEN, ETC_TAKEN, _EMPTY))
+_SOURCES = tuple(f"/etc/{name}" for name in ETC_TAKEN)
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -169,16 +173,21 @@ def _is_directory(path: str) -> bool:
 
 
 def _fingerprint(host: Path) -> str:
-    digest = hashlib.blake2b(repr((WRITTEN, ETC_TAKEN, _EMPTY)).encode(), digest_size=10)
-    for name in (*(f"etc/{name}" for name in ETC_TAKEN), *SYSTEM_DIRECTORIES):
+    """Name the host's state. Every machine asks, so it is text and few calls, not paths."""
+    top, lstat = str(host).rstrip("/"), os.lstat
+    seen: list[object] = [_TEMPLATE]
+    for name in _SOURCES:
         try:
-            status = os.lstat(f"{host}/{name}")  # text: a Path costs more than the call
+            status = lstat(top + name)
         except OSError:
             continue
-        # A system directory counts only as present: its own changes need no new image.
-        seen = (status.st_mtime_ns, status.st_size) if name.startswith("etc/") else status.st_mode
-        digest.update(f"{name} {seen}\n".encode())
-    return digest.hexdigest()
+        seen += name, status.st_mtime_ns, status.st_size
+    for name in SYSTEM_DIRECTORIES:  # present or not: their own changes need no new image
+        try:
+            seen += name, lstat(f"{top}/{name}").st_mode
+        except OSError:
+            continue
+    return hashlib.blake2b(repr(seen).encode(), digest_size=10).hexdigest()
 
 
 def _lock_shared(path: Path) -> int | None:

@@ -23,6 +23,7 @@ from agentos.machine.limits.cgroup import (
 )
 from agentos.machine.limits.hierarchies import Hierarchy, hierarchies
 from agentos.machine.limits.limits import MIB, Limits
+from agentos.machine.protocol import INIT_THREADS
 
 REMEDY = (
     "as root, mount the cgroup controllers; as a user of systemd, run your program through: "
@@ -123,7 +124,7 @@ def _enforce_with_groups(limits: Limits, maker: _Maker) -> None:
     if pids is not None:
         made.pids = maker.group("pids", cgroup_v1.Pids, cgroup_v2.Pids)
         if made.pids:
-            _set("pids", made.pids.limit, pids + 1)  # init
+            _set("pids", made.pids.limit, pids + INIT_THREADS)
         elif not _counts_processes_per_namespace():
             raise _unavailable("pids", maker.reasons)
         made.ways["pids"] = made.pids.way if made.pids else "rlimit"

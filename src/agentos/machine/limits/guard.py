@@ -19,7 +19,7 @@ from agentos.machine.limits.limits import LEAST_DISK, Limits, LimitWarning
 from agentos.machine.limits.stats import Stats, measure
 from agentos.machine.limits.usage import Sight, disk_of, see
 from agentos.machine.limits.watchdog import MemoryWatchdog
-from agentos.machine.protocol import Scope
+from agentos.machine.protocol import INIT_THREADS, Scope
 
 if TYPE_CHECKING:
     from agentos.machine.isolation.backends import RunningMachine
@@ -87,7 +87,7 @@ class Guard:
         self._enforced.attach(channel.init_pid)
         if self._enforced.ways["pids"] == "rlimit":
             assert self._limits.pids is not None
-            _bound_processes(channel.init_pid, self._limits.pids + 1)
+            _bound_processes(channel.init_pid, self._limits.pids + INIT_THREADS)
         channel.explain = self._explain
         sight = await see(channel, below)
         await self._stop_watching()
@@ -115,6 +115,9 @@ class Guard:
                 code="limit_unavailable",
                 hint=REMEDY,
             )
+        if self._enforced.pids is not None:
+            assert self._limits.pids is not None
+            self._enforced.pids.limit(self._limits.pids + 1)  # its init is one thread
 
     def stop_clock(self) -> None:
         """Let no wall time pass until `start_clock`."""
