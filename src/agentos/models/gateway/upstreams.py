@@ -17,8 +17,18 @@ Around = Callable[[Provider, Upstream], Upstream]
 
 #: Makes one that is asked in a protocol of one that speaks another.
 Translation = Callable[[Upstream], Upstream]
+
+
+def _responses_over_chat(inner: Upstream) -> Upstream:
+    from agentos.models.translation import ResponsesOverChat
+
+    return ResponsesOverChat(inner)
+
+
 #: By the protocol that is asked in, and the one that is spoken; best first.
-TRANSLATIONS: dict[tuple[Wire, Wire], Translation] = {}
+TRANSLATIONS: dict[tuple[Wire, Wire], Translation] = {
+    (Wire.RESPONSES, Wire.CHAT): _responses_over_chat,
+}
 
 
 class Upstreams:

@@ -1,0 +1,5 @@
+"""The Responses API, answered by a provider that only has Chat Completions."""
+
+from agentos.models.translation.upstream import ResponsesOverChat
+
+__all__ = ["ResponsesOverChat"]

@@ -1,0 +1,192 @@
+"""An upstream for the Responses API in front of one for Chat Completions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from functools import lru_cache
+from typing import Any
+
+from agentos.models.encodings import decoder
+from agentos.models.translation.answer import LONGEST_ANSWER, Answer
+from agentos.models.translation.chunk import error_of, read_chunk
+from agentos.models.translation.events import EventReader, EventTooLong, written
+from agentos.models.translation.request import Asked, Untranslatable, to_chat
+from agentos.models.translation.tools import Json
+from agentos.models.upstream import (
+    Upstream,
+    UpstreamFailed,
+    UpstreamRequest,
+    UpstreamResponse,
+    Wire,
+)
+
+_logger = logging.getLogger("agentos.models.translation")
+#: How long what a finished answer used is waited for, in seconds.
+USAGE_WAIT = 10.0
+_DONE = b"[DONE]"
+_ABOUT_THE_BODY = ("content-type", "content-length", "content-encoding")
+
+
+class ResponsesOverChat:
+    """Ask a provider that only has Chat Completions in the words of the Responses API.
+
+    Args:
+        inner: The provider.
+    """
+
+    def __init__(self, inner: Upstream) -> None:
+        self._inner = inner
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send a call; see `Upstream`.
+
+        Raises:
+            UpstreamFailed: There is no answer, or none that can be read.
+        """
+        if request.path != Wire.RESPONSES:
+            return _refusal(404, None, f"this provider has no {request.path}")
+        try:
+            asked = to_chat(request.parsed)
+        except Untranslatable as error:
+            return _refusal(400, error.param, error.reason)
+        for kind in asked.dropped:
+            _tell_dropped(request.model, kind)
+        answer = await self._inner.send(_as_chat(request, asked))
+        try:
+            return await _translated(answer, asked, request.streams)
+        except BaseException:
+            await answer.close()
+            raise
+
+
+def _as_chat(request: UpstreamRequest, asked: Asked) -> UpstreamRequest:
+    # What is translated must be read, and what is read soon is not worth compressing.
+    headers = dict(request.headers) | {"accept-encoding": "identity"}
+    body = json.dumps(asked.chat).encode()
+    return UpstreamRequest(
+        Wire.CHAT, Wire.CHAT.value, request.model, body, asked.chat, headers, request.query
+    )
+
+
+async def _translated(answer: UpstreamResponse, asked: Asked, streams: bool) -> UpstreamResponse:
+    headers = [(name, value) for name, value in answer.headers if name not in _ABOUT_THE_BODY]
+    body = _decoded(answer)
+    if answer.status >= 400:
+        error = error_of(answer.status, (await _all(body)).decode(errors="replace"))
+        await answer.close()
+        return _json(answer.status, {"error": error}, headers)
+    payloads = _payloads(body, whole=_is_whole(answer, streams))
+    events = _events(Answer(asked), payloads)
+    if streams:
+        headers.append(("content-type", "text/event-stream"))
+        return UpstreamResponse(answer.status, headers, _stream(events), answer.close)
+    last: Any = {}
+    async with aclosing(events):
+        async for told in events:
+            last = told[-1]
+    await answer.close()
+    response = last["response"]
+    if response["error"] is None:
+        return _json(200, response, headers)
+    status = 429 if response["error"]["code"] == "rate_limit_exceeded" else 502
+    return _json(status, {"error": error_of(status, json.dumps(response))}, headers)
+
+
+async def _stream(events: AsyncGenerator[list[Json], None]) -> AsyncIterator[bytes]:
+    async with aclosing(events):
+        async for told in events:
+            yield b"".join(map(written, told))
+
+
+async def _events(
+    response: Answer, payloads: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[list[Json], None]:
+    """Give the events of each payload as it comes, and always an end."""
+    yield list(response.begin())
+    broken = "the provider broke off its answer"
+    until = None
+    try:
+        async with aclosing(payloads):
+            # After the end there is nothing to tell, but a connection read to its end is kept.
+            while not response.failed:
+                async with asyncio.timeout_at(until):
+                    data = await anext(payloads, None)
+                if data is None:
+                    break
+                told = response.end() if data == _DONE else response.add(read_chunk(data))
+                if events := list(told):
+                    yield events
+                if until is None and (response.finished or response.over):
+                    until = asyncio.get_running_loop().time() + USAGE_WAIT
+    except TimeoutError:
+        pass  # the answer is there; what it used is not told
+    except (UpstreamFailed, EventTooLong) as error:
+        broken = str(error)
+    if not response.over:
+        yield list(response.end() if response.finished else response.fail(broken))
+
+
+async def _payloads(body: AsyncIterator[bytes], *, whole: bool) -> AsyncGenerator[bytes, None]:
+    """Give what each event carries; of an answer in one piece, that piece and an end."""
+    if whole:
+        yield await _all(body)
+        yield _DONE
+        return
+    reader = EventReader()
+    async for chunk in body:
+        for data in reader.feed(chunk):
+            yield data.strip()
+    for data in reader.end():
+        yield data.strip()
+
+
+def _is_whole(answer: UpstreamResponse, streams: bool) -> bool:
+    kind = answer.header("content-type") or ""
+    return "json" in kind or not (streams or kind.startswith("text/event-stream"))
+
+
+async def _decoded(answer: UpstreamResponse) -> AsyncGenerator[bytes, None]:
+    encoding = answer.header("content-encoding")
+    try:
+        decoding = decoder(encoding)
+    except LookupError:
+        raise UpstreamFailed(f"the answer's content-encoding {encoding!r} cannot be read") from None
+    try:
+        async for chunk in answer.body:
+            yield chunk if decoding is None else decoding.decode(chunk, LONGEST_ANSWER)
+    except ValueError as error:
+        raise UpstreamFailed(f"the answer is not {encoding}: {error}") from error
+
+
+async def _all(body: AsyncIterator[bytes]) -> bytes:
+    data = bytearray()
+    async for chunk in body:
+        data += chunk
+        if len(data) > LONGEST_ANSWER:
+            raise UpstreamFailed(f"the answer is longer than {LONGEST_ANSWER >> 20} MiB")
+    return bytes(data)
+
+
+def _refusal(status: int, param: str | None, message: str) -> UpstreamResponse:
+    error = {"message": message, "type": "invalid_request_error", "param": param}
+    return _json(status, {"error": error | {"code": "unsupported"}})
+
+
+def _json(status: int, said: object, headers: Sequence[tuple[str, str]] = ()) -> UpstreamResponse:
+    data = json.dumps(said).encode()
+    about = [("content-type", "application/json"), ("content-length", str(len(data)))]
+    return UpstreamResponse(status, [*headers, *about], _once(data))
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+# Codex offers the same tools with every call: to tell it once is enough.
+@lru_cache(maxsize=1000)
+def _tell_dropped(model: str, kind: str) -> None:
+    _logger.warning("%s is not told to %s: Chat Completions has no such thing", kind, model)
