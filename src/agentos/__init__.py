@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MachineError,
         ModelFailed,
         NetworkDenied,
+        ObjectStoreError,
         RegistryUnreachable,
         SessionClosed,
         SoftwareError,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from agentos.machine.limits.stats import Stats
     from agentos.machine.machine import AgentOs
     from agentos.machine.mounts import Mount
+    from agentos.machine.mounts.objects.source import S3Credentials
+    from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.network import NetworkPolicy
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
@@ -69,11 +72,13 @@ _HOMES = {
     "ProcessInfo": "agentos.machine.processes",
     "Provider": "agentos.models.providers",
     "RehearsalModel": "agentos.models.rehearsal",
+    "S3Credentials": "agentos.machine.mounts.objects.source",
     "Scenario": "agentos.models.rehearsal",
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
     "Stats": "agentos.machine.limits.stats",
     "Step": "agentos.models.rehearsal",
+    "SyncReport": "agentos.machine.mounts.objects.sync",
     "Terminal": "agentos.machine.terminal",
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
@@ -109,12 +114,14 @@ __all__ = [
     "Mount",
     "NetworkDenied",
     "NetworkPolicy",
+    "ObjectStoreError",
     "Price",
     "Process",
     "ProcessInfo",
     "Provider",
     "RegistryUnreachable",
     "RehearsalModel",
+    "S3Credentials",
     "Scenario",
     "Session",
     "SessionClosed",
@@ -123,6 +130,7 @@ __all__ = [
     "Stats",
     "Step",
     "SyncConflict",
+    "SyncReport",
     "Terminal",
     "Turn",
     "TurnResult",

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from agentos import Budget, BudgetExceeded, ConfigInvalid, Price
-from agentos.models.budgets import Budgets, Most, Payer, RateExceeded
+from agentos.models.budgets import Budgets, Most, Payer
 from agentos.models.gateway.keys import key_id
+from agentos.models.rates import RateExceeded
 from agentos.store import Store
 
 from .conftest import USAGE, Answering, StageMaker, answer, events, session_client

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentos.errors import BudgetExceeded
-from agentos.models.budgets import Admission, Budgets, Most, RateExceeded
+from agentos.models.budgets import Admission, Budgets, Most
 from agentos.models.gateway.attempts import Attempt
 from agentos.models.gateway.errors import Refused
 from agentos.models.gateway.keys import SessionKey
 from agentos.models.gateway.upstreams import Upstreams
+from agentos.models.rates import RateExceeded
 from agentos.models.routes import Target
 from agentos.usage.prices import Prices
 

@@ -29,7 +29,7 @@ class Binding:
 
     Args:
         route: Where its calls go: `provider/model`, a provider, or an alias.
-        session: The agent's session, once it is known.
+        session: The session's id, once it is known.
         profile: What its calls are booked under.
         budget: A budget of the session's own.
     """
