@@ -141,7 +141,8 @@ async def _payloads(body: AsyncIterator[bytes], *, whole: bool) -> AsyncGenerato
         for data in reader.feed(chunk):
             yield data.strip()
     for data in reader.end():
-        yield data.strip()
+        if data.rstrip().endswith((b"}", _DONE)):  # else it broke off in the middle of an event
+            yield data.strip()
 
 
 def _is_whole(answer: UpstreamResponse, streams: bool) -> bool:
