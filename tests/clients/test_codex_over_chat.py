@@ -34,10 +34,10 @@ def call(name: str, *, index: int = 0, **arguments: object) -> list[Delta]:
     """A call of a tool, in pieces as providers send it."""
     text = json.dumps(arguments)
     first: Delta = {"id": f"call_{name}{index}", "type": "function"}
-    pieces = [{**first, "function": {"name": name, "arguments": ""}}]
+    pieces: list[Delta] = [{**first, "function": {"name": name, "arguments": ""}}]
     for place in range(0, len(text), 9):
         pieces.append({"function": {"arguments": text[place : place + 9]}})
-    return [{"tool_calls": [{"index": index, **piece}]} for piece in pieces]
+    return [{"tool_calls": [piece | {"index": index}]} for piece in pieces]
 
 
 def stream(*deltas: Delta) -> bytes:

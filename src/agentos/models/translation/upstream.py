@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -12,9 +11,15 @@ from typing import Any
 
 from agentos.models.encodings import decoder
 from agentos.models.translation.answer import LONGEST_ANSWER, Answer
-from agentos.models.translation.chunk import error_of, read_chunk
-from agentos.models.translation.events import EventReader, EventTooLong, written
+from agentos.models.translation.chunk import error_of
+from agentos.models.translation.events import written
 from agentos.models.translation.request import Asked, Untranslatable, to_chat
+from agentos.models.translation.stream import (
+    read_whole,
+    response_events,
+    stream_payloads,
+    whole_payloads,
+)
 from agentos.models.translation.tools import Json
 from agentos.models.upstream import (
     Upstream,
@@ -25,9 +30,6 @@ from agentos.models.upstream import (
 )
 
 _logger = logging.getLogger("agentos.models.translation")
-#: How long what a finished answer used is waited for, in seconds.
-USAGE_WAIT = 10.0
-_DONE = b"[DONE]"
 _ABOUT_THE_BODY = ("content-type", "content-length", "content-encoding")
 
 
@@ -76,11 +78,11 @@ async def _translated(answer: UpstreamResponse, asked: Asked, streams: bool) -> 
     headers = [(name, value) for name, value in answer.headers if name not in _ABOUT_THE_BODY]
     body = _decoded(answer)
     if answer.status >= 400:
-        error = error_of(answer.status, (await _all(body)).decode(errors="replace"))
+        error = error_of(answer.status, (await read_whole(body)).decode(errors="replace"))
         await answer.close()
         return _json(answer.status, {"error": error}, headers)
-    payloads = _payloads(body, whole=_is_whole(answer, streams))
-    events = _events(Answer(asked), payloads)
+    payloads = whole_payloads(body) if _is_whole(answer, streams) else stream_payloads(body)
+    events = response_events(Answer(asked), payloads)
     if streams:
         headers.append(("content-type", "text/event-stream"))
         return UpstreamResponse(answer.status, headers, _stream(events), answer.close)
@@ -102,49 +104,6 @@ async def _stream(events: AsyncGenerator[list[Json], None]) -> AsyncIterator[byt
             yield b"".join(map(written, told))
 
 
-async def _events(
-    response: Answer, payloads: AsyncGenerator[bytes, None]
-) -> AsyncGenerator[list[Json], None]:
-    """Give the events of each payload as it comes, and always an end."""
-    yield list(response.begin())
-    broken = "the provider broke off its answer"
-    until = None
-    try:
-        async with aclosing(payloads):
-            # After the end there is nothing to tell, but a connection read to its end is kept.
-            while not response.failed:
-                async with asyncio.timeout_at(until):
-                    data = await anext(payloads, None)
-                if data is None:
-                    break
-                told = response.end() if data == _DONE else response.add(read_chunk(data))
-                if events := list(told):
-                    yield events
-                if until is None and (response.finished or response.over):
-                    until = asyncio.get_running_loop().time() + USAGE_WAIT
-    except TimeoutError:
-        pass  # the answer is there; what it used is not told
-    except (UpstreamFailed, EventTooLong) as error:
-        broken = str(error)
-    if not response.over:
-        yield list(response.end() if response.finished else response.fail(broken))
-
-
-async def _payloads(body: AsyncIterator[bytes], *, whole: bool) -> AsyncGenerator[bytes, None]:
-    """Give what each event carries; of an answer in one piece, that piece and an end."""
-    if whole:
-        yield await _all(body)
-        yield _DONE
-        return
-    reader = EventReader()
-    async for chunk in body:
-        for data in reader.feed(chunk):
-            yield data.strip()
-    for data in reader.end():
-        if data.rstrip().endswith((b"}", _DONE)):  # else it broke off in the middle of an event
-            yield data.strip()
-
-
 def _is_whole(answer: UpstreamResponse, streams: bool) -> bool:
     kind = answer.header("content-type") or ""
     return "json" in kind or not (streams or kind.startswith("text/event-stream"))
@@ -161,15 +120,6 @@ async def _decoded(answer: UpstreamResponse) -> AsyncGenerator[bytes, None]:
             yield chunk if decoding is None else decoding.decode(chunk, LONGEST_ANSWER)
     except ValueError as error:
         raise UpstreamFailed(f"the answer is not {encoding}: {error}") from error
-
-
-async def _all(body: AsyncIterator[bytes]) -> bytes:
-    data = bytearray()
-    async for chunk in body:
-        data += chunk
-        if len(data) > LONGEST_ANSWER:
-            raise UpstreamFailed(f"the answer is longer than {LONGEST_ANSWER >> 20} MiB")
-    return bytes(data)
 
 
 def _refusal(status: int, param: str | None, message: str) -> UpstreamResponse:
