@@ -46,7 +46,7 @@ def stream(*deltas: Delta) -> bytes:
     about = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "served-1"}
     choices: list[Any] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     choices.append({"index": 0, "delta": {}, "finish_reason": finish})
-    said = [{**about, "choices": [choice], "usage": None} for choice in choices]
+    said: list[Delta] = [{**about, "choices": [choice], "usage": None} for choice in choices]
     said.append({**about, "choices": [], "usage": USAGE})
     lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in said]
     return ("".join(lines) + "data: [DONE]\n\n").encode()

@@ -57,7 +57,7 @@ def counted() -> Callable[[str], str]:
 
 def an_answer(request: Event = REQUEST) -> Answer:
     """An answer whose ids and times are the same each time."""
-    return Answer(to_chat(request), ids=counted(), clock=lambda: 1.0)
+    return Answer(to_chat(request).expected, ids=counted(), clock=lambda: 1.0)
 
 
 def parse(stream: bytes) -> list[Event]:

@@ -10,7 +10,7 @@ from typing import Any
 from agentos.models.translation.calls import Slots
 from agentos.models.translation.chunk import CallPiece, Chunk
 from agentos.models.translation.items import CallItem, Item, MessageItem, ReasoningItem
-from agentos.models.translation.request import Asked
+from agentos.models.translation.request import Expected
 from agentos.models.translation.tools import Json, ToolKind
 from agentos.models.translation.usage import to_responses_usage
 
@@ -19,7 +19,6 @@ Events = Iterator[Json]
 #: An answer with more characters is broken off.
 LONGEST_ANSWER = 32 * 2**20
 _ITEM_SIZE = 1000
-_ECHOED = ("tools", "temperature", "top_p", "max_output_tokens", "reasoning", "text", "metadata")
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _PREFIXES = {
     ToolKind.FUNCTION: "fc",
@@ -39,7 +38,7 @@ class Answer:
     """Turn pieces into events; whatever happens, the last one ends the response.
 
     Args:
-        asked: The request that is answered.
+        expected: What the request wants to hear.
         ids: Makes ids by prefix.
         clock: The wall clock, in seconds.
 
@@ -49,12 +48,12 @@ class Answer:
 
     def __init__(
         self,
-        asked: Asked,
+        expected: Expected,
         *,
         ids: Callable[[str], str] = new_id,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._asked = asked
+        self._expected = expected
         self._ids = ids
         self._sequence = 0
         self._size = 0
@@ -66,10 +65,10 @@ class Answer:
         self._open: list[Item] = []
         self._speaking: MessageItem | ReasoningItem | None = None
         self._calls = Slots()
-        self._call_ids = set(asked.call_ids)
+        self._call_ids = set(expected.call_ids)
         self._late: list[Chunk] = []
         self._output: dict[int, Json] = {}
-        self.response = _response(asked, ids("resp"), int(clock()))
+        self.response = _response(expected, ids("resp"), int(clock()))
 
     @property
     def over(self) -> bool:
@@ -152,7 +151,7 @@ class Answer:
         if not isinstance(self._speaking, ReasoningItem):
             yield from self._end_speaking()
             self._speaking = ReasoningItem(
-                self._ids("rs"), self._begun, self._asked.model, self._asked.seals_reasoning
+                self._ids("rs"), self._begun, self._expected.model, self._expected.seals_reasoning
             )
             yield from self._begin(self._speaking)
         yield from self._speaking.add(chunk)
@@ -181,7 +180,7 @@ class Answer:
             return
         if slot.item is None:
             yield from self._end_speaking()
-            tool = self._asked.tools.tool_named(piece.name)
+            tool = self._expected.tools.tool_named(piece.name)
             ids = self._ids(_PREFIXES[tool.kind]), self._call_id(slot.id)
             slot.item = CallItem(ids[0], self._begun, ids[1], tool)
             yield from self._begin(slot.item)
@@ -236,21 +235,17 @@ class Answer:
         return numbered
 
 
-def _response(asked: Asked, id: str, created: int) -> Json:
-    request = asked.request
-    return {
+def _response(expected: Expected, id: str, created: int) -> Json:
+    return expected.echoed | {
         "id": id,
         "object": "response",
         "created_at": created,
         "status": "in_progress",
-        "model": asked.model,
+        "model": expected.model,
         "output": [],
         "error": None,
         "incomplete_details": None,
         "previous_response_id": None,
         "store": False,
-        "parallel_tool_calls": request.get("parallel_tool_calls") is not False,
-        "tool_choice": request.get("tool_choice") or "auto",
-        "tools": [],
         "usage": None,
-    } | {name: request[name] for name in _ECHOED if request.get(name) is not None}
+    }

@@ -13,6 +13,9 @@ LONGEST_EVENT = 8 * 2**20
 class EventTooLong(Exception):
     """An event does not end."""
 
+    def __init__(self) -> None:
+        super().__init__(f"an event of the provider's answer exceeds {LONGEST_EVENT >> 20} MiB")
+
 
 class EventReader:
     """Find the data of each event, however the bytes are cut."""

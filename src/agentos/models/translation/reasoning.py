@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_MARK = "agentos-chat-reasoning:"
+#: What `sealed` begins with.
+MARK = "agentos-chat-reasoning:"
 #: The fields of a Chat message that providers have for it and take back.
 TEXT_FIELDS = ("reasoning_content", "reasoning")
 
@@ -32,16 +33,16 @@ class Reasoning:
         if not self.field and not self.details:
             return None
         said = {"model": model, "field": self.field, "details": self.details}
-        return _MARK + base64.b64encode(json.dumps(said).encode()).decode()
+        return MARK + base64.b64encode(json.dumps(said).encode()).decode()
 
 
 def unsealed(item: Mapping[str, Any], model: str) -> Reasoning | None:
     """Read an item that `sealed` made; None if another model did, which cannot use it."""
     sealed = item.get("encrypted_content")
-    if not isinstance(sealed, str) or not sealed.startswith(_MARK):
+    if not isinstance(sealed, str) or not sealed.startswith(MARK):
         return None
     try:
-        said = json.loads(base64.b64decode(sealed[len(_MARK) :], validate=True))
+        said = json.loads(base64.b64decode(sealed[len(MARK) :], validate=True))
         made_by, place, details = said["model"], said["field"], tuple(said["details"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return None

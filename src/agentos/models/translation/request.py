@@ -13,6 +13,10 @@ from agentos.models.translation.tools import Json, Tool, Toolbox, ToolKind
 #: What asks for something that a provider without a memory cannot do.
 _STATEFUL = ("previous_response_id", "conversation", "background", "prompt")
 _SAME = ("temperature", "top_p", "user")
+_ECHOED = (
+    *("tools", "tool_choice", "parallel_tool_calls", "max_output_tokens", "metadata"),
+    *("reasoning", "temperature", "text", "top_p"),
+)
 _CHOICES = ("auto", "none", "required")
 
 
@@ -26,36 +30,40 @@ class Untranslatable(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request, translated, and what turning the answer back needs of it.
+class Expected:
+    """What turning the answer back needs of a request, which itself may be long.
 
     Args:
-        request: The Responses request.
-        chat: The Chat request.
+        model: The model that is asked.
         tools: Knows what a function that the model calls is for the agent.
         call_ids: Of the conversation so far.
+        seals_reasoning: Whether the agent keeps reasoning for us between two calls.
+        echoed: What the response repeats of the request.
+    """
+
+    model: str
+    tools: Toolbox
+    call_ids: frozenset[str]
+    seals_reasoning: bool
+    echoed: Json
+
+
+@dataclass(frozen=True)
+class Translated:
+    """A request in the words of Chat Completions.
+
+    Args:
+        chat: The Chat request.
+        expected: What its answer is to become.
         dropped: What could not be said, as types.
     """
 
-    request: Mapping[str, Any]
     chat: Json
-    tools: Toolbox
-    call_ids: frozenset[str]
+    expected: Expected
     dropped: tuple[str, ...]
 
-    @property
-    def model(self) -> str:
-        """The model that is asked."""
-        return str(self.request.get("model") or "")
 
-    @property
-    def seals_reasoning(self) -> bool:
-        """Whether the agent keeps reasoning for us between two calls."""
-        included = self.request.get("include")
-        return isinstance(included, list) and "reasoning.encrypted_content" in included
-
-
-def to_chat(request: Mapping[str, Any]) -> Asked:
+def to_chat(request: Mapping[str, Any]) -> Translated:
     """Translate a request.
 
     Raises:
@@ -68,7 +76,8 @@ def to_chat(request: Mapping[str, Any]) -> Asked:
     for item in items:
         if item.get("type") in ("additional_tools", "tool_search_output"):
             tools.offer(item.get("tools"))
-    conversation = Conversation(tools, str(request.get("model") or ""))
+    expected = _expected(request, items, tools)
+    conversation = Conversation(tools, expected.model)
     conversation.write(request.get("instructions"), items)
     chat: Json = {"model": request.get("model"), "messages": conversation.messages}
     chat |= _tool_fields(request, tools)
@@ -77,8 +86,22 @@ def to_chat(request: Mapping[str, Any]) -> Asked:
     if request.get("stream") is True:
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
     dropped = dict.fromkeys((*tools.dropped, *conversation.dropped))
-    calls = frozenset(str(item["call_id"]) for item in items if item.get("call_id"))
-    return Asked(request, chat, tools, calls, tuple(dropped))
+    return Translated(chat, expected, tuple(dropped))
+
+
+def _expected(
+    request: Mapping[str, Any], items: list[Mapping[str, Any]], tools: Toolbox
+) -> Expected:
+    included = request.get("include")
+    echoed: Json = {"tool_choice": "auto", "parallel_tool_calls": True, "tools": []}
+    echoed |= {name: request[name] for name in _ECHOED if request.get(name) is not None}
+    return Expected(
+        str(request.get("model") or ""),
+        tools,
+        frozenset(str(item["call_id"]) for item in items if item.get("call_id")),
+        isinstance(included, list) and "reasoning.encrypted_content" in included,
+        echoed,
+    )
 
 
 def _check(request: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ from agentos.models.upstream import UpstreamFailed
 
 #: How long what a finished answer used is waited for, in seconds.
 USAGE_WAIT = 10.0
+#: How long the end of the body is waited for: a connection that is read to its end can be kept.
+END_WAIT = 1.0
 _DONE = b"[DONE]"
 
 
@@ -22,27 +24,27 @@ async def response_events(
 ) -> AsyncGenerator[list[Json], None]:
     """Give the events of each payload as it comes, and always an end."""
     yield list(response.begin())
-    broken = "the provider broke off its answer"
-    until = None
+    now = asyncio.get_running_loop().time
+    broken, done, until = "the provider broke off its answer", False, None
     try:
         async with aclosing(payloads):
-            # After the end there is nothing to tell, but a connection read to its end is kept.
-            while not response.failed:
+            while not response.over:
                 async with asyncio.timeout_at(until):
                     data = await anext(payloads, None)
                 if data is None:
                     break
-                told = response.end() if data == _DONE else response.add(read_chunk(data))
-                if events := list(told):
+                if data == _DONE:
+                    done, until = True, now() + END_WAIT
+                elif events := list(response.add(read_chunk(data))):
                     yield events
-                if until is None and (response.finished or response.over):
-                    until = asyncio.get_running_loop().time() + USAGE_WAIT
+                if until is None and response.finished:
+                    until = now() + USAGE_WAIT
     except TimeoutError:
-        pass  # the answer is there; what it used is not told
+        pass  # the answer is there; some never close what they have finished
     except (UpstreamFailed, EventTooLong) as error:
         broken = str(error)
     if not response.over:
-        yield list(response.end() if response.finished else response.fail(broken))
+        yield list(response.end() if done or response.finished else response.fail(broken))
 
 
 async def stream_payloads(body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -13,7 +13,7 @@ from agentos.models.encodings import decoder
 from agentos.models.translation.answer import LONGEST_ANSWER, Answer
 from agentos.models.translation.chunk import error_of
 from agentos.models.translation.events import written
-from agentos.models.translation.request import Asked, Untranslatable, to_chat
+from agentos.models.translation.request import Expected, Untranslatable, to_chat
 from agentos.models.translation.stream import (
     read_whole,
     response_events,
@@ -52,29 +52,31 @@ class ResponsesOverChat:
         if request.path != Wire.RESPONSES:
             return _refusal(404, None, f"this provider has no {request.path}")
         try:
-            asked = to_chat(request.parsed)
+            translated = to_chat(request.parsed)
         except Untranslatable as error:
             return _refusal(400, error.param, error.reason)
-        for kind in asked.dropped:
+        for kind in translated.dropped:
             _tell_dropped(request.model, kind)
-        answer = await self._inner.send(_as_chat(request, asked))
+        answer = await self._inner.send(_as_chat(request, translated.chat))
         try:
-            return await _translated(answer, asked, request.streams)
+            return await _as_responses(answer, translated.expected, request.streams)
         except BaseException:
             await answer.close()
             raise
 
 
-def _as_chat(request: UpstreamRequest, asked: Asked) -> UpstreamRequest:
+def _as_chat(request: UpstreamRequest, chat: Json) -> UpstreamRequest:
     # What is translated must be read, and what is read soon is not worth compressing.
     headers = dict(request.headers) | {"accept-encoding": "identity"}
-    body = json.dumps(asked.chat).encode()
+    body = json.dumps(chat).encode()
     return UpstreamRequest(
-        Wire.CHAT, Wire.CHAT.value, request.model, body, asked.chat, headers, request.query
+        Wire.CHAT, Wire.CHAT.value, request.model, body, chat, headers, request.query
     )
 
 
-async def _translated(answer: UpstreamResponse, asked: Asked, streams: bool) -> UpstreamResponse:
+async def _as_responses(
+    answer: UpstreamResponse, expected: Expected, streams: bool
+) -> UpstreamResponse:
     headers = [(name, value) for name, value in answer.headers if name not in _ABOUT_THE_BODY]
     body = _decoded(answer)
     if answer.status >= 400:
@@ -82,7 +84,7 @@ async def _translated(answer: UpstreamResponse, asked: Asked, streams: bool) -> 
         await answer.close()
         return _json(answer.status, {"error": error}, headers)
     payloads = whole_payloads(body) if _is_whole(answer, streams) else stream_payloads(body)
-    events = response_events(Answer(asked), payloads)
+    events = response_events(Answer(expected), payloads)
     if streams:
         headers.append(("content-type", "text/event-stream"))
         return UpstreamResponse(answer.status, headers, _stream(events), answer.close)
