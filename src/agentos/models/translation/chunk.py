@@ -100,8 +100,10 @@ def error_of(status: int, body: str) -> Said:
         said = json.loads(body)
     except (ValueError, RecursionError):
         said = None
-    about = said if isinstance(said, dict) else {}
-    found = about.get("error") or about.get("detail") or about.get("message") or body.strip()
+    if isinstance(said, list) and said:
+        said = said[0]  # Gemini's way
+    about = said if isinstance(said, dict) else {"message": body.strip()}
+    found = about.get("error") or about.get("detail") or about.get("message") or ""
     told = {name: value for name, value in _error(found).items() if value not in (None, "")}
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"message": f"HTTP {status}", "type": kind, "param": None, "code": None} | told

@@ -27,9 +27,9 @@ class NativeResponses:
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send a call; see `Upstream`."""
-        if _MARK in request.body:
-            items = request.parsed.get("input")
-            kept = [item for item in items or () if not _is_foreign(item)]
+        items = request.parsed.get("input")
+        if _MARK in request.body and isinstance(items, list):
+            kept = [item for item in items if not _is_foreign(item)]
             parsed = {**request.parsed, "input": kept}
             request = request.with_body(json.dumps(parsed).encode(), parsed)
         return await self._inner.send(request)
