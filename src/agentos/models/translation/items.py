@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentos.models.translation.chunk import Chunk
+from agentos.models.translation.freeform import FreeformText, freeform_input
 from agentos.models.translation.reasoning import Reasoning, merged
-from agentos.models.translation.tools import Json, Tool, ToolKind, freeform_input
+from agentos.models.translation.tools import Json, Tool, ToolKind
 
 Events = Iterator[Json]
 
@@ -135,6 +136,8 @@ class CallItem:
     call_id: str
     tool: Tool
     _pieces: list[str] = field(default_factory=list)
+    _text: FreeformText = field(default_factory=FreeformText)
+    _told: int = 0
 
     @property
     def item(self) -> Json:
@@ -152,6 +155,9 @@ class CallItem:
         self._pieces.append(arguments)
         if self.tool.kind is ToolKind.FUNCTION:
             yield self._event("function_call_arguments.delta", delta=arguments)
+        elif self.tool.kind is ToolKind.CUSTOM and (text := self._text.feed(arguments)):
+            self._told += len(text)
+            yield self._event("custom_tool_call_input.delta", delta=text)
 
     def end(self, status: str) -> Events:
         """End it.
@@ -165,9 +171,9 @@ class CallItem:
             said = {"name": self.tool.name, "arguments": given}
             yield self._event("function_call_arguments.done", **said)
         elif self.tool.kind is ToolKind.CUSTOM:
-            # Inside the JSON that came piece by piece, the text is only sure at its end.
             text = freeform_input(given)
-            yield self._event("custom_tool_call_input.delta", delta=text)
+            if not self._told:
+                yield self._event("custom_tool_call_input.delta", delta=text)
             yield self._event("custom_tool_call_input.done", input=text)
         yield _done(self, self._item(given, status))
 

@@ -154,19 +154,6 @@ def tool_of(item: Mapping[str, Any]) -> Tool:
     return Tool(kind, str(item.get("name") or ""), namespace)
 
 
-def freeform_input(arguments: str) -> str:
-    """Return the text in the arguments of a freeform tool, as models word them."""
-    try:
-        given = json.loads(arguments)
-    except (ValueError, RecursionError):
-        return arguments  # the text itself: what the tool's own description asks for
-    if isinstance(given, dict):
-        texts = [given["input"]] if "input" in given else list(given.values())
-        if len(texts) == 1 and isinstance(texts[0], str):
-            return texts[0]
-    return given if isinstance(given, str) else arguments
-
-
 def _freeform(form: object) -> Json:
     text: Json = {"type": "string"}
     if isinstance(form, dict) and form.get("type") == "grammar":
