@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import struct
@@ -16,6 +17,7 @@ import pytest
 from tests.models.gateway.conftest import Answering, Asked, ScriptedProvider
 
 from agentos import AgentOs, McpServer, ModelFailed, ModelGateway, Provider, Session
+from agentos.models.attribution import Kind
 from agentos.models.upstream import Wire
 
 PATCH = '*** Begin Patch\n*** Add File: note.txt\n+it\'s "quoted" & $HOME\n*** End Patch\n'
@@ -52,9 +54,12 @@ def stream(*deltas: Delta) -> bytes:
     return ("".join(lines) + "data: [DONE]\n\n").encode()
 
 
+TITLE = stream({"content": '{"title": "A busy day"}'})
+
+
 @dataclass
 class ChatOnly:
-    """Plays one answer after the other."""
+    """Plays one answer after the other, and gives what asks for a title one."""
 
     answers: list[bytes]
 
@@ -62,7 +67,8 @@ class ChatOnly:
         if answering.asked.path != "/v1/chat/completions":
             await answering.json(404, {"error": {"message": "there is only Chat here"}})
             return
-        data = self.answers.pop(0)
+        titled = "response_format" in answering.asked.json
+        data = TITLE if titled else self.answers.pop(0)
         await answering.begin()
         for place in range(0, len(data), 100):
             await answering.chunk(data[place : place + 100])
@@ -71,13 +77,13 @@ class ChatOnly:
 
 @asynccontextmanager
 async def talking(
-    vm: AgentOs, slug: str, *answers: bytes
+    vm: AgentOs, slug: str, *answers: bytes, agent: str = "codex"
 ) -> AsyncIterator[tuple[Session, list[Asked], ModelGateway]]:
     """A session of Codex whose provider gives these answers."""
     async with ScriptedProvider(ChatOnly(list(answers))) as scripted:
         provider = Provider("local", scripted.base_url, speaks=[Wire.CHAT], retries=0)
         async with ModelGateway([provider]) as gateway:
-            session = await vm.create_session("codex", provider=gateway, model=f"local/{slug}")
+            session = await vm.create_session(agent, provider=gateway, model=f"local/{slug}")
             async with session:
                 yield session, scripted.asked, gateway
 
@@ -151,6 +157,21 @@ async def test_it_calls_a_tool_of_an_mcp_server(vm: AgentOs, slug: str) -> None:
     if slug == "gpt-5.5":
         assert name not in [t["function"]["name"] for t in scripted.asked[0].json["tools"]]
         assert name in messages(last, "tool")[0]["content"]
+
+
+async def test_its_adapter_and_the_title_that_it_asks_for(vm: AgentOs) -> None:
+    answers = stream(*call("exec_command", cmd="echo a > a.txt")), stream({"content": "ok"})
+    async with (
+        talking(vm, "some-model", *answers, agent="codex-acp") as (session, asked, gateway),
+        asyncio.timeout(60),
+    ):
+        assert (await session.prompt("go")).text.endswith("ok")
+        assert await vm.read_text("a.txt") == "a\n"
+        while not any(c.kind is Kind.TITLE for c in gateway.calls):
+            await asyncio.sleep(0.02)
+    (title,) = [a.json for a in asked if "response_format" in a.json]
+    assert title["model"] == "some-model"
+    assert title["response_format"]["json_schema"]["schema"]["required"] == ["title"]
 
 
 async def test_two_calls_at_once_each_get_their_output(vm: AgentOs) -> None:

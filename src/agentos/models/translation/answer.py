@@ -76,11 +76,6 @@ class Answer:
         return self._status != "in_progress"
 
     @property
-    def failed(self) -> bool:
-        """Whether that event told of a failure."""
-        return self._status == "failed"
-
-    @property
     def finished(self) -> bool:
         """Whether the model has ended its answer; what it used may still be told."""
         return bool(self._finish)

@@ -8,7 +8,7 @@ from agentos.models.translation.chunk import CallPiece
 from agentos.models.translation.items import CallItem
 
 
-@dataclass
+@dataclass(eq=False)
 class Slot:
     """A call of the answer, whose item begins once its name is known."""
 
@@ -19,10 +19,12 @@ class Slot:
 
 
 class Slots:
-    """The calls of an answer, in the order in which they began."""
+    """The calls of an answer."""
 
     def __init__(self) -> None:
         self._slots: list[Slot] = []
+        self._by_id: dict[str, Slot] = {}
+        self._by_index: dict[int, Slot] = {}
 
     @property
     def nameless(self) -> bool:
@@ -35,18 +37,21 @@ class Slots:
         if slot is None:
             slot = Slot(piece.index)
             self._slots.append(slot)
-        slot.id = slot.id or piece.id
+            if piece.index is not None:
+                self._by_index[piece.index] = slot
+        if piece.id and not slot.id:
+            slot.id = piece.id
+            self._by_id[piece.id] = slot
         return slot
 
     def _known(self, piece: CallPiece) -> Slot | None:
+        same = self._by_id.get(piece.id)
+        if same is not None and same.index == piece.index:
+            return same
         if piece.index is None:
-            if piece.id:
-                return next((slot for slot in self._slots if slot.id == piece.id), None)
-            return None if piece.name or not self._slots else self._slots[-1]
-        known = [slot for slot in self._slots if slot.index == piece.index]
-        if not known:
-            return None
-        same = next((slot for slot in known if piece.id and slot.id == piece.id), None)
+            new = piece.id or piece.name or not self._slots
+            return None if new else self._slots[-1]
         # Some give every call the number 0; then another id and a name begin another call.
-        another = piece.id and piece.name and known[-1].id
-        return same or (None if another else known[-1])
+        known = self._by_index.get(piece.index)
+        another = known is not None and known.id and piece.id and piece.name
+        return None if another else known

@@ -124,7 +124,8 @@ def _content(content: object) -> tuple[str, str]:
     for part in _list(content):
         if isinstance(part, dict) and part.get("type") == "thinking":
             thought = part.get("thinking")
-            thinking += thought if isinstance(thought, str) else _content(thought)[0]
+            thoughts = [t.get("text") for t in _list(thought) if isinstance(t, dict)]
+            thinking += _text(thought) or "".join(map(_text, thoughts))
         elif isinstance(part, dict):
             text += _text(part.get("text"))
     return text, thinking

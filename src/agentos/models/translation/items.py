@@ -15,7 +15,7 @@ from agentos.models.translation.tools import Json, Tool, ToolKind
 Events = Iterator[Json]
 
 
-@dataclass
+@dataclass(eq=False)
 class MessageItem:
     """What the model says, or why it does not."""
 
@@ -78,7 +78,7 @@ class MessageItem:
         return _event(self, kind, content_index=len(self._parts) - 1, **said)
 
 
-@dataclass
+@dataclass(eq=False)
 class ReasoningItem:
     """What the model thinks before it speaks or acts."""
 
@@ -127,7 +127,7 @@ class ReasoningItem:
         return _event(self, f"reasoning_summary_{kind}", summary_index=0, **said)
 
 
-@dataclass
+@dataclass(eq=False)
 class CallItem:
     """A call of a tool."""
 

@@ -134,7 +134,9 @@ def _choice(choice: object, tools: Toolbox) -> str | Json | None:
     if not isinstance(choice, dict):
         return None
     if choice.get("type") == "allowed_tools":
-        tools.limit({name for t in choice.get("tools") or () if (name := _named(t, tools))})
+        allowed = choice.get("tools")
+        named = (_named(t, tools) for t in allowed) if isinstance(allowed, list) else ()
+        tools.limit({name for name in named if name})
         mode = choice.get("mode")
         return mode if mode in _CHOICES else "auto"
     name = _named(choice, tools)
@@ -143,10 +145,11 @@ def _choice(choice: object, tools: Toolbox) -> str | Json | None:
 
 def _named(choice: object, tools: Toolbox) -> str | None:
     said = choice if isinstance(choice, dict) else {}
-    kind = said.get("type")
+    kind, namespace = said.get("type"), said.get("namespace")
     if kind not in tuple(ToolKind):
         return None
-    return tools.name_of(Tool(ToolKind(kind), str(said.get("name") or kind), said.get("namespace")))
+    space = namespace if isinstance(namespace, str) else None
+    return tools.name_of(Tool(ToolKind(kind), str(said.get("name") or kind), space))
 
 
 def _limits(request: Mapping[str, Any]) -> Json:

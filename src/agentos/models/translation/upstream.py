@@ -7,13 +7,12 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from functools import lru_cache
-from typing import Any
 
 from agentos.models.encodings import decoder
 from agentos.models.translation.answer import LONGEST_ANSWER, Answer
 from agentos.models.translation.chunk import error_of
 from agentos.models.translation.events import written
-from agentos.models.translation.request import Expected, Untranslatable, to_chat
+from agentos.models.translation.request import Untranslatable, to_chat
 from agentos.models.translation.stream import (
     read_whole,
     response_events,
@@ -58,11 +57,13 @@ class ResponsesOverChat:
         for kind in translated.dropped:
             _tell_dropped(request.model, kind)
         answer = await self._inner.send(_as_chat(request, translated.chat))
+        response = Answer(translated.expected)
+        if request.streams and answer.status < 400:
+            return _streamed(answer, response)
         try:
-            return await _as_responses(answer, translated.expected, request.streams)
-        except BaseException:
+            return await _whole(answer, response)
+        finally:
             await answer.close()
-            raise
 
 
 def _as_chat(request: UpstreamRequest, chat: Json) -> UpstreamRequest:
@@ -74,41 +75,44 @@ def _as_chat(request: UpstreamRequest, chat: Json) -> UpstreamRequest:
     )
 
 
-async def _as_responses(
-    answer: UpstreamResponse, expected: Expected, streams: bool
-) -> UpstreamResponse:
-    headers = [(name, value) for name, value in answer.headers if name not in _ABOUT_THE_BODY]
-    body = _decoded(answer)
+def _streamed(answer: UpstreamResponse, response: Answer) -> UpstreamResponse:
+    headers = [*_kept(answer), ("content-type", "text/event-stream")]
+    body = _written(_events(answer, response, streams=True))
+    return UpstreamResponse(answer.status, headers, body, answer.close)
+
+
+async def _whole(answer: UpstreamResponse, response: Answer) -> UpstreamResponse:
     if answer.status >= 400:
-        error = error_of(answer.status, (await read_whole(body)).decode(errors="replace"))
-        await answer.close()
-        return _json(answer.status, {"error": error}, headers)
-    payloads = whole_payloads(body) if _is_whole(answer, streams) else stream_payloads(body)
-    events = response_events(Answer(expected), payloads)
-    if streams:
-        headers.append(("content-type", "text/event-stream"))
-        return UpstreamResponse(answer.status, headers, _stream(events), answer.close)
-    last: Any = {}
-    async with aclosing(events):
-        async for told in events:
-            last = told[-1]
-    await answer.close()
-    response = last["response"]
-    if response["error"] is None:
-        return _json(200, response, headers)
-    status = 429 if response["error"]["code"] == "rate_limit_exceeded" else 502
-    return _json(status, {"error": error_of(status, json.dumps(response))}, headers)
+        refusal = (await read_whole(_decoded(answer))).decode(errors="replace")
+        return _json(answer.status, {"error": error_of(answer.status, refusal)}, _kept(answer))
+    async with aclosing(_events(answer, response, streams=False)) as events:
+        async for _ in events:
+            pass
+    error = response.response["error"]
+    if error is None:
+        return _json(200, response.response, _kept(answer))
+    status = 429 if error["code"] == "rate_limit_exceeded" else 502
+    told = {"type": "server_error", "param": None, **error}
+    return _json(status, {"error": told}, _kept(answer))
 
 
-async def _stream(events: AsyncGenerator[list[Json], None]) -> AsyncIterator[bytes]:
+def _kept(answer: UpstreamResponse) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in answer.headers if name not in _ABOUT_THE_BODY]
+
+
+def _events(
+    answer: UpstreamResponse, response: Answer, *, streams: bool
+) -> AsyncGenerator[list[Json], None]:
+    kind, body = answer.header("content-type") or "", _decoded(answer)
+    # Some answer in one piece though a stream was asked for, or the other way round.
+    whole = "json" in kind or not (streams or kind.startswith("text/event-stream"))
+    return response_events(response, whole_payloads(body) if whole else stream_payloads(body))
+
+
+async def _written(events: AsyncGenerator[list[Json], None]) -> AsyncIterator[bytes]:
     async with aclosing(events):
         async for told in events:
             yield b"".join(map(written, told))
-
-
-def _is_whole(answer: UpstreamResponse, streams: bool) -> bool:
-    kind = answer.header("content-type") or ""
-    return "json" in kind or not (streams or kind.startswith("text/event-stream"))
 
 
 async def _decoded(answer: UpstreamResponse) -> AsyncGenerator[bytes, None]:
