@@ -302,6 +302,16 @@ async def test_an_answer_without_end_is_broken_off(
     assert len(response.content) < 1_000_000
 
 
+async def test_a_whole_answer_that_is_too_long_is_none(
+    stage: StageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.models.translation.stream.LONGEST_ANSWER", 100)
+    async with stage(says(200, WHOLE), provider=CHAT_ONLY) as s:
+        response = await s.post(stream=False)
+    assert response.status_code == 502
+    assert "longer than" in response.json()["error"]["message"]
+
+
 async def test_connections_are_kept(stage: StageMaker) -> None:
     peers = set()
 

@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentos.models.translation.freeform import FreeformText, freeform_input
@@ -22,6 +22,7 @@ def streamed(arguments: str, cuts: list[int]) -> str:
     return "".join(reader.feed(arguments[begin:end]) for begin, end in pairwise(bounds))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=TEXTS, ascii=st.booleans(), cuts=st.lists(st.integers(0, 500)))
 def test_however_it_is_cut_the_text_comes(text: str, ascii: bool, cuts: list[int]) -> None:
     arguments = json.dumps({"input": text}, ensure_ascii=ascii)
@@ -30,6 +31,7 @@ def test_however_it_is_cut_the_text_comes(text: str, ascii: bool, cuts: list[int
     assert freeform_input(arguments) == text
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(arguments=st.text(max_size=80), cuts=st.lists(st.integers(0, 100)))
 def test_whatever_comes_is_read(arguments: str, cuts: list[int]) -> None:
     streamed(arguments, cuts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentos.models.translation.chunk import error_of, read_chunk
@@ -13,6 +13,8 @@ from agentos.models.translation.request import Untranslatable, to_chat
 
 from .conformance import an_answer
 
+# How long it takes is the machine's affair.
+SLOW = [HealthCheck.too_slow]
 _WORDS = (
     *("type", "role", "content", "text", "input", "tools", "name", "namespace", "call_id", "id"),
     *("arguments", "output", "message", "function_call", "function_call_output", "reasoning"),
@@ -50,7 +52,7 @@ _DELTAS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
 @given(request=st.dictionaries(st.sampled_from(_WORDS), _JSON), items=_ITEMS, kind=_KINDS)
 def test_a_request_is_translated_or_refused(request: Any, items: Any, kind: Any) -> None:
     for item in items:
@@ -63,7 +65,7 @@ def test_a_request_is_translated_or_refused(request: Any, items: Any, kind: Any)
     list(an_answer({**request, "model": "m", "input": items}).begin())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
 @given(
     chunks=st.lists(
         st.one_of(
@@ -83,6 +85,7 @@ def test_an_answer_has_an_end(chunks: list[Any]) -> None:
     assert answer.over
 
 
+@settings(deadline=None, suppress_health_check=SLOW)
 @given(said=_JSON)
 def test_a_refusal_has_words(said: Any) -> None:
     assert isinstance(error_of(400, json.dumps(said))["message"], str)

@@ -169,6 +169,13 @@ def test_a_call_without_an_output_gets_one() -> None:
     assert "aborted" in request["messages"][1]["content"]
 
 
+def test_an_output_without_its_call_is_left_out() -> None:
+    items = [output("c1", "x"), said("user", "hi")]
+    asked = to_chat({"model": "m", "input": items})
+    assert roles(asked.chat) == ["user"]
+    assert asked.dropped == ("function_call_output",)
+
+
 def test_the_same_id_twice_is_two_calls() -> None:
     request = chat(called("a", "c"), output("c", "one"), called("a", "c"), output("c", "two"))
     assert [m["content"] for m in request["messages"] if m["role"] == "tool"] == ["one", "two"]
@@ -189,6 +196,7 @@ def test_tools_of_all_kinds_become_functions() -> None:
             "model": "m",
             "input": [
                 {"type": "additional_tools", "tools": [{"type": "custom", "name": "exec"}]},
+                {"type": "tool_search_call", "call_id": "s1", "arguments": {}},
                 {
                     "type": "tool_search_output",
                     "call_id": "s1",

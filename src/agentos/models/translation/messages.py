@@ -50,6 +50,8 @@ class Conversation:
         for item in items:
             self._item(item)
         self._end_assistant()
+        # An output whose call is not there would be refused.
+        self.dropped += [str(o["type"]) for outputs in self._outputs.values() for o in outputs]
         self._give_empty_reasoning()
         for message in self.messages:
             between = "\n" if message["role"] == "tool" else "\n\n"
