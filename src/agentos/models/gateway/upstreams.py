@@ -17,8 +17,25 @@ Around = Callable[[Provider, Upstream], Upstream]
 
 #: Makes one that is asked in a protocol of one that speaks another.
 Translation = Callable[[Upstream], Upstream]
-#: By the protocol that is asked in, and the one that is spoken; best first.
-TRANSLATIONS: dict[tuple[Wire, Wire], Translation] = {}
+
+
+def _responses_over_chat(inner: Upstream) -> Upstream:
+    from agentos.models.translation import ResponsesOverChat
+
+    return ResponsesOverChat(inner)
+
+
+def _responses(inner: Upstream) -> Upstream:
+    from agentos.models.translation import NativeResponses
+
+    return NativeResponses(inner)
+
+
+#: By the protocol that is asked in, and the one that is spoken.
+TRANSLATIONS: dict[tuple[Wire, Wire], Translation] = {
+    (Wire.RESPONSES, Wire.RESPONSES): _responses,
+    (Wire.RESPONSES, Wire.CHAT): _responses_over_chat,
+}
 
 
 class Upstreams:
@@ -56,12 +73,11 @@ class Upstreams:
             return self._rehearsal()
         provider = self._providers[target.provider]
         upstream = self._http(provider)
-        if wire is Wire.MODELS or wire in provider.speaks:
-            return upstream
-        for spoken in provider.speaks:
+        native = wire is Wire.MODELS or wire in provider.speaks
+        for spoken in (wire,) if native else provider.speaks:
             if translation := self._translations.get((wire, spoken)):
                 return translation(upstream)
-        return None
+        return upstream if native else None
 
     async def close(self) -> None:
         """Close all connections."""
