@@ -17,6 +17,7 @@ NAMES = [
     "AuthenticationRequired",
     "Budget",
     "BudgetExceeded",
+    "CassetteMismatch",
     "ChecksumMismatch",
     "CommandFailed",
     "ConfigInvalid",
@@ -55,6 +56,7 @@ NAMES = [
     "Turn",
     "TurnResult",
     "Watch",
+    "cassette",
 ]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         AgentOsError,
         AuthenticationRequired,
         BudgetExceeded,
+        CassetteMismatch,
         ChecksumMismatch,
         CommandFailed,
         ConfigInvalid,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from agentos.machine.watch import Watch
     from agentos.machine.watched_tree import FileChange
     from agentos.models.budgets import Budget
+    from agentos.models.cassettes.cassette import cassette
     from agentos.models.gateway import ModelGateway
     from agentos.models.metering import ModelCall
     from agentos.models.providers import Provider
@@ -78,6 +80,7 @@ _HOMES = {
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
     "Watch": "agentos.machine.watch",
+    "cassette": "agentos.models.cassettes.cassette",
 }
 
 __all__ = [
@@ -89,6 +92,7 @@ __all__ = [
     "AuthenticationRequired",
     "Budget",
     "BudgetExceeded",
+    "CassetteMismatch",
     "ChecksumMismatch",
     "CommandFailed",
     "ConfigInvalid",
@@ -127,6 +131,7 @@ __all__ = [
     "Turn",
     "TurnResult",
     "Watch",
+    "cassette",
 ]
 
 

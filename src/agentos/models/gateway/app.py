@@ -21,7 +21,13 @@ from agentos.models.gateway.upstreams import Upstreams
 from agentos.models.metering import CallSink
 from agentos.models.providers import REHEARSAL
 from agentos.models.routes import Routes, Target
-from agentos.models.upstream import UpstreamFailed, UpstreamRequest, UpstreamResponse, Wire
+from agentos.models.upstream import (
+    Between,
+    UpstreamFailed,
+    UpstreamRequest,
+    UpstreamResponse,
+    Wire,
+)
 from agentos.models.usage_reader import UsageReader
 from agentos.usage.prices import Price, Prices
 
@@ -54,6 +60,7 @@ class GatewayApp:
         machine_of: Tells the machine by the port that it calls on.
         sink: Given each call once it is over.
         on_budget: Told of a call that a budget stopped: the key's id, and the error.
+        between: Tells what stands between a key's calls and the providers, if anything does.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class GatewayApp:
         machine_of: Callable[[int], str],
         sink: CallSink,
         on_budget: Callable[[str, BudgetExceeded], None],
+        between: Callable[[str], Between | None],
     ) -> None:
         self._keys = keys
         self._routes = routes
@@ -76,6 +84,7 @@ class GatewayApp:
         self._machine_of = machine_of
         self._sink = sink
         self._on_budget = on_budget
+        self._between = between
         self._room = Room()
         self._refusals: dict[tuple[str, str], None] = {}
 
@@ -181,12 +190,20 @@ class GatewayApp:
         attempts = self._attempts(call, body)
         await self._admit(call, attempts)
         try:
-            return await ask(attempts, call.try_at)
+            return await self._put(call, attempts)
         except UpstreamFailed as failed:
             raise Refused(failed.status, "provider_failed", failed.reason) from failed
         except AgentOsError as error:
             # The host's own setup is wrong: asking again does not help.
             raise Refused(403, error.code, f"AgentOS: {error}") from error
+
+    async def _put(self, call: Call, attempts: list[Attempt]) -> UpstreamResponse:
+        assert call.key is not None
+        between = self._between(call.key.id)
+        if between is None:
+            return await ask(attempts, call.try_at)
+        places = [attempt.target.provider for attempt in attempts]
+        return await between.answer(attempts[0].request, places, lambda: ask(attempts, call.try_at))
 
     def _attempts(self, call: Call, body: bytes) -> list[Attempt]:
         assert call.wire is not None
