@@ -38,7 +38,7 @@ _FORMS = re.compile(
 _FOLLOWING = re.compile(
     rf"""
       (\b(?:[Bb]earer|[Bb]asic)\s+)(?=[\w.~+/-]*\d)[\w.~+/-]{{12,}}=*
-    | (\b(?:authorization|x-api-key|api-key|cookie):\s*)(?!<|bearer\s|basic\s)[^\s"'\\]{{6,}}
+    | (\b(?i:authorization|x-api-key|api-key|cookie):\s*)(?!<|(?i:bearer|basic)\s)[^\s"'\\]{{6,}}
     | (\\?"(?i:{_FIELDS})\\?"\s*:\s*\\?")[^"\\]+
     | (\b[A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD)=["']?)(?=[^\s"'\\]*\d)[^\s"'\\<$]{{6,}}
     """,

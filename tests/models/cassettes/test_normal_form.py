@@ -1,0 +1,76 @@
+"""What differs from run to run is gone; what differs in meaning stays."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from agentos.errors import ConfigInvalid
+from agentos.models.cassettes.normal_form import Rules, normal_form
+from agentos.models.cassettes.scrubbing import Scrubber
+from agentos.models.upstream import UpstreamRequest, Wire
+
+NO_RULES = Rules()
+
+
+def form(body: dict[str, Any], rules: Rules = NO_RULES) -> Any:
+    request = UpstreamRequest(Wire.RESPONSES, "responses", "m", b"", {"model": "m", **body})
+    return normal_form(request, Scrubber(), rules)["body"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"id {uuid.uuid4()}", f"id {uuid.uuid4()}"),
+        ("at 2026-11-21T10:00:00.123Z", "at 2027-01-02 03:04:05+01:00"),
+        ("in /tmp/tmpabcd_efg/x.py", "in /tmp/tmpqwertz12/x.py"),
+        ("in /tmp/tmp.gSCVtrdpUb", "in /tmp/tmp.X1YZabcdef"),
+        ("/tmp/pytest-of-root/pytest-7/a", "/tmp/pytest-of-ci/pytest-123/a"),
+        ("/var/tmp/agentos-test-a1b2c3d4/w", "/var/tmp/agentos-test-z9y8x7w6/w"),
+        ("http://127.0.0.1:40123/x", "http://127.0.0.1:50321/x"),
+        ("Wall time: 0.0124 seconds", "Wall time: 1.5 seconds"),
+        ("Chunk ID: 4ab322", "Chunk ID: 119e98"),
+        ("Sat Nov 21 12:00:25 UTC 2026", "Mon Mar  2 01:02:03 CET 2027"),
+        ("-rw-r--r-- 1 root root 5 Nov 21 12:00 a", "-rw-r--r-- 1 root root 5 Dec  1 09:30 a"),
+        ("<current_date>2026-11-21</current_date>", "<current_date>2027-01-01</current_date>"),
+    ],
+)
+def test_what_differs_from_run_to_run_is_the_same(one: str, other: str) -> None:
+    assert form({"input": one}) == form({"input": other})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("do it", "do it twice"),
+        ("/tmp/notes.txt", "/tmp/other.txt"),
+        ("2 of 10 tests failed", "3 of 10 tests failed"),
+        ("http://example.com:8080", "http://example.com:8081"),
+    ],
+)
+def test_what_differs_in_meaning_differs(one: str, other: str) -> None:
+    assert form({"input": one}) != form({"input": other})
+
+
+def test_identities_keep_being_told_apart() -> None:
+    a, b = str(uuid.uuid4()), str(uuid.uuid4())
+    assert form({"input": [a, b, a]})["input"] == ["<uuid-1>", "<uuid-2>", "<uuid-1>"]
+    assert form({"input": [a, b, a]}) != form({"input": [a, b, b]})
+
+
+def test_names_of_sessions_are_left_out() -> None:
+    body = {"prompt_cache_key": "x", "client_metadata": {"a": "b"}, "metadata": {"user_id": "u"}}
+    assert form(body) == {"model": "m", "metadata": {}}
+
+
+def test_rules_leave_out_parts_and_mask_texts() -> None:
+    rules = Rules(("tools", "reasoning.effort"), (r"build \d+",))
+    body = {"tools": [1], "reasoning": {"effort": "low", "x": 1}, "input": "build 17 failed"}
+    assert form(body, rules) == {"model": "m", "reasoning": {"x": 1}, "input": "<masked> failed"}
+
+
+def test_a_bad_mask_is_told() -> None:
+    with pytest.raises(ConfigInvalid, match="no regular expression"):
+        Rules(mask=("(",))
