@@ -10,14 +10,28 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import MemoryStore
 
 from agentos.machine.machine import AgentOs
+
+# Its threads and their descriptors stay as long as the process: let them be there before.
+obstore.put(MemoryStore(), "first", b"")
 
 # A thousand commands at once take more descriptors than the usual soft limit allows.
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 _PASSING = ("/dev/null", "/dev/urandom", "/proc/", "anon_inode:inotify")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the transcripts of the tests out of the user's store."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("store") / "agentos.db"
+        patch.setenv("AGENTOS_STORE_URL", f"sqlite:///{place}")
+        yield
 
 
 @dataclass(frozen=True)

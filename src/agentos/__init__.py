@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         MachineError,
         ModelFailed,
         NetworkDenied,
+        ObjectStoreError,
         RegistryUnreachable,
         SessionClosed,
         SoftwareError,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from agentos.machine.limits.stats import Stats
     from agentos.machine.machine import AgentOs
     from agentos.machine.mounts import Mount
+    from agentos.machine.mounts.objects.source import S3Credentials
+    from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.network import NetworkPolicy
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
@@ -71,11 +74,13 @@ _HOMES = {
     "ProcessInfo": "agentos.machine.processes",
     "Provider": "agentos.models.providers",
     "RehearsalModel": "agentos.models.rehearsal",
+    "S3Credentials": "agentos.machine.mounts.objects.source",
     "Scenario": "agentos.models.rehearsal",
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
     "Stats": "agentos.machine.limits.stats",
     "Step": "agentos.models.rehearsal",
+    "SyncReport": "agentos.machine.mounts.objects.sync",
     "Terminal": "agentos.machine.terminal",
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
@@ -113,12 +118,14 @@ __all__ = [
     "Mount",
     "NetworkDenied",
     "NetworkPolicy",
+    "ObjectStoreError",
     "Price",
     "Process",
     "ProcessInfo",
     "Provider",
     "RegistryUnreachable",
     "RehearsalModel",
+    "S3Credentials",
     "Scenario",
     "Session",
     "SessionClosed",
@@ -127,6 +134,7 @@ __all__ = [
     "Stats",
     "Step",
     "SyncConflict",
+    "SyncReport",
     "Terminal",
     "Turn",
     "TurnResult",

@@ -7,6 +7,7 @@ AgentOsError                 code, hint, retryable
 │   ├── ExecTimeout          a command outlived its timeout; keeps the output so far
 │   ├── CommandFailed        a command checked for success ended otherwise
 │   ├── LimitExceeded        a limit was hit; names it
+│   ├── ObjectStoreError     an object store refused, failed or did not answer
 │   └── NetworkDenied        the network policy forbids a host
 ├── SoftwareError            a software package could not be installed
 │   ├── RegistryUnreachable  its registry did not answer
@@ -17,6 +18,8 @@ AgentOsError                 code, hint, retryable
 │   ├── AuthenticationRequired  it has no credentials
 │   └── ModelFailed          the model provider refused or broke off
 ├── SessionClosed            the session has ended
+├── SessionNotFound          no session of that id
+├── SessionTaken             another process drives the session now
 ├── BudgetExceeded           a budget in money or tokens is used up
 ├── StoreError               the database cannot be opened, read or written
 ├── CassetteMismatch         a cassette has no answer to a request; says how it differs
@@ -127,6 +130,27 @@ class LimitExceeded(MachineError):
         self.stderr = stderr
 
 
+class ObjectStoreError(MachineError):
+    """An object store refused, failed or did not answer.
+
+    `kept` is the directory of the host with files that it did not get, or None.
+    """
+
+    default_code = "object_store_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        retryable: bool = False,
+        kept: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, retryable=retryable)
+        self.kept = kept
+
+
 class NetworkDenied(MachineError):
     """The network policy of the machine forbids this host."""
 
@@ -194,6 +218,18 @@ class SessionClosed(AgentOsError):
     default_code = "session_closed"
 
 
+class SessionNotFound(AgentOsError):
+    """There is no session of that id."""
+
+    default_code = "session_not_found"
+
+
+class SessionTaken(AgentOsError):
+    """Another process drives the session now; what this one does is not kept."""
+
+    default_code = "session_taken"
+
+
 class BudgetExceeded(AgentOsError):
     """A budget in money or tokens is used up."""
 
@@ -230,9 +266,26 @@ class CassetteMismatch(AgentOsError):
 
 
 class SyncConflict(AgentOsError):
-    """Both sides changed the same thing."""
+    """Both sides changed the same thing.
+
+    `names` are the things, if there are several; `kept` is where this side's are, if it is moved
+    out of the way.
+    """
 
     default_code = "sync_conflict"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        names: tuple[str, ...] = (),
+        kept: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.names = names
+        self.kept = kept
 
 
 class ConfigInvalid(AgentOsError):

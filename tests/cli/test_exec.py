@@ -55,6 +55,36 @@ def test_missing_variable_is_one_readable_line() -> None:
     assert b"Traceback" not in ran.stderr
 
 
+def test_isolation_by_name() -> None:
+    ran = agentos("exec", "--isolation", "landlock", "--", "sh", "-c", "cat; exit 3", input=b"in")
+    assert (ran.stdout, ran.stderr, ran.returncode) == (b"in", b"", 3)
+
+
+def test_isolation_that_there_is_not() -> None:
+    for command in (["exec", "--", "true"], ["shell"], ["run", "codex", "do it"]):
+        ran = agentos(command[0], "--isolation", "vault", *command[1:])
+        assert ran.returncode == 1
+        assert b"there is no isolation 'vault'" in ran.stderr
+        assert b'"strong"' in ran.stderr
+
+
+def test_a_workspace_without_a_namespace(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here\n")
+    words = ["-w", str(tmp_path), "--", "sh", "-c", "cat file; echo x > made"]
+    ran = agentos("exec", "--isolation", "landlock", *words)
+    assert (ran.stdout, ran.returncode) == (b"here\n", 0)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_doctor_tries_every_kind_of_isolation() -> None:
+    lines = agentos("doctor", "--json").stdout.decode().splitlines()
+    found = {finding["name"]: finding for finding in map(json.loads, lines)}
+    kinds = [found[f"isolation {kind}"] for kind in ("gvisor", "microvm", "landlock")]
+    assert [kind["required"] for kind in kinds] == [False] * 3
+    assert all(kind["ok"] or kind["remedy"] for kind in kinds)
+    assert found["isolation landlock"]["ok"]
+
+
 def test_unknown_program() -> None:
     ran = agentos("exec", "--", "no-such-program")
     assert ran.returncode == 1
@@ -107,6 +137,8 @@ def test_shell_without_a_terminal_says_so() -> None:
     assert b"needs a terminal" in ran.stderr
 
 
+# Libraries of other tests have threads; the child is another program at once.
+@pytest.mark.filterwarnings("ignore:.*may lead to deadlocks:DeprecationWarning")
 def test_shell_on_a_terminal() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
@@ -131,7 +163,7 @@ def test_shell_on_a_terminal() -> None:
 def test_doctor_finds_a_machine_that_works() -> None:
     ran = agentos("doctor", "--json")
     findings = {row["name"]: row for row in map(json.loads, ran.stdout.splitlines())}
-    for name in ("kernel", "machine", "lockdown", "files", "network by name"):
+    for name in ("kernel", "machine", "lockdown", "files", "root inside", "network by name"):
         assert findings[name]["ok"], findings[name]
     assert ran.returncode == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -47,13 +48,14 @@ async def played(
     *steps: Step,
     model: str = "played/gpt-5.5",
     agent: str = "codex",
+    retries: int = 2,
     **settings: object,
 ) -> AsyncIterator[tuple[Session, ModelGateway, RehearsalModel]]:
     """A session of Codex whose calls go through a gateway to the rehearsal model."""
     of_the_session = ("budget", "profile", "env")
     session_settings = {name: settings.pop(name) for name in of_the_session if name in settings}
     async with RehearsalModel(Scenario(steps=list(steps))) as rehearsal:
-        provider = Provider("played", rehearsal.base_url, rehearsal.api_key)
+        provider = Provider("played", rehearsal.base_url, rehearsal.api_key, retries=retries)
         async with ModelGateway([provider], **settings) as gateway:  # type: ignore[arg-type]
             session = await vm.create_session(
                 agent,
@@ -80,7 +82,7 @@ async def test_the_real_key_is_nowhere_in_the_machine(vm: AgentOs, agent: str) -
         assert result.text.endswith("All done.")
         # The rollout and the like are written by now, and every process still runs.
         assert await places_of(model.api_key, vm) == []
-        assert await places_of(session.id, vm), "the search finds nothing at all"
+        assert await places_of(session.agent_session, vm), "the search finds nothing at all"
         assert all(model.api_key not in output for r in model.turns for output in r.tool_outputs)
     assert await places_of(model.api_key, vm) == []
     assert [r.headers["authorization"] for r in model.turns] == [f"Bearer {model.api_key}"] * 2
@@ -118,8 +120,8 @@ async def test_calls_are_told_apart(vm: AgentOs) -> None:
     assert {call.session for call in gateway.calls} == {session.id}
     assert {call.profile for call in gateway.calls} == {"careful"}
     assert len({call.turn for call in turns}) == 1
-    assert turns[0].thread == session.id
-    assert title.thread != session.id
+    assert turns[0].thread == session.agent_session
+    assert title.thread != session.agent_session
     assert title.hidden
     assert not turns[0].hidden
     # The adapter asks for a model of OpenAI's by name, which other providers need not have.
@@ -134,7 +136,7 @@ async def test_calls_are_told_apart(vm: AgentOs) -> None:
 
 @pytest.mark.parametrize("agent", ["codex", "codex-acp"])
 async def test_a_budget_ends_the_turn_and_tells_both_sides(vm: AgentOs, agent: str) -> None:
-    steps = [Step(run="echo once"), Step(run="echo never reached"), Step(say="never said")]
+    steps = [Step(run="echo once"), Step(run="echo later"), Step(say="done")]
     settings = {"budget": Budget(tokens=1), "agent": agent}
     async with played(vm, *steps, **settings) as (session, gateway, model):  # type: ignore[arg-type]
         with pytest.raises(BudgetExceeded, match=r"1 tokens per session is used up"):
@@ -147,6 +149,32 @@ async def test_a_budget_ends_the_turn_and_tells_both_sides(vm: AgentOs, agent: s
         # The agent was told in words that its user can read.
         said = "".join(str(e.data) for e in events)
         assert "the budget of 1 tokens per session is used up" in said
+        session.set_budget(Budget(tokens=10_000_000))
+        await session.prompt("go on")
+        assert len(model.turns) > 1
+        session.set_budget(Budget(tokens=2))
+        with pytest.raises(BudgetExceeded):
+            await session.prompt("go on for ever")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Step(status=429, retry_after=0.1), "429"),
+        (Step(status=500), "high demand|500"),
+        (Step(say="half an ans", break_off=True), "disconnected"),
+    ],
+    ids=["429", "500", "broken-off"],
+)
+async def test_a_provider_that_fails(vm: AgentOs, fault: Step, words: str) -> None:
+    impatient = {"request_max_retries": 1, "stream_max_retries": 1}
+    config = json.dumps({"model_providers": {"agentos": impatient}})
+    settings = {"env": {"CODEX_CONFIG": config}}
+    steps = [fault, Step(say="recovered")]
+    async with played(vm, *steps, retries=1, **settings) as (session, _, _model):  # type: ignore[arg-type]
+        with pytest.raises(ModelFailed, match=words):
+            await session.prompt("hi")
+        assert (await session.prompt("again")).text.endswith("recovered")
 
 
 async def test_the_session_goes_on_with_the_next_gateway(vm: AgentOs, tmp_path: Path) -> None:

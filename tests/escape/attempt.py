@@ -22,12 +22,15 @@ class Attempt:
         program: Shell, or Python if it is the source of several statements for `kit`.
         held: A regular expression for all that it prints, or for `exit N` if it fails.
         python: Whether the program is Python, with everything of `kit.py` at hand.
+        by_root: The same as `held` for root of the machine, where that one may do more: to its own
+            files and ids, never to the host's.
     """
 
     name: str
     program: str
     held: str = REFUSED
     python: bool = True
+    by_root: str | None = None
 
     def command(self) -> list[str]:
         if self.python:
@@ -38,9 +41,9 @@ class Attempt:
         return re.fullmatch(self.held, shown) is not None
 
 
-def shell(name: str, program: str, held: str = FAILED) -> Attempt:
+def shell(name: str, program: str, held: str = FAILED, by_root: str | None = None) -> Attempt:
     """An attempt by tools that every system has."""
-    return Attempt(name, program, held, python=False)
+    return Attempt(name, program, held, python=False, by_root=by_root)
 
 
 def summary(exit_code: int, stdout: str) -> str:

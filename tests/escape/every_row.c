@@ -39,7 +39,11 @@ static const struct {
     long number;
     int error;
 } rows[] = {
+#ifdef SHARED
+#include "seccomp_shared.h"
+#else
 #include "seccomp.h"
+#endif
 };
 
 int main(void) {

@@ -98,7 +98,7 @@ async def removes_while_links_are_swapped(vm: AgentOs, world: World) -> str:
         "import ctypes, os\nlibc = ctypes.CDLL(None)\n"
         "os.makedirs('x/d', exist_ok=True)\n"
         "for n in range(200): open(f'x/d/{n}', 'w').close()\n"
-        "os.symlink('/home/agentos/kept', 'x/l')\nprint('on', flush=True)\n"
+        "os.symlink(os.path.abspath('kept'), 'x/l')\nprint('on', flush=True)\n"
         "while True: libc.renameat2(-100, b'x/d', -100, b'x/l', 2)\nE"
     )
     await vm.mkdir("kept")

@@ -141,6 +141,7 @@ ATTEMPTS = [
         "    found += writable(os.path.join(d, f) for f in fs)\n"
         "show(set(found) - ok - hidden)",
         NOTHING,
+        by_root="/proc/mounts",  # to be opened, as any file of its own: no write is implemented
     ),
     Attempt(
         "typing into a terminal",

@@ -18,6 +18,7 @@ from tests.escape.attempt import Attempt, summary
 from tests.escape.host_verbs import TRIALS
 from tests.escape.world import SECRET, World, host_world, neighbour
 
+from agentos.machine.commands import User
 from agentos.machine.machine import AgentOs
 
 #: Those that lower the machine's own priority and kill its processes come last.
@@ -32,12 +33,14 @@ THEMES: dict[str, list[Attempt]] = {
 KIT = Path(__file__).with_name("kit.py")
 
 
-async def attempts(vm: AgentOs, hints: dict[str, str]) -> dict[str, str]:
+async def attempts(vm: AgentOs, hints: dict[str, str], user: User) -> dict[str, str]:
     await vm.write_file("kit.py", KIT.read_text())
     shown = {}
+    home = vm.environment()["HOME"]
     for theme, rows in THEMES.items():
         for row in rows:
-            result = await vm.exec(row.command(), env={**hints, "PYTHONPATH": "/home/agentos"})
+            env = {**hints, "PYTHONPATH": home}
+            result = await vm.exec(row.command(), env=env, user=user)
             shown[f"{theme}: {row.name}"] = summary(result.exit_code, result.stdout)
             if SECRET in result.stdout + result.stderr:
                 shown[f"{theme}: {row.name}"] = "THE SECRET"
@@ -55,7 +58,8 @@ async def host_verbs(vm: AgentOs, world: World) -> dict[str, str]:
 
 
 async def run(options: argparse.Namespace) -> dict[str, str]:
-    settings: dict[str, Any] = {"isolation": options.isolation}
+    user: User = "root" if options.root else "agentos"
+    settings: dict[str, Any] = {"isolation": options.isolation, "root": options.root}
     with host_world() as world:
         secret = os.open(world.secret, os.O_RDONLY)
         os.set_inheritable(os.dup2(secret, 200), True)
@@ -65,8 +69,10 @@ async def run(options: argparse.Namespace) -> dict[str, str]:
                 await vm.upload(program, program.name)
                 await vm.chmod(program.name, 0o755)
             shown = await host_verbs(vm, world)
-            shown |= {"rows": (await vm.exec(["./every_row"])).stdout}
-            shown |= await attempts(vm, {**world.hints, **near})
+            shown |= {"user": user, "rows": (await vm.exec(["./every_row"], user=user)).stdout}
+            if options.isolation == "landlock":
+                shown["rows"] += (await vm.exec(["./every_shared_row"])).stdout
+            shown |= await attempts(vm, {**world.hints, **near}, user)
             shown["afterwards"] = (await vm.exec("echo the machine serves")).stdout.strip()
             shown["changed"] = " ".join(world.changed())
         os.close(200)
@@ -77,6 +83,7 @@ async def run(options: argparse.Namespace) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--isolation", default="namespace")
+    parser.add_argument("--root", action="store_true", help="make them as root of the machine")
     parser.add_argument("programs", nargs="*", type=Path, help="compiled ones, to be uploaded")
     json.dump(asyncio.run(run(parser.parse_args())), sys.stdout)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import errno
 import os
 import random
 import re
@@ -43,7 +44,10 @@ async def throw(machine: NamespaceMachine, packet: bytes, fds: tuple[int, ...] =
         try:
             machine.channel._sock.sendmsg([packet], control)
             return
-        except BlockingIOError:
+        except OSError as error:
+            # The second: an ordinary user may have so many descriptors under way, and no more.
+            if error.errno not in (errno.EAGAIN, errno.ETOOMANYREFS):
+                raise
             await asyncio.sleep(0)
 
 

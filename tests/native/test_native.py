@@ -21,8 +21,12 @@ FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-omit-frame-pointer"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 #: See sanitizer_options.c.
 OPTIONS: list[str | Path] = ["-Wl,--wrap=clone", HERE / "sanitizer_options.c"]
-#: What speaks to init most, and most strangely.
+#: What speaks to init most, and most strangely; and the other way to be init.
 TORTURE = ["tests/faults/test_protocol.py", "tests/machine/test_commands.py"]
+TORTURE += [
+    f"tests/machine/test_landlock.py::test_{name}"
+    for name in ("file_verbs_and_commands_see_the_same", "a_terminal", "closing_ends_all_of_it")
+]
 
 
 def compile_c(*words: str | Path) -> None:
@@ -44,10 +48,11 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_machines_of_a_sanitized_launcher(sanitized: Path) -> None:
     plugins = ["-p", "sanitized_launcher", "-p", "no:cacheprovider"]
+    path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *TORTURE],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(HERE), "SANITIZED_LAUNCHER": str(sanitized)},
+        env={**os.environ, "PYTHONPATH": path, "SANITIZED_LAUNCHER": str(sanitized)},
         capture_output=True,
         text=True,
         check=False,

@@ -68,6 +68,9 @@ class AgentMachine(Protocol):
     """A machine that an agent can live in."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def network(self) -> Network: ...
 
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:

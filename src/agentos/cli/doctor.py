@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,19 @@ if TYPE_CHECKING:
     from agentos.machine.isolation.probe import Finding
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    as_json: Json = False,
+    apparmor: Annotated[
+        bool,
+        typer.Option("--apparmor", help="Print the AppArmor profile that newer Ubuntu needs."),
+    ] = False,
+) -> None:
     """Try each capability and say how to get what is missing."""
+    if apparmor:
+        from agentos.machine.isolation.apparmor import profile
+
+        typer.echo(profile(), nl=False)
+        return
     if not run_command(_examine(as_json)):
         raise typer.Exit(1)
 

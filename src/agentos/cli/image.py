@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentos.cli.event_loop import run_command
+
+if TYPE_CHECKING:
+    from agentos.machine.layers.store import Snapshot
 
 app = typer.Typer(no_args_is_help=True, help="Roots for machines other than this host's.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The new image.")]
@@ -26,7 +29,7 @@ def build(
     from agentos.machine.images.debian import build_image
 
     wanted = [package.strip() for package in packages.split(",") if package.strip()]
-    run_command(build_image(name, wanted))
+    _tell_of(run_command(build_image(name, wanted)))
 
 
 @app.command("import")
@@ -40,7 +43,13 @@ def import_(
     """Make an image of an archive."""
     from agentos.machine.images.importing import import_image
 
-    run_command(import_image(name, file))
+    _tell_of(run_command(import_image(name, file)))
+
+
+def _tell_of(image: Snapshot) -> None:
+    if not image.ids.has_root:
+        said = f"{image.name} has no root inside: its files belong to agentos; see agentos doctor"
+        typer.echo(said, err=True)
 
 
 @app.command("list")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from agentos.errors import ConfigInvalid
 
 if TYPE_CHECKING:
+    from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits
 
 Env = Annotated[
@@ -33,6 +34,12 @@ Cpus = Annotated[float | None, typer.Option("--cpus", help="At most so many CPUs
 Pids = Annotated[int | None, typer.Option("--pids", help="At most so many processes and threads.")]
 Image = Annotated[
     str, typer.Option("--image", metavar="NAME", help="An image or snapshot; host is this host.")
+]
+Isolation = Annotated[
+    str,
+    typer.Option(
+        "--isolation", metavar="KIND", help="namespace, gvisor, microvm, landlock or strong."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 
@@ -56,6 +63,18 @@ def environment(words: Iterable[str] | None) -> dict[str, str]:
             value = os.environ[name]
         env[name] = value
     return env
+
+
+def isolation(kind: str) -> Kind:
+    """Turn `--isolation` into a kind of isolation.
+
+    Raises:
+        IsolationUnavailable: There is none of this name.
+    """
+    from agentos.machine.isolation.backends import check
+
+    check(kind)
+    return cast("Kind", kind)
 
 
 def limits(memory: str | None, cpus: float | None, pids: int | None) -> Limits | None:

@@ -14,6 +14,7 @@ from agentos.cli.options import (
     Cpus,
     Env,
     Image,
+    Isolation,
     Json,
     Memory,
     Pids,
@@ -21,9 +22,11 @@ from agentos.cli.options import (
     environment,
     limits,
 )
+from agentos.cli.options import isolation as kind
 
 if TYPE_CHECKING:
     from agentos.cli.render import Renderer
+    from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits
     from agentos.machine.machine import AgentOs
     from agentos.models.budgets import Budget
@@ -48,6 +51,7 @@ class Task:
     budget: Budget | None = None
     limits: Limits | None = None
     image: str = "host"
+    isolation: Kind = "namespace"
 
 
 def run(
@@ -72,6 +76,7 @@ def run(
     cpus: Cpus = None,
     pids: Pids = None,
     image: Image = "host",
+    isolation: Isolation = "namespace",
     as_json: Json = False,
 ) -> None:
     """Let an agent work in a machine of its own: agentos run codex "PROMPT" -e OPENAI_API_KEY."""
@@ -89,6 +94,7 @@ def run(
         limits=limits(memory, cpus, pids),
         image=image,
         budget=_budget(budget),
+        isolation=kind(isolation),
     )
     raise typer.Exit(run_command(perform(task, renderer(as_json))))
 
@@ -115,7 +121,9 @@ async def perform(task: Task, show: Renderer) -> int:
 
     await install_showing_progress(get_agent(task.agent).software)
     network = NetworkPolicy(allow=task.allow)
-    async with AgentOs(image=task.image, network=network, limits=task.limits) as vm:
+    async with AgentOs(
+        image=task.image, network=network, limits=task.limits, isolation=task.isolation
+    ) as vm:
         copy = Copy(vm, task.workspace, WORKSPACE) if task.workspace else None
         if copy:
             await copy.copy_in()

@@ -22,6 +22,7 @@ from agentos.cli.options import (
     Cpus,
     Env,
     Image,
+    Isolation,
     Memory,
     Pids,
     Software,
@@ -29,15 +30,17 @@ from agentos.cli.options import (
     environment,
     limits,
 )
+from agentos.cli.options import isolation as kind
 
 if TYPE_CHECKING:
+    from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.machine import AgentOs
     from agentos.machine.process import Process
     from agentos.machine.terminal import Terminal
 
 _CHUNK = 64 * 1024
-_WORKSPACE = "/home/agentos/workspace"
+_WORKSPACE = "workspace"
 
 
 def exec_(
@@ -53,10 +56,13 @@ def exec_(
     cpus: Cpus = None,
     pids: Pids = None,
     image: Image = "host",
+    isolation: Isolation = "namespace",
 ) -> None:
     """Run a command in a fresh machine, with its exit code as ours."""
     bounds = limits(memory, cpus, pids)
-    setting = _Setting(environment(env), allow or [], software or [], workspace, bounds, image)
+    setting = _Setting(
+        environment(env), allow or [], software or [], workspace, bounds, image, kind(isolation)
+    )
     raise typer.Exit(run_command(_exec(command, setting, timeout)))
 
 
@@ -69,10 +75,13 @@ def shell(
     cpus: Cpus = None,
     pids: Pids = None,
     image: Image = "host",
+    isolation: Isolation = "namespace",
 ) -> None:
     """Open a shell in a fresh machine; it is gone when you leave."""
     bounds = limits(memory, cpus, pids)
-    setting = _Setting(environment(env), allow or [], software or [], workspace, bounds, image)
+    setting = _Setting(
+        environment(env), allow or [], software or [], workspace, bounds, image, kind(isolation)
+    )
     raise typer.Exit(run_command(_shell(setting)))
 
 
@@ -84,6 +93,7 @@ class _Setting:
     workspace: Path | None
     limits: Limits | None
     image: str
+    isolation: Kind
 
     def machine(self) -> AgentOs:
         from agentos.machine.machine import AgentOs
@@ -92,6 +102,7 @@ class _Setting:
         network = NetworkPolicy(allow=self.allow)
         return AgentOs(
             image=self.image,
+            isolation=self.isolation,
             env=self.env,
             network=network,
             software=self.software,

@@ -78,7 +78,16 @@ def import_(name: Name, file: Annotated[Path, typer.Argument(help="The tar file.
 
 def gc() -> None:
     """Remove from the disk what no snapshot and no machine uses."""
+    from agentos.machine.isolation.private_directory import sweep
     from agentos.machine.layers.store import LayerStore
+    from agentos.machine.mounts.objects.collect import collect
 
     removed = LayerStore().collect()
     typer.echo(f"removed {len(removed)} layers" if len(removed) != 1 else "removed 1 layer")
+    size, unsent = collect()
+    if size:
+        typer.echo(f"removed {size / 1e6:.1f} MB of cached objects")
+    for one in unsent:
+        typer.echo(f"kept, as {one.url} has not got it: {one.place} (changed: {one.count})")
+    if left := run_command(sweep()):
+        typer.echo(f"removed what killed machines left: {len(left)} directories")

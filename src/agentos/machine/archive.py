@@ -8,16 +8,17 @@ import os
 import shutil
 import tarfile
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from agentos.errors import MachineError
 from agentos.machine.images.members import MAX_SIZE, Inspection, Member, invalid, refused
-from agentos.machine.isolation.id_map import IdMap, choose_id_map
+from agentos.machine.isolation.id_map import MACHINE_USER, IdMap, choose_id_map
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import SYSTEM_DIRECTORIES
-from agentos.machine.layers.owner import run_as_owner
+from agentos.machine.layers.owner import choose_owner, give_to_owner, run_as_owner
 from agentos.machine.layers.store import LayerStore, Snapshot
-from agentos.machine.snapshots import check_name, give_to_owner
+from agentos.machine.snapshots import check_name, require_own
 
 #: The member that says what a snapshot that stands on nothing has beside its layers.
 _CONFIG = "image.json"
@@ -49,6 +50,7 @@ async def export(name: str, target: Path) -> None:
     """
     store = LayerStore()
     snapshot = store.get(name)
+    require_own(snapshot)
     held = store.hold(snapshot.layers)
     fd, staging = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
     try:
@@ -84,14 +86,14 @@ async def import_(name: str, source: Path, *, max_size: int = MAX_SIZE) -> Snaps
     check_name(name)
     store = LayerStore()
     store.require_free(name)
-    ids = choose_id_map()
-    count, config = await asyncio.to_thread(_check, source, max_size)
+    packed = await asyncio.to_thread(_check, source, max_size)
+    ids = await choose_owner() if packed.has_owners else choose_id_map()
     with contextlib.ExitStack() as kept:
-        layers = [kept.enter_context(store.new_layer()) for _ in range(count)]
+        layers = [kept.enter_context(store.new_layer()) for _ in range(packed.count)]
         for number, layer in enumerate(layers):
-            give_to_owner(store, layer, int(ids.uid.split()[1]))
+            await give_to_owner(ids, store.upper(layer))
             await _unpack(store, source, layer, number, ids)
-        return store.add(name, list(reversed(layers)), ids, config)
+        return store.add(name, list(reversed(layers)), ids, packed.config)
 
 
 async def _unpack(store: LayerStore, source: Path, layer: str, number: int, ids: IdMap) -> None:
@@ -104,12 +106,23 @@ async def _unpack(store: LayerStore, source: Path, layer: str, number: int, ids:
         os.close(fd)
 
 
-def _check(source: Path, max_size: int) -> tuple[int, ImageConfig | None]:
-    """Look at every member before anything is unpacked.
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """What an archive holds.
 
-    Returns:
-        The number of layers, and the settings of a snapshot that stands on nothing.
+    Attributes:
+        count: The number of layers.
+        config: The settings of a snapshot that stands on nothing.
+        has_owners: Whether something in it belongs to another than the machine's user.
     """
+
+    count: int
+    config: ImageConfig | None
+    has_owners: bool
+
+
+def _check(source: Path, max_size: int) -> _Packed:
+    """Look at every member before anything is unpacked."""
     try:
         with tarfile.open(source, ignore_zeros=True, tarinfo=Member) as archive:
             return _check_members(archive, Inspection(max_size))
@@ -117,10 +130,9 @@ def _check(source: Path, max_size: int) -> tuple[int, ImageConfig | None]:
         raise invalid(f"{source} is not a snapshot's tar file", error) from error
 
 
-def _check_members(
-    archive: tarfile.TarFile, inspection: Inspection
-) -> tuple[int, ImageConfig | None]:
+def _check_members(archive: tarfile.TarFile, inspection: Inspection) -> _Packed:
     layers: set[str] = set()
+    has_owners = False
     config: ImageConfig | None = None
     for member in archive:
         if member.name == _CONFIG and not layers and config is None:
@@ -135,9 +147,10 @@ def _check_members(
         if path.partition("/")[2] in mounted_on and not (member.isdir() or member.ischr()):
             raise refused(member.name, "a directory of the host is mounted on it")
         layers.add(top)
+        has_owners |= (member.uid, member.gid) != (MACHINE_USER, MACHINE_USER)
     if layers != {f"{n:04}" for n in range(len(layers))} or not layers:
         raise MachineError("the archive holds no layers of a snapshot", code="archive_invalid")
-    return len(layers), config
+    return _Packed(len(layers), config, has_owners)
 
 
 def _read_config(archive: tarfile.TarFile, member: tarfile.TarInfo) -> ImageConfig:

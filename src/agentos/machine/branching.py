@@ -37,7 +37,9 @@ async def fork(vm: AgentOs, n: int) -> list[AgentOs]:
     children = [vm._sibling() for _ in range(n)]
     async with standing_still(vm) as idle:
         try:
-            starts = [_start(child, machine, vm.image.copy, copy=not idle) for child in children]
+            starts = [
+                _start(child, vm, machine, vm.image.copy, copy=not idle) for child in children
+            ]
             await _all(*starts, *([_go_on_above(vm, machine)] if idle else []))
         except BaseException:
             await _close(children)
@@ -57,8 +59,9 @@ async def _all(*works: Coroutine[object, object, None]) -> None:
 
 
 async def _start(
-    child: AgentOs, machine: RunningMachine, image: Callable[[], Image], *, copy: bool
+    child: AgentOs, vm: AgentOs, machine: RunningMachine, image: Callable[[], Image], *, copy: bool
 ) -> None:
+    child._mounts = await vm._mounts.branch()
     branch = await machine.branch(copy=copy)
     await child._start_on(image(), branch)
 

@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos.machine.blocking_io import in_thread
+from agentos.machine.isolation.id_map import IdMap
 from agentos.machine.layers.changes import read_changes
 from agentos.machine.patch import Change, Entry, quoted
 
@@ -82,20 +83,31 @@ async def diff(vm: AgentOs) -> Diff:
         held.callback(branch.close)
         places = [*_PLACES, *(target for _, target in image.binds)]
         places += [mount.target for mount in vm.mounts]
-        return await in_thread(_read, branch.layers, image.lowers, _with_parents(places))
+        seen = _with_parents(places)
+        return await in_thread(_read, branch.ids, branch.layers, image.lowers, seen)
 
 
-def _read(stages: Sequence[int], lowers: Sequence[Path], places: set[str]) -> Diff:
+def _read(ids: IdMap, stages: Sequence[int], lowers: Sequence[Path], places: set[str]) -> Diff:
     with contextlib.ExitStack() as held:
+        uppers = [_opened(held, "upper", stage) for stage in stages]
+        base = [_opened(held, lower) for lower in lowers]
+        return _compared(ids, uppers, base, places)
 
-        def opened(path: str | Path, below: int | None = None) -> int:
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=below)
-            held.callback(os.close, fd)
-            return fd
 
-        uppers = [opened("upper", stage) for stage in stages]
-        base = [opened(lower) for lower in lowers]
+def _opened(held: contextlib.ExitStack, path: str | Path, below: int | None = None) -> int:
+    fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=below)
+    held.callback(os.close, fd)
+    return fd
+
+
+def _compared(
+    ids: IdMap, uppers: Sequence[int], base: Sequence[int], places: Collection[str]
+) -> Diff:
+    if not ids.is_lent or os.geteuid() == 0:
         return Diff(tuple(read_changes(uppers, base, places)))
+    from agentos.machine.layers.changes_as_owner import read_changes_as_owner
+
+    return Diff(tuple(read_changes_as_owner(ids, uppers, base, places)))
 
 
 def _with_parents(paths: Sequence[str]) -> set[str]:
@@ -133,11 +145,8 @@ def diff_of_snapshot(name: str) -> Diff:
 
     snapshot = LayerStore().get(name)
     image = image_of(snapshot)
-    with contextlib.ExitStack() as opened:
-        opened.callback(image.close)
-        trees = []
-        for lower in image.lowers:
-            trees.append(os.open(lower, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-            opened.callback(os.close, trees[-1])
+    with contextlib.ExitStack() as held:
+        held.callback(image.close)
+        trees = [_opened(held, lower) for lower in image.lowers]
         count = len(snapshot.layers)
-        return Diff(tuple(read_changes(trees[:count], trees[count:], _PLACES)))
+        return _compared(snapshot.ids, trees[:count], trees[count:], _PLACES)

@@ -9,7 +9,7 @@ import signal
 import socket
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from agentos.errors import MachineError
@@ -24,6 +24,8 @@ from agentos.machine.protocol import (
     encode_request,
 )
 
+#: Variables that say where things are in a machine that has its own root.
+PLACES = {"HOME": "/home/agentos"}
 _FD_SPACE = socket.CMSG_SPACE(4)
 _NO_NUMBERS = (0, 0, 0, 0)
 
@@ -60,6 +62,10 @@ class Channel:
         self._signals: deque[bytes] = deque()
         self._lost: MachineError | None = None
         self.init_pid: int | None = None
+        #: Variables of its commands; relative paths start at HOME.
+        self.places: Mapping[str, str] = PLACES
+        #: Whether init sees the processes of the host, and has no terminals of its own.
+        self.shares_host = False
         self.discarded: set[Closable] = set()
         #: Asked why init has ended by itself, if anybody knows.
         self.explain: Callable[[], MachineError | None] = lambda: None
@@ -255,6 +261,11 @@ class Channel:
     def lost(self) -> MachineError | None:
         """Why the machine is gone, or None while it lives."""
         return self._lost
+
+    @property
+    def init_seen(self) -> int:
+        """The pid of init in the machine's own `/proc`."""
+        return (self.init_pid or 0) if self.shares_host else 1
 
     def close_in_fork(self) -> None:
         """Let go of the socket in a forked copy of the host: a copy keeps no machine alive."""

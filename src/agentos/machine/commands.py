@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from agentos.errors import MachineError
-from agentos.machine.files import HOME, FileVerbs, MachineNotStarted, Path, _encode
+from agentos.errors import IsolationUnavailable, MachineError
+from agentos.machine.files import FileVerbs, MachineNotStarted, Path
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.process import (
     MAX_OUTPUT,
@@ -179,7 +179,7 @@ class CommandVerbs(FileVerbs):
             raise ValueError(f'a command runs as "agentos" or as "root", not as {user!r}')
         return Launch(
             argv_of(command),
-            _encode((self._config.directory or HOME) if cwd is None else cwd),
+            self._encode((self._config.directory or self._places["HOME"]) if cwd is None else cwd),
             self.environment(env),
             flags,
             window,
@@ -187,10 +187,13 @@ class CommandVerbs(FileVerbs):
 
     def _require_root(self) -> None:
         if not self.running.ids.has_root:
-            raise MachineError(
-                "this machine has one user, and no root",
-                code="no_root_inside",
-                hint="machines that root makes have a range of ids, and root among them",
+            raise _no_root_inside()
+        if self._guard and self._guard.counts_processes_by_user:
+            raise IsolationUnavailable(
+                "commands of root would not be held to Limits(pids=): there are no control groups "
+                "here, and without them each user of the machine is counted on its own",
+                code="limit_unavailable",
+                hint="leave out Limits(pids=), or have control groups delegated to you",
             )
 
     def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -203,7 +206,7 @@ class CommandVerbs(FileVerbs):
             "PATH": self._path,
             "SHELL": "/bin/sh",
             **theirs,
-            "HOME": "/home/agentos",
+            **self._places,
             "LOGNAME": "agentos",
             "USER": "agentos",
             **self._env,
@@ -214,7 +217,7 @@ class CommandVerbs(FileVerbs):
         """List what runs in the machine."""
         proc = await self.open_fd("/proc", os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return list_processes(proc)
+            return list_processes(proc, self.commands.init_seen)
         finally:
             os.close(proc)
 
@@ -226,6 +229,19 @@ class CommandVerbs(FileVerbs):
             PermissionError: It is the machine's init.
         """
         await self.commands.call(Op.SIGNAL, [], (pid, number, 0, 0), f"process {pid}")
+
+
+def _no_root_inside() -> MachineError:
+    """Say what would give a machine like this one a root."""
+    from agentos.machine.isolation.id_map import choose_id_map
+
+    try:
+        choose_id_map(root=True)
+    except IsolationUnavailable as error:
+        message, hint = f"this machine has one user, and no root: {error.message}", error.hint
+    else:
+        message, hint = "this machine has one user, and no root", "make it with AgentOs(root=True)"
+    return MachineError(message, code="no_root_inside", hint=hint)
 
 
 def _shown_command(command: str | Sequence[str | bytes]) -> str:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from agentos.machine.blocking_io import in_thread, read_all, write_all
-from agentos.machine.channel import Channel
+from agentos.machine.channel import PLACES, Channel
 from agentos.machine.protocol import FileStat, Op, decode_stat
 
-HOME = b"/home/agentos"
 _INLINE = 256 * 1024
 
 
@@ -31,6 +30,17 @@ class FileVerbs:
         """The machine's control channel."""
         raise MachineNotStarted
 
+    def _encode(self, path: Path) -> bytes:
+        encoded = _without_nul(path)
+        if not encoded:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "")
+        return os.path.join(os.fsencode(self._places["HOME"]), encoded)
+
+    @property
+    def _places(self) -> Mapping[str, str]:
+        """Variables that say where things are in the machine."""
+        return PLACES
+
     async def open_fd(self, path: Path, flags: int, mode: int = 0) -> int:
         """Open a file in the machine and return the descriptor, which the caller closes.
 
@@ -41,7 +51,7 @@ class FileVerbs:
             flags: As for `os.open`.
             mode: Permissions of a file that is created.
         """
-        reply = await self.channel.call(Op.OPEN, [_encode(path)], (flags, mode, 0, 0))
+        reply = await self.channel.call(Op.OPEN, [self._encode(path)], (flags, mode, 0, 0))
         return reply.fd
 
     async def read_file(self, path: Path, *, offset: int = 0, size: int | None = None) -> bytes:
@@ -102,7 +112,9 @@ class FileVerbs:
 
     async def stat(self, path: Path, *, follow_symlinks: bool = True) -> FileStat:
         """Return the status of a file, with ids as the machine sees them."""
-        reply = await self.channel.call(Op.STAT, [_encode(path)], (int(follow_symlinks), 0, 0, 0))
+        reply = await self.channel.call(
+            Op.STAT, [self._encode(path)], (int(follow_symlinks), 0, 0, 0)
+        )
         return decode_stat(reply.data)
 
     async def exists(self, path: Path) -> bool:
@@ -127,7 +139,7 @@ class FileVerbs:
         Links below `path` are not followed; they count as files. Names that the caller takes
         out of the list of directories are not entered.
         """
-        ahead = [os.fsdecode(_encode(path))]
+        ahead = [os.fsdecode(self._encode(path))]
         flags = os.O_RDONLY | os.O_DIRECTORY
         while ahead:
             directory = ahead.pop()
@@ -159,9 +171,9 @@ class FileVerbs:
             mode: Its permissions.
         """
         try:
-            await self.channel.call(Op.MKDIR, [_encode(path)], (mode, 0, 0, 0))
+            await self.channel.call(Op.MKDIR, [self._encode(path)], (mode, 0, 0, 0))
         except FileNotFoundError:
-            parent = os.path.dirname(_encode(path).rstrip(b"/"))
+            parent = os.path.dirname(self._encode(path).rstrip(b"/"))
             if not parents or not parent:
                 raise
             await self.mkdir(parent, parents=True)
@@ -182,7 +194,7 @@ class FileVerbs:
             path: What to remove; a link itself, not what it leads to.
             recursive: Take a directory with all that is in it; without, it must be empty.
         """
-        encoded = _encode(path)
+        encoded = self._encode(path)
         if recursive:
             await self.channel.call(Op.REMOVE, [encoded])
             return
@@ -194,7 +206,7 @@ class FileVerbs:
     async def move(self, source: Path, target: Path) -> None:
         """Rename a file or directory, also between file systems of the machine."""
         try:
-            await self.channel.call(Op.RENAME, [_encode(source), _encode(target)])
+            await self.channel.call(Op.RENAME, [self._encode(source), self._encode(target)])
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
@@ -210,20 +222,22 @@ class FileVerbs:
         """
         from agentos.machine.transfer import copy_within
 
-        await copy_within(self, os.fsdecode(_encode(source)), os.fsdecode(_encode(target)))
+        await copy_within(
+            self, os.fsdecode(self._encode(source)), os.fsdecode(self._encode(target))
+        )
 
     async def chmod(self, path: Path, mode: int) -> None:
         """Change the permissions of a file."""
-        await self.channel.call(Op.CHMOD, [_encode(path)], (mode, 0, 0, 0))
+        await self.channel.call(Op.CHMOD, [self._encode(path)], (mode, 0, 0, 0))
 
     async def symlink(self, target: Path, path: Path) -> None:
         """Make a symbolic link at `path` that leads to `target`."""
-        texts = [_without_nul(target), _encode(path)]
+        texts = [_without_nul(target), self._encode(path)]
         await self.channel.call(Op.SYMLINK, texts, path=_shown(path))
 
     async def readlink(self, path: Path) -> str:
         """Return what a symbolic link leads to."""
-        return os.fsdecode((await self.channel.call(Op.READLINK, [_encode(path)])).data)
+        return os.fsdecode((await self.channel.call(Op.READLINK, [self._encode(path)])).data)
 
     async def upload(self, host: str | os.PathLike[str], vm: Path) -> None:
         """Copy a file or directory of the host into the machine.
@@ -235,7 +249,7 @@ class FileVerbs:
         """
         from agentos.machine.transfer import upload
 
-        await upload(self, os.fspath(host), os.fsdecode(_encode(vm)))
+        await upload(self, os.fspath(host), os.fsdecode(self._encode(vm)))
 
     async def download(self, vm: Path, host: str | os.PathLike[str]) -> None:
         """Copy a file or directory of the machine to the host.
@@ -246,7 +260,7 @@ class FileVerbs:
         """
         from agentos.machine.transfer import download
 
-        await download(self, os.fsdecode(_encode(vm)), os.fspath(host))
+        await download(self, os.fsdecode(self._encode(vm)), os.fspath(host))
 
 
 Path = str | bytes | os.PathLike[str]
@@ -265,13 +279,6 @@ def _without_nul(path: Path) -> bytes:
     if b"\0" in encoded:
         raise ValueError("a path may not hold a NUL byte")
     return encoded
-
-
-def _encode(path: Path) -> bytes:
-    encoded = _without_nul(path)
-    if not encoded:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "")
-    return os.path.join(HOME, encoded)
 
 
 def _shown(path: Path) -> str:

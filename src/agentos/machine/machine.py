@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import os
 import pathlib
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
-from agentos.machine.channel import Channel
+from agentos.machine.channel import PLACES, Channel
 from agentos.machine.commands import SYSTEM_PATH, CommandVerbs
-from agentos.machine.files import MachineNotStarted, Path, _encode
+from agentos.machine.files import MachineNotStarted, Path
 from agentos.machine.isolation.backends import Backend, Isolation, RunningMachine, check, choose
 from agentos.machine.isolation.branch import Branch
+from agentos.machine.isolation.offers import require
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from agentos.machine.limits.guard import Guard
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
+    from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.settings import Settings
     from agentos.machine.watch import Watch
     from agentos.models.budgets import Budget
@@ -47,7 +50,8 @@ class AgentOs(CommandVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
-    `agentos` (uid 1000).
+    `agentos` (uid 1000); with `isolation="landlock"` the home is a private directory of the
+    host, which `environment()` names, and the user is you.
 
     Args:
         image: What its root is made of; `"host"` is this host's own programs, read-only. Another
@@ -61,9 +65,12 @@ class AgentOs(CommandVerbs):
         network: What it may reach; by default nothing.
         env: Environment of every command.
         name: Its host name.
-        mounts: Directories of the host, memory and secrets that it starts with.
+        mounts: Directories of the host, memory, secrets and objects that it starts with.
         limits: What it may use up; by default files up to half of the host's memory.
         on_warning: Called with a `LimitWarning` when 80 % of a limit are used, or it was hit.
+        root: Whether commands are to run as root inside. A machine has a root anyway when root
+            makes it, or when its image came with files of root; on the host image, an ordinary
+            user asks for it here, and the machine takes some 10 ms longer to start.
 
     Raises:
         IsolationUnavailable: This host does not have it (when started), or nothing does.
@@ -89,16 +96,28 @@ class AgentOs(CommandVerbs):
         mounts: Sequence[Mount] = (),
         limits: Limits | None = None,
         on_warning: Callable[[LimitWarning], object] | None = None,
+        root: bool = False,
     ) -> None:
         check(isolation)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
+        wanted = {
+            "image": image != "host",
+            "root": root,
+            "software": software,
+            "name": name,
+            "mounts": mounts,
+            "network": network is not None and not network.allows_nothing,
+            "disk": limits is not None and limits.disk is not None,
+        }
+        require(isolation, *(what for what, asked in wanted.items() if asked))
         self._chosen = image
         self.isolation = isolation
         self.name = name or "agentos"
         self.software = tuple(software)
         self.network = NetworkGateway(_Listeners(self), network)
         self.limits = limits
+        self._root = root
         self._on_warning = on_warning
         self._guard: Guard | None = None
         self._mounts = MountTable(tuple(mounts))
@@ -125,7 +144,10 @@ class AgentOs(CommandVerbs):
             raise RuntimeError("a machine is started once")
         if self.software:
             await self._install()
-        await self._start_on(self._find_image())
+        image = self._find_image()
+        if self._root:
+            image = _with_root(image)
+        await self._start_on(image)
 
     def _find_image(self) -> Image:
         if self._chosen == "host":
@@ -190,6 +212,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.snapshots import snapshot
 
+        require(self.isolation, "snapshot")
         return await snapshot(self, name)
 
     async def fork(self, n: int = 1) -> list[AgentOs]:
@@ -212,6 +235,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.branching import fork
 
+        require(self.isolation, "fork")
         return await fork(self, n)
 
     async def diff(self) -> Diff:
@@ -235,6 +259,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.machine.changes import diff
 
+        require(self.isolation, "diff")
         return await diff(self)
 
     def _sibling(self) -> AgentOs:
@@ -246,6 +271,7 @@ class AgentOs(CommandVerbs):
             limits=self.limits,
             on_warning=self._on_warning,
             isolation=self.isolation,
+            root=self._root,
         )
         other._backend = self._backend
         other.software, other._path = self.software, self._path
@@ -295,6 +321,10 @@ class AgentOs(CommandVerbs):
         return self._machine.channel
 
     @property
+    def _places(self) -> Mapping[str, str]:
+        return PLACES if self._machine is None else self._machine.channel.places
+
+    @property
     def commands(self) -> Channel:
         """The control channel to the init that runs its commands."""
         if self._machine is None:
@@ -329,11 +359,19 @@ class AgentOs(CommandVerbs):
         return self._machine is not None and self._machine.channel.lost is not None
 
     async def close(self) -> None:
-        """End the machine with all that runs in it; nothing of it is left. Safe to repeat."""
+        """End the machine with all that runs in it; nothing of it is left. Safe to repeat.
+
+        What it wrote to mounts of objects is sent then.
+
+        Raises:
+            SyncConflict: Others changed the same objects.
+            ObjectStoreError: The object store failed, and the error says where the files are.
+        """
         async with contextlib.AsyncExitStack() as ends:  # each of them, whatever happens before
             ends.callback(self._unlock_image)
             if self._guard is not None:
                 ends.push_async_callback(self._guard.close)
+            ends.push_async_callback(self._mounts.close)
             ends.push_async_callback(self._until_left)
             if self._machine is not None:
                 ends.push_async_callback(self._machine.close)
@@ -385,7 +423,7 @@ class AgentOs(CommandVerbs):
         return self._mounts.mounts
 
     async def mount(self, mount: Mount) -> None:
-        """Mount a directory or file of the host, memory, or a secret while the machine runs.
+        """Mount a directory or file of the host, memory, a secret or objects in a running machine.
 
         Args:
             mount: What appears where. What is missing on the way there is made.
@@ -393,7 +431,9 @@ class AgentOs(CommandVerbs):
         Raises:
             FileNotFoundError: The source is not there.
             MachineError: It is refused, or the host cannot do it; the hint says why.
+            ObjectStoreError: The object store refuses or does not answer.
         """
+        require(self.isolation, "mount")
         await self._mounts.attach(self._running(), mount)
 
     async def unmount(self, target: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -406,8 +446,38 @@ class AgentOs(CommandVerbs):
         Raises:
             OSError: (`errno.EBUSY`) Something uses it.
             MachineError: Nothing was mounted there by `mount`.
+            SyncConflict: As with `sync_mount`; it is still mounted, unless `force` was given.
+            ObjectStoreError: As with `sync_mount`; likewise.
         """
+        require(self.isolation, "unmount")
         await self._mounts.detach(self._running(), target, force=force)
+
+    async def sync_mount(self, target: str | os.PathLike[str]) -> SyncReport:
+        """Send what the machine changed in a mount of objects to the object store.
+
+        A file replaces its object if that is still the one that was mounted or sent last.
+
+        Args:
+            target: Where the objects are mounted.
+
+        Returns:
+            What was sent and removed, and what no object store can hold.
+
+        Raises:
+            SyncConflict: Others changed the same objects; all else was sent.
+            ObjectStoreError: The object store failed, or some files cannot be objects.
+            MachineError: No objects are mounted there to be written.
+
+        Example:
+            ```python
+            await vm.mount(Mount.objects("s3://bucket/results", "results", read_only=False))
+            await vm.exec("date > results/now", check=True)
+            report = await vm.sync_mount("results")
+            assert report.uploaded == ("now",)
+            ```
+        """
+        self._running()
+        return await self._mounts.sync(target)
 
     def _running(self) -> RunningMachine:
         if self._machine is None:
@@ -430,6 +500,7 @@ class AgentOs(CommandVerbs):
         """
         from agentos.sessions.ready import make_ready
 
+        require(self.isolation, "ready_agent")
         await self._end_ready_agent()
         self._ready_agent = await make_ready(self, agent)
 
@@ -479,12 +550,13 @@ class AgentOs(CommandVerbs):
         """
         from agentos.sessions.create import create_session
 
+        require(self.isolation, "create_session")
         ready, self._ready_agent = self._ready_agent, None
         session = await create_session(
             self,
             agent,
             env=env,
-            cwd=None if cwd is None else os.fsdecode(_encode(cwd)),
+            cwd=None if cwd is None else os.fsdecode(self._encode(cwd)),
             model=model,
             instructions=instructions,
             provider=provider,
@@ -507,6 +579,16 @@ def _shared_software() -> pathlib.Path:
     return shared
 
 
+def _with_root(image: Image) -> Image:
+    from agentos.machine.isolation.id_map import with_root
+
+    try:
+        return dataclasses.replace(image, ids=with_root(image.ids))
+    except BaseException:
+        image.close()
+        raise
+
+
 class _Listeners:
     """Open listening sockets inside a machine, for its gateway."""
 
@@ -514,6 +596,7 @@ class _Listeners:
         self._machine = machine
 
     async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
+        require(self._machine.isolation, "network")
         numbers = (port, int(kind == "udp"), 0, 0)
         reply = await self._machine.channel.call(Op.LISTEN, [address.encode()], numbers)
         return socket.socket(fileno=reply.fd)

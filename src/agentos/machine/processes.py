@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -27,14 +28,38 @@ class ProcessInfo:
     command: tuple[str, ...]
 
 
-def list_processes(proc: int) -> list[ProcessInfo]:
+def list_processes(proc: int, init: int = 1) -> list[ProcessInfo]:
     """List the processes below a descriptor of the machine's `/proc`.
 
-    Left out are init, and what has ended and waits for init to reap it.
+    Left out are init, and what has ended and waits for init to reap it; and where init is not
+    pid 1, so that others share the `/proc`, what does not come from it.
     """
     found = (_read_process(proc, name) for name in os.listdir(proc) if name.isdigit())
-    alive = (p for p in found if p and p.pid != 1 and not (p.state == "Z" and p.ppid == 1))
+    seen = {p.pid: p for p in found if p}
+    ours = descendants({p.pid: p.ppid for p in seen.values()}, init)
+    alive = (p for p in map(seen.__getitem__, ours) if p.state != "Z" or p.ppid != init)
     return sorted(alive, key=lambda p: p.pid)
+
+
+def descendants(parents: Mapping[int, int], init: int) -> set[int]:
+    """Return what comes from init, without init itself; from pid 1 everything does.
+
+    Args:
+        parents: The parent of each process.
+        init: Where to start; whoever loses his parent becomes its child.
+    """
+    if init == 1:
+        return parents.keys() - {1}
+    children: dict[int, list[int]] = {}
+    for pid, parent in parents.items():
+        children.setdefault(parent, []).append(pid)
+    found: set[int] = set()
+    ahead = [init]
+    while ahead:
+        below = children.get(ahead.pop(), [])
+        found.update(below)
+        ahead += below
+    return found
 
 
 def thread_states(proc: int, pid: int) -> list[str]:

@@ -25,3 +25,4 @@ class Settings(TypedDict, total=False):
     mounts: Sequence[Mount]
     limits: Limits | None
     on_warning: Callable[[LimitWarning], object] | None
+    root: bool

@@ -7,10 +7,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from agentos.errors import MachineError
+from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.branching import standing_still
+from agentos.machine.isolation.id_map import require_usable
 from agentos.machine.layers.host_image import Image, host_image
-from agentos.machine.layers.owner import STAGE, run_as_owner
+from agentos.machine.layers.owner import STAGE, give_to_owner, run_as_owner
 from agentos.machine.layers.store import LayerStore, Snapshot
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def snapshot(vm: AgentOs, name: str) -> Snapshot:
                 layers = [kept.enter_context(store.new_layer()) for _ in branch.layers]
                 for layer, stage in zip(layers, branch.layers, strict=True):
                     copy = ["/bin/cp", "-a", "--", f"{STAGE}/upper/.", "."]
-                    give_to_owner(store, layer, int(branch.ids.uid.split()[1]))
+                    await give_to_owner(branch.ids, store.upper(layer))
                     await run_as_owner(branch.ids, store.upper(layer), copy, stage=stage)
                 stack = [*layers, *vm.image.layers]
                 return store.add(name, stack, branch.ids, vm.image.config)
@@ -53,14 +54,26 @@ def check_name(name: str) -> None:
         )
 
 
-def give_to_owner(store: LayerStore, layer: str, first_id: int) -> None:
-    """As root, let a layer's directory belong to the machine's ids, who fill it."""
-    if os.geteuid() == 0:
-        os.chown(store.upper(layer), first_id, first_id)
+def require_own(snapshot: Snapshot) -> None:
+    """See to it that the caller has the ids of a snapshot's files.
+
+    Raises:
+        IsolationUnavailable: They are another user's, or were lent and are not any more.
+    """
+    try:
+        require_usable(snapshot.ids)
+    except IsolationUnavailable as error:
+        error.message = f"{snapshot.name} cannot be used: {error.message}"
+        raise
 
 
 def image_of(snapshot: Snapshot) -> Image:
-    """Return the image that starts from a snapshot: on this host's programs, or on nothing."""
+    """Return the image that starts from a snapshot: on this host's programs, or on nothing.
+
+    Raises:
+        MachineError: A layer is gone, or the files are not the caller's any more.
+    """
+    require_own(snapshot)
     store = LayerStore()
     held = store.hold(snapshot.layers)
     if snapshot.config is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -44,8 +45,20 @@ class Terminal:
     async def open(cls, channel: Channel, launch: Launch) -> Terminal:
         """Start the command of `launch` on a new terminal."""
         exit: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        reply = await launch.send(channel, [], exit)
-        return cls(channel, reply.a, reply.fd, exit)
+        if not channel.shares_host:
+            reply = await launch.send(channel, [], exit)
+            return cls(channel, reply.a, reply.fd, exit)
+        with contextlib.ExitStack() as unless_started, contextlib.ExitStack() as theirs:
+            master, slave = (
+                os.openpty()
+            )  # the machine's processes cannot reach any terminal by name
+            unless_started.callback(os.close, master)
+            theirs.callback(os.close, slave)
+            os.set_blocking(master, False)
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", *launch.window, 0, 0))
+            reply = await launch.send(channel, [slave] * 3, exit)
+            unless_started.pop_all()
+            return cls(channel, reply.a, master, exit)
 
     async def read(self, size: int = _CHUNK) -> bytes:
         """Return what the terminal shows next, or `b""` when its last process has ended."""

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
-from agentos.machine.files import HOME, Path
+from agentos.machine.files import Path
 from agentos.machine.inotify import Event, Mask, queued, read_events
 from agentos.machine.protocol import Op, Reply
 from agentos.machine.readiness import Descriptor
@@ -48,7 +48,7 @@ class Watch:
     def __init__(self, files: FileVerbs, path: Path, *, recursive: bool) -> None:
         self._files = files
         self._channel = files.channel
-        self._path = os.path.normpath(os.path.join(os.fsdecode(HOME), os.fsdecode(path)))
+        self._path = os.path.normpath(os.path.join(self._channel.places["HOME"], os.fsdecode(path)))
         self._recursive = recursive
         self._closing = False
         self._busy = asyncio.Lock()

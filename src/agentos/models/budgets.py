@@ -6,17 +6,19 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from agentos.errors import BudgetExceeded, ConfigInvalid
+from agentos.models.rates import Bucket, RateExceeded
 from agentos.usage.prices import Price, Tokens
 
 Scope = Literal["session", "profile", "day"]
 #: What a call may put out when it does not say.
 MOST_OUTPUT = 128_000
-_MINUTE = 60.0
+#: How long what other processes spend may go unseen, in seconds.
+FRESH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,6 @@ class Budget:
         return f"the budget of {' and '.join(parts) or 'nothing'} per {self.per}{whose}"
 
 
-class RateExceeded(Exception):
-    """Too many calls or tokens in a minute; `retry_after` are the seconds until there is room."""
-
-    def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(message)
-        self.message = message
-        self.retry_after = retry_after
-
-
 @dataclass(frozen=True)
 class Payer:
     """Whose call it is, as far as budgets care.
@@ -110,48 +103,30 @@ class Most:
 
 
 @dataclass
-class _Bucket:
-    """A rate, as a bucket that fills up in a minute."""
-
-    size: float
-    clock: Callable[[], float]
-    level: float = field(init=False)
-    at: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.level, self.at = self.size, self.clock()
-
-    def wait(self, needed: float) -> float:
-        """Return the seconds until so much can be taken; 0 if it can be now."""
-        now = self.clock()
-        self.level = min(self.size, self.level + (now - self.at) * self.size / _MINUTE)
-        self.at = now
-        missing = min(needed, self.size) - self.level
-        return max(0.0, missing * _MINUTE / self.size)
-
-    def take(self, amount: float) -> None:
-        self.level -= amount
-
-
-@dataclass
 class Spent:
     """What was used up."""
 
     money: float = 0.0
     tokens: int = 0
 
+    def grow_to(self, other: Spent) -> None:
+        """Take over what another count has more."""
+        self.money = max(self.money, other.money)
+        self.tokens = max(self.tokens, other.tokens)
+
 
 class _Account:
     """What one budget has counted for one session, profile or day."""
 
-    def __init__(self, budget: Budget, spent: Spent, clock: Callable[[], float]) -> None:
+    def __init__(self, budget: Budget, clock: Callable[[], float]) -> None:
         self.budget = budget
-        self.spent = spent
+        self.spent = Spent()
+        self.fresh_until = -math.inf
         self.held: list[Most] = []
         self.changed = asyncio.Event()
         calls, tokens = budget.calls_per_minute, budget.tokens_per_minute
-        self._calls = None if calls is None else _Bucket(calls, clock)
-        self._tokens = None if tokens is None else _Bucket(tokens, clock)
+        self._calls = None if calls is None else Bucket(calls, clock)
+        self._tokens = None if tokens is None else Bucket(tokens, clock)
 
     def check(self) -> None:
         budget, spent = self.budget, self.spent
@@ -219,7 +194,7 @@ class Budgets:
 
     Args:
         budgets: Those for everybody.
-        history: Tells what a budget's session, profile or day had spent earlier.
+        history: Tells what a budget's session, profile or day has spent earlier and elsewhere.
         clock: Seconds that never jump, for rates.
         today: The date, for budgets per day.
     """
@@ -276,12 +251,18 @@ class Budgets:
         scope = {"session": payer.session, "profile": payer.profile, "day": ""}[budget.per]
         if budget.per == "day":
             scope = self._today()
-        key = (budget, scope)
-        if key not in self._accounts:
-            spent = await self._history(budget, scope) if self._history else Spent()
-            # Another call may have come here meanwhile, and its account counts already.
-            self._accounts.setdefault(key, _Account(budget, spent, self._clock))
-        return self._accounts[key]
+        account = self._accounts.get((budget, scope))
+        if account is None:
+            account = _Account(budget, self._clock)
+            for (other, where), known in self._accounts.items():
+                if (other.per, other.profile, where) == (budget.per, budget.profile, scope):
+                    account.spent.grow_to(known.spent)  # a budget that was raised begins there
+            self._accounts[budget, scope] = account
+        if self._history is not None and self._clock() >= account.fresh_until:
+            spent = await self._history(budget, scope)
+            account.spent.grow_to(spent)
+            account.fresh_until = self._clock() + FRESH_SECONDS
+        return account
 
 
 def _exceeded(budget: Budget, how: str) -> BudgetExceeded:

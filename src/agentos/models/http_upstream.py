@@ -14,6 +14,8 @@ _HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding")
 )
 _IDLE_CONNECTIONS = 64
+#: Anthropic answers nobody who names no version; a client that does has its own.
+_ANTHROPIC_VERSION = "2023-06-01"
 _IDLE_SECONDS = 30.0
 
 
@@ -40,6 +42,8 @@ class HttpUpstream:
         """
         client = self._connected()
         sent = {"content-length": str(len(request.body))} if request.body else {}
+        if self.provider.key_header == "x-api-key":
+            sent["anthropic-version"] = _ANTHROPIC_VERSION
         sent |= {**request.headers, **self.provider.headers, **(await self._credentials())}
         try:
             outgoing = client.build_request(

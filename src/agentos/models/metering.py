@@ -18,7 +18,7 @@ class ModelCall:
         at: When it arrived.
         key_id: The session key that it came with.
         machine: The machine that it came from.
-        session: The session, by the agent's id; until that is known, the thread's root.
+        session: The id of the session; until that is known, the agent's own word for it.
         thread: The agent's thread.
         turn: The turn in it.
         profile: The profile that the session is booked under.

@@ -79,7 +79,6 @@ def known_providers() -> dict[str, Provider]:
             EnvKey("ANTHROPIC_API_KEY"),
             speaks=(Wire.MESSAGES, Wire.CHAT),
             key_header="x-api-key",
-            headers={"anthropic-version": "2023-06-01"},
         ),
         Provider(
             "openrouter",

@@ -22,8 +22,9 @@ enum { CONTROL = 3, STAGE_DIRECTORY = 4, PACKET_MAX = 384 * 1024, MAX_LOWERS = 2
 
 /* Requests from the host: header, then NUL-terminated strings, then descriptors. */
 enum op {
-    OP_EXEC = 1,     /* a: EXEC_ flags, b: rows << 16 | columns, c: argc, d: envc; cwd, argv, env
-                      -> a: pid, b: pid of its supervisor or 0 */
+    OP_EXEC = 1,     /* a: EXEC_ flags, b: rows << 16 | columns, c: argc, d: envc; cwd, argv, env;
+                      three descriptors, of a terminal none if the machine is to make it
+                      -> a: pid, b: pid of its supervisor or 0; the terminal that it made */
     OP_OPEN = 2,     /* a: flags, b: mode; path -> descriptor; never waits for another end */
     OP_STAT = 3,     /* a: follow a last symlink; path -> struct statx */
     OP_MKDIR = 4,    /* a: mode; path */
@@ -94,12 +95,16 @@ struct place {
     const char *name;
 };
 
-/* launcher.c */
+/* id_map.c */
 void write_id_maps(pid_t pid, const struct plan *plan);
 void become_root_of_the_machine(const struct plan *plan);
 
 /* as_owner.c */
 int run_as_owner(void);
+
+/* landlock.c */
+int run_confined(void);
+bool is_the_machine_s_own(int fd);
 
 /* pin.c */
 int pin_mount(void);
@@ -123,6 +128,9 @@ void keep_only_init_capabilities(uid_t user);
 int lock_payload_down(void);
 int lock_root_down(void);
 int lift_file_permissions(bool lifted);
+void drop_bounding_set(void);
+int drop_capabilities(void);
+int refuse_what_is_shared(void);
 
 /* init.c */
 _Noreturn void serve(void);

@@ -1,6 +1,6 @@
 /* "agentos-owner": runs one of the host's programs as the owner of a machine's files, for
  * copying layers to and from the disk: ids are the machine's, and the capabilities over them
- * reach no other file. The order is one packet of words: the directory to work in, the two id
+ * reach no other file, but for those of an ordinary caller, whose own id is among them. The order is one packet of words: the directory to work in, the two id
  * maps, then the program's words; beside it come descriptors for stdin, stdout and stderr and, if
  * the program is to read a machine's layer, a detached stage, which it finds at /tmp. */
 #include "agentos.h"

@@ -313,10 +313,10 @@ void start_command(const struct request *request, size_t size, const int *fds, i
     if (request->c < 1 || request->c > MAX_WORDS || request->d < 0 || request->d > MAX_WORDS)
         return refuse(request->id, E2BIG, "exec");
     if (!command.cwd || !read_words(&cursor, end, request->c, argv) ||
-        !read_words(&cursor, end, request->d, env) || fd_count != (command.pty ? 0 : 3))
+        !read_words(&cursor, end, request->d, env) || (fd_count != 3 && !(command.pty && fd_count == 0)))
         return refuse(request->id, EBADMSG, "exec");
     int error, master = -1, slave = -1;
-    if (command.pty) {
+    if (fd_count == 0) {
         if ((master = open_terminal(request->b, &slave)) < 0)
             return refuse(request->id, errno, "terminal");
         for (int i = 0; i < 3; i++) command.fds[i] = slave;

@@ -99,7 +99,7 @@ static int change_mode(const char *path, int mode) {
     int fd = open_path(path, O_PATH, 0);
     if (fd < 0) return errno;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    int error = chmod(link, (mode_t)mode) ? errno : 0;
+    int error = !is_the_machine_s_own(fd) ? EACCES : chmod(link, (mode_t)mode) ? errno : 0;
     close(fd);
     return error;
 }

@@ -6,8 +6,6 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -31,39 +29,9 @@ static pid_t clone_into_namespaces(void) {
     return pid;
 }
 
-static void write_proc(pid_t pid, const char *name, const char *text) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0) fail(name);
-    close(fd);
-}
-
-static bool maps_one_id(const struct plan *plan) {
-    const char *count = strrchr(plan->uid_map, ' ');
-    return count && !strcmp(count, " 1");
-}
-
-/* The kernel lets an unprivileged writer map one id, and only with setgroups denied. */
-void write_id_maps(pid_t pid, const struct plan *plan) {
-    if (maps_one_id(plan)) write_proc(pid, "setgroups", "deny");
-    write_proc(pid, "uid_map", plan->uid_map);
-    write_proc(pid, "gid_map", plan->gid_map);
-}
-
 /* Where setgroups is denied, the groups of an ordinary user stay; root's must not. */
 static void drop_root_groups(void) {
     if (geteuid() == 0 && setgroups(0, NULL) && errno != EPERM) fail("drop the host's groups");
-}
-
-/* Host directories are pinned first: after this the process has lost root's way to them. One
- * mapped id is the caller's own, unless the caller is root and gave another. */
-void become_root_of_the_machine(const struct plan *plan) {
-    id_t id = maps_one_id(plan) ? (id_t)strtoul(plan->uid_map, NULL, 10) : 0;
-    if (getuid() == id) return;
-    if (!maps_one_id(plan) && setgroups(0, NULL)) fail("drop the host's groups");
-    if (setresgid(id, id, id)) fail("take the machine's first group");
-    if (setresuid(id, id, id)) fail("take the machine's first user");
 }
 
 static _Noreturn void become_init(const struct plan *plan, int maps_written) {
@@ -92,6 +60,7 @@ int main(int argc, char **argv) {
     close_inherited_descriptors();
     if (argc && !strcmp(argv[0], "agentos-pin")) return pin_mount();
     if (argc && !strcmp(argv[0], "agentos-owner")) return run_as_owner();
+    if (argc && !strcmp(argv[0], "agentos-landlock")) return run_confined();
     drop_root_groups();
     umask(022);
     read_plan(&plan);

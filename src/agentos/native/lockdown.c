@@ -99,6 +99,13 @@ static struct sock_filter filter[] = {
     RETURN(SECCOMP_RET_ALLOW),
 };
 
+/* seccomp_shared.h, for machines without namespaces: beside the other, which each command gets. */
+static struct sock_filter shared_filter[] = {
+    LOAD(nr),
+#include "seccomp_shared.h"
+    RETURN(SECCOMP_RET_ALLOW),
+};
+
 static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {
@@ -108,12 +115,16 @@ static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inh
 }
 
 /* What init may never gain again, no command can: they inherit the bounding set. */
-static void drop_bounding_set(void) {
+void drop_bounding_set(void) {
     for (int capability = 0; capability < 64; capability++) {
         if (!prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)) continue;
         if (errno == EINVAL) return; /* past the last one that this kernel knows */
         fail("drop the bounding set");
     }
+}
+
+int drop_capabilities(void) {
+    return set_capabilities(0, 0, 0) ? errno : 0;
 }
 
 static const uint64_t kept = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_NET_ADMIN |
@@ -180,4 +191,10 @@ int lock_root_down(void) {
         syscall(SYS_setresuid, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         return errno;
     return lock_down(grantable);
+}
+
+/* Returns 0 or errno. The architecture is the business of the filter that commands get. */
+int refuse_what_is_shared(void) {
+    struct sock_fprog program = {sizeof shared_filter / sizeof *shared_filter, shared_filter};
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? errno : 0;
 }

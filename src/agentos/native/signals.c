@@ -96,7 +96,7 @@ static int signal_session(pid_t session, int number) {
 
 /* Returns 0 or errno. Init itself, and every process at once, are not for signals. */
 int send_signal(pid_t pid, int number, int scope) {
-    if (pid <= 1) return EPERM;
+    if (pid <= 1 || pid == getpid()) return EPERM;
     switch (scope) {
     case SCOPE_SESSION: return signal_session(pid, number);
     case SCOPE_FAMILY: return signal_family(pid, number);

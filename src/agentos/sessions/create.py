@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
 from agentos.agents.definition import Launch
 from agentos.agents.machine import AgentMachine
-from agentos.sessions.connection import AgentConnection
+from agentos.sessions.connection import AgentConnection, Opened
+from agentos.sessions.event_log import EventLog
+from agentos.sessions.ids import new_id
 from agentos.sessions.model_choice import Credentials, ModelChoice, choose
 from agentos.sessions.permissions import Permission, check_policy
 from agentos.sessions.session import Session
@@ -88,11 +90,13 @@ async def create_session(
         connection, launch = await _take(ready, definition, machine, launch)
         resources.push_async_callback(connection.end)
         opened = await connection.open(launch, servers)
+        log = await _begin_log(resources, machine, definition, opened, wanted)
         kept = AsyncExitStack()
         session = Session(
             definition,
             connection,
             opened,
+            log,
             permission=permission,
             warnings=launch.warnings,
             resources=kept,
@@ -101,6 +105,32 @@ async def create_session(
             resources.enter_context(choice.grant.to(session))
         kept.push_async_exit(resources.pop_all())
         return session
+
+
+async def _begin_log(
+    resources: AsyncExitStack,
+    machine: AgentMachine,
+    definition: AgentDefinition,
+    opened: Opened,
+    request: AgentRequest,
+) -> EventLog:
+    """Begin the transcript of a session, in the store that is kept open as long as it."""
+    from agentos.sessions.transcripts.keeper import StoredSession, open_transcripts
+    from agentos.sessions.transcripts.transcripts import SessionRecord
+    from agentos.store import default_url
+
+    url = default_url()
+    transcripts = await resources.enter_async_context(open_transcripts(url))
+    settings = {"cwd": request.cwd, "model": request.model, "instructions": request.instructions}
+    record = SessionRecord(
+        new_id(),
+        definition.name,
+        machine.name,
+        agent_session=opened.session_id,
+        settings={name: value for name, value in settings.items() if value is not None},
+    )
+    epoch = await transcripts.create(record)
+    return EventLog(record.id, StoredSession(record.id, epoch, url))
 
 
 async def _take(

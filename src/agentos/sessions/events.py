@@ -1,10 +1,8 @@
-"""What happens in a session, kept in order for any number of readers."""
+"""What happens in a session."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,55 +30,3 @@ class SessionEvent:
     at: float
     type: str
     data: Mapping[str, Any]
-
-
-class EventLog:
-    """The events of one session: stored first, then delivered to whoever follows."""
-
-    def __init__(self, session_id: str) -> None:
-        self.session_id = session_id
-        self.events: list[SessionEvent] = []
-        self._changed = asyncio.Event()
-        self._closed = False
-        self._error: Exception | None = None
-
-    def append(self, type: str, data: Mapping[str, Any]) -> SessionEvent:
-        """Store an event and wake its readers."""
-        event = SessionEvent(len(self.events) + 1, self.session_id, time.time(), type, data)
-        self.events.append(event)
-        self._wake()
-        return event
-
-    def close(self, error: Exception | None = None) -> None:
-        """End every reader's stream after the last event, with an error if there was one."""
-        self._closed = True
-        self._error = error
-        self._wake()
-
-    async def follow(self, after: int = 0) -> AsyncIterator[SessionEvent]:
-        """Yield the events after a number, those to come too, until the log is closed.
-
-        Args:
-            after: The `seq` of the last event that is already known.
-
-        Raises:
-            Exception: What the log was closed with.
-        """
-        position = max(after, 0)
-        while True:
-            changed = self._changed
-            while position < len(self.events):
-                event = self.events[position]
-                position += 1
-                yield event
-            if changed.is_set():
-                continue
-            if self._closed:
-                break
-            await changed.wait()
-        if self._error is not None:
-            raise self._error
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentos.agents.definition import AgentDefinition
-from agentos.sessions.events import EventLog
+from agentos.sessions.event_log import EventLog
 from agentos.sessions.permissions import Answer, PermissionDesk, PermissionOption
 from agentos.sessions.tool_calls import readable
 from agentos.sessions.turn import Turn

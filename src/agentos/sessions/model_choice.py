@@ -52,8 +52,14 @@ class Grant:
         from agentos.models.gateway.keys import key_id
 
         self.gateway.keys.bind(self.key, replace(self.binding, session=session.id))
+        session.grant = self
         with self.gateway.telling(key_id(self.key), session.note_budget):
             yield
+
+    def set_budget(self, session_id: str, budget: Budget | None) -> None:
+        """Let the session spend another amount; what it has spent counts on."""
+        binding = replace(self.binding, session=session_id, budget=budget)
+        self.gateway.keys.bind(self.key, binding)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agentos.errors import AgentOsError
-from agentos.sessions.events import EventLog
+from agentos.sessions.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)

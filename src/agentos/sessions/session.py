@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from agentos.errors import (
     AgentCrashed,
     AgentError,
     AgentOsError,
     BudgetExceeded,
+    ConfigInvalid,
     MachineError,
     ModelFailed,
     SessionClosed,
 )
 from agentos.sessions.cancellation import kill_commands
-from agentos.sessions.events import EventLog, SessionEvent
+from agentos.sessions.event_log import EventLog
+from agentos.sessions.events import SessionEvent
 from agentos.sessions.failures import described, of_a_prompt, of_the_model
 from agentos.sessions.hearing import Hearing
 from agentos.sessions.options import refused
@@ -28,7 +30,11 @@ from agentos.sessions.turn import Turn, TurnResult, TurnUsage, text_of
 
 if TYPE_CHECKING:
     from agentos.agents.definition import AgentDefinition
+    from agentos.models.budgets import Budget
     from agentos.sessions.connection import AgentConnection, Opened
+    from agentos.sessions.model_choice import Grant
+
+T = TypeVar("T")
 
 #: How long an agent may take to obey a cancellation, in seconds, before its commands are
 #: killed under it, and then before it is killed itself.
@@ -42,8 +48,9 @@ class Session:
     Use it as an asynchronous context manager, or close it.
 
     Attributes:
-        id: Its id, the agent's own.
+        id: Its id; its transcript is kept under it.
         agent: The agent's name.
+        agent_session: The agent's own id of it.
         capabilities: What the agent says it can do, in ACP's words.
         usage: The tokens of all turns so far.
 
@@ -60,12 +67,14 @@ class Session:
         definition: AgentDefinition,
         connection: AgentConnection,
         opened: Opened,
+        log: EventLog,
         *,
         permission: Permission,
         warnings: Sequence[str],
         resources: AsyncExitStack,
     ) -> None:
-        self.id = opened.session_id
+        self.id = log.session_id
+        self.agent_session = opened.session_id
         self.agent = definition.name
         self.capabilities = opened.capabilities
         self.usage = TurnUsage()
@@ -73,7 +82,7 @@ class Session:
         self._connection = connection
         self._opened = opened
         self._resources = resources
-        self._log = EventLog(self.id)
+        self._log = log
         self._desk = PermissionDesk(permission, self._log)
         self._hearing = Hearing(definition, self._log, self._desk, opened.options)
         self._turns: deque[Turn] = deque()
@@ -81,6 +90,7 @@ class Session:
         self._count = 0
         self._closing = False
         self._overspent: BudgetExceeded | None = None
+        self.grant: Grant | None = None
         self._stirred = asyncio.Event()
         started = {"agent": self.agent, "info": opened.agent, "options": opened.options}
         self._log.append("agent_started", started)
@@ -88,6 +98,7 @@ class Session:
             self._hearing.warn(warning)
         connection.listen(self._hearing)
         connection.process.ended.add_done_callback(lambda _: self._stirred.set())
+        log.failed.add_done_callback(lambda _: self._stirred.set())
         self._working = asyncio.create_task(self._work(), name=f"agentos session {self.id}")
 
     def prompt(self, prompt: str | Sequence[Mapping[str, Any]]) -> Turn:
@@ -126,7 +137,7 @@ class Session:
             if turn is self._current:
                 # An agent that has just ended cannot be told; the turn says so.
                 with suppress(AgentCrashed, MachineError):
-                    await self._connection.cancel(self.id)
+                    await self._connection.cancel(self.agent_session)
         if await turn.wait(CANCEL_PATIENCE):
             return
         await self._kill_commands()
@@ -146,6 +157,20 @@ class Session:
             AgentOsError: There is no such request, or it has no such option.
         """
         self._desk.respond(request_id, option)
+
+    def set_budget(self, budget: Budget | None) -> None:
+        """Change what it may spend on models in all; what it has spent counts.
+
+        Raises:
+            ConfigInvalid: Its calls do not go through the gateway.
+        """
+        self._require_open()
+        if self.grant is None:
+            raise ConfigInvalid(
+                "the session's calls do not go through the gateway, which keeps budgets",
+                hint='create_session(credentials="gateway")',
+            )
+        self.grant.set_budget(self.id, budget)
 
     def note_budget(self, exceeded: BudgetExceeded) -> None:
         """Hear from the gateway that a budget has stopped a model call of this session."""
@@ -172,7 +197,7 @@ class Session:
     async def set_mode(self, mode: str) -> None:
         """Choose one of the agent's modes."""
         self._require_open()
-        await self._connection.set_mode(self.id, mode)
+        await self._connection.set_mode(self.agent_session, mode)
 
     async def set_model(self, model: str) -> None:
         """Choose the model for the turns to come."""
@@ -186,7 +211,7 @@ class Session:
         """
         self._require_open()
         try:
-            changed = await self._connection.set_option(self.id, option, value)
+            changed = await self._connection.set_option(self.agent_session, option, value)
         except AgentCrashed:
             raise
         except AgentError as error:
@@ -206,6 +231,7 @@ class Session:
             await self._connection.end(self._opened)
         finally:
             await asyncio.wait({self._working})
+            await self._log.finish()
             await self._resources.aclose()
 
     async def __aenter__(self) -> Self:
@@ -222,7 +248,7 @@ class Session:
             self._finish()
 
     async def _next_turn(self) -> Turn | None:
-        while not self._connection.process.ended.done():
+        while not self._connection.process.ended.done() and not self._log.failed.done():
             if self._turns and not self._closing:
                 self._current = self._turns.popleft()
                 return self._current
@@ -254,15 +280,22 @@ class Session:
             "error": None if error is None else described(error),
         }
         last = self._log.append("turn_ended", ending)
+        self._log.compact()
+        text = text_of(self._hearing.updates)
+        try:
+            events = await self._log.between(first.seq, last.seq)
+        except AgentOsError as failure:
+            error = failure  # of the store
         self._current = None
         if error:
             turn.fail(error)
-            return
-        events = self._log.events[first.seq - 1 : last.seq]
-        turn.succeed(TurnResult(text_of(self._hearing.updates), stop_reason, usage, events))
+        else:
+            turn.succeed(TurnResult(text, stop_reason, usage, events))
 
     async def _ask(self, turn: Turn) -> tuple[str, TurnUsage | None]:
-        answer = await self._connection.prompt(self.id, turn.prompt)
+        answer = await self._unless_unstored(
+            self._connection.prompt(self.agent_session, turn.prompt)
+        )
         reported = answer.get("usage")
         usage = TurnUsage.of(reported) if isinstance(reported, dict) else None
         if usage:
@@ -273,6 +306,20 @@ class Session:
         if self._closing and stop_reason == "cancelled":
             raise self._has_ended()
         return stop_reason, usage
+
+    async def _unless_unstored(self, asking: Coroutine[Any, Any, T]) -> T:
+        """Wait for the agent, unless what it does cannot be kept: then it is ended."""
+        answer = asyncio.ensure_future(asking)
+        either: set[asyncio.Future[Any]] = {answer, self._log.failed}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self._log.failed.done():
+                await self._connection.end()
+                raise self._log.failed.result()
+            return answer.result()
+        finally:
+            answer.cancel()
+            await asyncio.wait({answer})
 
     def _why(self, turn: Turn, error: Exception) -> Exception | None:
         """Say why a turn failed; None if it only followed from its cancellation."""
@@ -285,8 +332,8 @@ class Session:
     def _finish(self) -> None:
         """Leave nobody waiting, whatever the end was."""
         process = self._connection.process
-        error: Exception | None = None
-        if process.ended.done():
+        error: Exception | None = self._log.failed.result() if self._log.failed.done() else None
+        if error is None and process.ended.done():
             if not self._closing:
                 error = process.crash()
             exited = {
@@ -300,7 +347,8 @@ class Session:
             if turn is not None:
                 turn.fail(error or self._has_ended())
         self._turns.clear()
-        self._log.close(error)
+        if not self._log.failed.done():
+            self._log.close(error)
 
     async def _kill_commands(self) -> None:
         connection = self._connection

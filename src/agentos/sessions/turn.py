@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentos.sessions.events import EventLog, SessionEvent
+from agentos.sessions.event_log import EventLog
+from agentos.sessions.events import SessionEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Turn:
         self.cancelling = False
         self.failure: Exception | None = None
         self._log = log
-        self._after = len(log.events)
+        self._after = log.last_seq
         self._done: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
 
     @property

@@ -113,12 +113,14 @@ class HostMachine:
         network: What agents are told may be reached; nothing enforces it.
 
     Attributes:
+        name: The host itself.
         home: The home directory. It is not below /tmp, where Codex would refuse to work.
     """
 
     def __init__(
         self, *, env: Mapping[str, str] | None = None, network: NetworkPolicy | None = None
     ) -> None:
+        self.name = "host"
         self.network = HostNetwork(network or NetworkPolicy())
         self.lost = asyncio.Event()
         self._env = dict(env or {})

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Footprint
+from tests.machine.images.conftest import needs_ids
 
 from agentos import AgentOs, MachineError
 from agentos.machine.images.debian import build_image
@@ -24,7 +25,6 @@ needs_mmdebstrap = pytest.mark.skipif(
     shutil.which("mmdebstrap") is None or (os.geteuid() != 0 and not shutil.which("newuidmap")),
     reason="needs: sudo apt-get install mmdebstrap (and uidmap, for ordinary users)",
 )
-needs_ids = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a range of ids to give")
 _URI = re.compile(r"\bhttps?://([^/\s\]]+)")
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.machine.images.conftest import needs_ids
 
-from agentos import AgentOs
-
-needs_ids = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a range of ids to give")
+from agentos import AgentOs, IsolationUnavailable, Limits
+from agentos.machine.limits import choose
 
 #: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID.
 OVER_OWN_FILES = "00000000000000fb"
@@ -20,7 +19,7 @@ _STATUS = "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status"
 @pytest.fixture
 async def vm() -> AsyncIterator[AgentOs]:
     """A machine with a range of ids."""
-    async with AgentOs() as machine:
+    async with AgentOs(root=True) as machine:
         yield machine
 
 
@@ -139,6 +138,18 @@ async def test_directories_of_root_alone(vm: AgentOs) -> None:
     assert (await vm.exec("pwd", user="root", cwd="/root")).stdout == "/root\n"
     with pytest.raises(PermissionError):
         await vm.exec("pwd", cwd="/root")
+
+
+@needs_ids
+async def test_root_could_become_many_users_that_are_counted_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choose, "hierarchies", list)  # as where no group is delegated
+    async with AgentOs(root=True, limits=Limits(pids=50)) as vm:
+        assert (await vm.exec("echo held")).stdout == "held\n"
+        with pytest.raises(IsolationUnavailable, match="pids") as caught:
+            await vm.exec("id", user="root")
+    assert caught.value.code == "limit_unavailable"
 
 
 async def test_users_that_are_none(vm: AgentOs) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentos import Budget, BudgetExceeded, ConfigInvalid, Price
-from agentos.models.budgets import Budgets, Most, Payer, RateExceeded
+from agentos.models.budgets import Budgets, Most, Payer
 from agentos.models.gateway.keys import key_id
+from agentos.models.rates import RateExceeded
+from agentos.store import Store
 
 from .conftest import USAGE, Answering, StageMaker, answer, events, session_client
 
@@ -112,6 +116,19 @@ async def test_whoever_breaks_off_pays_too(stage: StageMaker) -> None:
     assert s.gateway.calls[0].tokens is None
 
 
+async def test_not_waiting_for_the_answer_does_not_make_it_cheaper(stage: StageMaker) -> None:
+    async def script(answering: Answering) -> None:
+        await answering.client_gone()
+
+    async with stage(script, budget=Budget(tokens=1000)) as s:
+        asking = asyncio.create_task(s.post(stream=False, input="x" * 4000))
+        await s.provider.wait_for(1)
+        asking.cancel()
+        while not s.gateway.calls:
+            await asyncio.sleep(0.001)
+        assert (await s.post()).status_code == 402
+
+
 async def test_an_unknown_price_is_not_zero(stage: StageMaker) -> None:
     async with stage(budget=Budget(money=1)) as s:
         refused = await s.post()
@@ -147,6 +164,20 @@ async def test_a_day_begins_anew() -> None:
         await budgets.admit(Payer("two"), SMALL)
     today = "2026-11-22"
     (await budgets.admit(Payer("two"), SMALL)).settle(10)
+
+
+async def test_a_day_is_shared_with_other_processes(
+    stage: StageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.models.budgets.FRESH_SECONDS", 0)
+    store = await Store.open(f"sqlite:///{tmp_path}/calls.db")
+    settings: dict[str, Any] = {"store": store, "budgets": [Budget(tokens=200, per="day")]}
+    async with stage(**settings) as one:
+        assert (await one.post()).status_code == 200
+        async with stage(**settings) as two:
+            assert (await two.post()).status_code == 200
+        assert (await one.post()).status_code == 402
+    await store.close()
 
 
 async def test_a_rate_says_when_to_come_again(stage: StageMaker) -> None:

@@ -363,9 +363,25 @@ async def test_a_gateway_that_is_restarted(tmp_path: Path) -> None:
                 # Whoever holds the session knows the first gateway only.
                 first.keys.revoke(key)
                 assert (await client.post("responses", json={"model": "m"})).status_code == 401
+    (tmp_path / "doors" / "machine-that-is-gone").write_text("1")
+    async with ModelGateway(state=tmp_path) as third:
+        assert list(third.keys) == []
+    assert list((tmp_path / "doors").iterdir()) == []
     secret = key.rpartition("-")[2]
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or secret not in path.read_text()
+
+
+async def test_a_route_that_the_next_gateway_does_not_have(tmp_path: Path) -> None:
+    async with asyncio.timeout(30), ScriptedProvider(answer) as provider:
+        played = [Provider("played", provider.base_url)]
+        first = await ModelGateway(played, state=tmp_path).__aenter__()
+        async with session_client(first) as (client, _):
+            await first.close()
+            async with ModelGateway(state=tmp_path):
+                response = await client.post("responses", json={"model": "m"})
+    assert response.status_code == 403
+    assert _code(response) == "route_unknown"
 
 
 async def test_many_at_once(stage: StageMaker) -> None:

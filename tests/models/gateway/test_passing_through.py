@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from agentos.models.budgets import Budget
 from agentos.models.providers import Provider
 from agentos.models.upstream import Wire
 
@@ -179,8 +180,12 @@ async def test_a_client_of_anthropic_shows_its_key_in_its_own_way(stage: StageMa
         refused = await s.client.post(
             "messages", json={}, headers={"x-api-key": "wrong", "authorization": ""}
         )
+        newer = {**headers, "anthropic-version": "2026-01-01"}
+        await s.client.post("messages", json={"model": "c"}, headers=newer)
     assert answer.content == MESSAGES_STREAM
     assert s.provider.asked[0].headers["x-api-key"] == REAL_KEY
+    versions = [asked.headers["anthropic-version"] for asked in s.provider.asked]
+    assert versions == ["2023-06-01", "2026-01-01"]
     assert refused.json()["type"] == "error"
     assert refused.json()["error"]["type"] == "authentication_error"
 
@@ -202,6 +207,10 @@ async def test_the_list_of_models_is_the_providers(stage: StageMaker) -> None:
         ("POST", "embeddings", 404),
         ("DELETE", "responses", 405),
         ("POST", "messages", 400),
+        ("POST", "responses/../files", 404),
+        ("POST", "responses/%2e%2e/files", 404),
+        ("POST", "responses/resp_1/cancel", 404),
+        ("GET", "models/../organization/admin_api_keys", 404),
         ("HEAD", "", 200),
     ],
 )
@@ -212,6 +221,22 @@ async def test_what_is_not_served_says_so(
         answer = await s.client.request(method, path, content=b"{}")
     assert answer.status_code == status
     assert s.provider.asked == []
+
+
+async def test_what_could_not_be_counted_is_not_served(stage: StageMaker) -> None:
+    async with stage() as s:
+        refused = await s.post(background=True)
+    assert refused.json()["error"]["code"] == "background_not_served"
+    assert s.provider.asked == []
+
+
+async def test_counting_tokens_costs_nothing(stage: StageMaker) -> None:
+    async def script(answering: Answering) -> None:
+        await answering.json(200, {"input_tokens": 100})
+
+    async with stage(script, budget=Budget(tokens=1)) as s:
+        for _ in range(2):
+            assert (await s.post("responses/input_tokens")).status_code == 200
 
 
 async def test_a_body_that_is_no_object_is_refused(stage: StageMaker) -> None:

@@ -9,11 +9,14 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agentos.errors import MachineError
+from agentos.machine.images.family import end_family
 from agentos.machine.images.importing import import_image
+from agentos.machine.isolation.id_map import choose_id_map
+from agentos.machine.layers.removal import remove_tree
 from agentos.machine.layers.store import LayerStore, Snapshot
 from agentos.machine.snapshots import check_name
 
@@ -35,6 +38,7 @@ async def build_image(
         apt: The directory of apt's configuration, whose sources are used.
 
     Raises:
+        IsolationUnavailable: An ordinary user has no range of ids; the hint says how to get one.
         MachineError: mmdebstrap is not installed, or it failed; nothing of it is kept.
 
     Example:
@@ -48,13 +52,25 @@ async def build_image(
     for package in packages:
         if not _PACKAGE.fullmatch(package):
             raise MachineError(f"{package!r} is no name of a package", code="name_invalid")
-    with tempfile.TemporaryDirectory(prefix="agentos-build-", ignore_cleanup_errors=True) as place:
-        os.chmod(place, 0o711)  # as an ordinary user, other ids of yours work in it
+    if os.geteuid() and not shutil.which("fakechroot"):
+        choose_id_map(root=True)  # mmdebstrap needs them itself
+    with _place() as place:
         target = Path(place, "root.tar")
         argv = [program, "--variant=minbase", "--format=tar"]
         argv += [f"--include={','.join(packages)}"] if packages else []
         await _run([*argv, "", str(target), *sources], place)
         return await import_image(name, target)
+
+
+@contextlib.contextmanager
+def _place() -> Iterator[str]:
+    """A directory in which, as an ordinary user, ids that are lent to the caller work too."""
+    place = Path(tempfile.mkdtemp(prefix="agentos-build-"))
+    try:
+        place.chmod(0o711)
+        yield str(place)
+    finally:
+        remove_tree(place)
 
 
 def _mmdebstrap() -> str:
@@ -104,11 +120,13 @@ async def _run(argv: Sequence[str], place: str) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Let it remove what it made; then end whatever is left of it."""
-    with contextlib.suppress(TimeoutError, ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-        async with asyncio.timeout(_END_PATIENCE):
-            await process.wait()
+    """Let it remove what root has mounted for it; then end whatever is left of it."""
+    if os.geteuid() == 0:
+        with contextlib.suppress(TimeoutError, ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+            async with asyncio.timeout(_END_PATIENCE):
+                await process.wait()
+    await end_family(process.pid)
     with contextlib.suppress(TimeoutError, ProcessLookupError):
         async with asyncio.timeout(_END_PATIENCE):
             while True:  # until none of the group is left to write where we remove

@@ -26,11 +26,11 @@ from agentos.machine.images.members import MAX_SIZE, Inspection, Member, invalid
 from agentos.machine.images.own_files import EXTENDED, write_own_files
 from agentos.machine.images.streams import Hashed, decompressed, is_compressed
 from agentos.machine.images.unpack import LayerWriter, Tree
-from agentos.machine.isolation.id_map import MACHINE_USER, IdMap, choose_id_map
+from agentos.machine.isolation.id_map import MACHINE_USER, IdMap
 from agentos.machine.layers.config import ImageConfig
-from agentos.machine.layers.owner import run_as_owner
+from agentos.machine.layers.owner import choose_owner, give_to_owner, run_as_owner
 from agentos.machine.layers.store import LayerStore, Snapshot
-from agentos.machine.snapshots import check_name, give_to_owner
+from agentos.machine.snapshots import check_name
 
 #: Top directories by which a root file system is told from an archive of images.
 _ROOTS = {"bin", "boot", "etc", "lib", "sbin", "usr", "var"}
@@ -62,7 +62,7 @@ async def import_image(name: str, source: Path, *, max_size: int = MAX_SIZE) -> 
     check_name(name)
     store = LayerStore()
     store.require_free(name)
-    ids = choose_id_map()
+    ids = await choose_owner()
     try:
         with _Unpacking(store, ids, max_size) as unpacking:
             config = await unpacking.unpack(source)
@@ -81,8 +81,7 @@ class _Unpacking(contextlib.ExitStack):
         self._ids = ids
         self._inspection = Inspection(max_size)
         self._max_size = max_size
-        count = int(ids.uid.split()[2])
-        self._tree = Tree(count, MACHINE_USER, dict.fromkeys(EXTENDED))
+        self._tree = Tree(ids.count, MACHINE_USER, dict.fromkeys(EXTENDED))
 
     async def unpack(self, source: Path) -> ImageConfig:
         """Unpack all layers of a file, and ours on top; returns the image's settings."""
@@ -120,7 +119,7 @@ class _Unpacking(contextlib.ExitStack):
 
     async def _add(self, fill: Fill) -> None:
         layer = self.enter_context(self._store.new_layer())
-        give_to_owner(self._store, layer, int(self._ids.uid.split()[1]))
+        await give_to_owner(self._ids, self._store.upper(layer))
         await _pour(fill, self._tree, self._inspection, self._ids, self._store.upper(layer))
         self.layers.append(layer)
 

@@ -80,6 +80,28 @@ async def _namespace() -> Backend:
     return NamespaceMachine.start
 
 
+async def _landlock() -> Backend:
+    from agentos.machine.isolation import landlock
+
+    landlock.require()
+    return landlock.LandlockMachine.start
+
+
+async def _strong() -> Backend:
+    """Take the strongest that is here; what is weaker than asked for is never taken."""
+    reasons = []
+    for kind in ("microvm", "gvisor"):
+        try:
+            return await _CHOICES[kind]()
+        except IsolationUnavailable as error:
+            reasons.append(f"{kind}: {error.message}" + f" ({error.hint})" * bool(error.hint))
+    raise IsolationUnavailable(
+        f"there is no strong isolation on this host: {'; '.join(reasons)}",
+        code="strong_unavailable",
+        hint='make one of them available, or ask by name for a weaker one, such as "namespace"',
+    )
+
+
 async def _missing() -> Backend:
     raise IsolationUnavailable("this isolation is not built in yet", hint='use "namespace"')
 
@@ -88,6 +110,6 @@ _CHOICES: dict[str, Callable[[], Awaitable[Backend]]] = {
     "namespace": _namespace,
     "gvisor": _missing,
     "microvm": _missing,
-    "landlock": _missing,
-    "strong": _missing,
+    "landlock": _landlock,
+    "strong": _strong,
 }

@@ -71,10 +71,7 @@ class NamespaceMachine:
         plan = _plan(image, hostname, size, binds, branch)
         if open_files is not None:
             plan += b"open-files\0%d\0" % open_files
-        host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        host_end.setblocking(False)
-        for end in (host_end, machine_end):  # room for one packet of the largest size
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        host_end, machine_end = control_pair()
         try:
             socket.send_fds(host_end, [plan], branch.stages)
             launcher = spawn_launcher("agentos-init", machine_end.fileno())
@@ -169,6 +166,15 @@ def _plan(
     return b"".join(os.fsencode(word) + b"\0" for word in words)
 
 
+def control_pair() -> tuple[socket.socket, socket.socket]:
+    """Return the host's end of a control socket, non-blocking, and the machine's."""
+    host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    host_end.setblocking(False)
+    for end in (host_end, machine_end):  # room for one packet of the largest size
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    return host_end, machine_end
+
+
 def spawn_launcher(role: str, control: int) -> int:
     """Start the launcher with nothing of this process but the control socket.
 
@@ -199,6 +205,18 @@ def spawn_launcher(role: str, control: int) -> int:
         ) from None
 
 
+async def end_of(pid: int) -> None:
+    """Wait until a child has ended; it is not reaped."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return  # somebody's waitpid(-1) was first
+    try:
+        await _readable(pidfd)
+    finally:
+        os.close(pidfd)
+
+
 async def _readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
@@ -210,6 +228,7 @@ async def _readable(fd: int) -> None:
 
 
 def _wait(pid: int) -> None:
+    """Wait for a child that has ended, or is about to."""
     try:
         os.waitpid(pid, 0)
     except ChildProcessError:
@@ -218,6 +237,16 @@ def _wait(pid: int) -> None:
 
 def _explain(error: BootFailed) -> IsolationUnavailable:
     """Turn the step that failed into what to do about it."""
+    if error.errno in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
+        from agentos.machine.isolation import apparmor
+
+        if apparmor.says_that_it_restricts():
+            return IsolationUnavailable(
+                "AppArmor forbids user namespaces to programs without a profile "
+                f"({error.step}: {os.strerror(error.errno)})",
+                code="user_namespaces_forbidden",
+                hint=f"install the profile, once: {apparmor.INSTALL}",
+            )
     if error.step in _USER_NAMESPACE_STEPS:
         hint = (
             "allow them: sudo sysctl -w user.max_user_namespaces=65536; on Debian also "
@@ -229,6 +258,12 @@ def _explain(error: BootFailed) -> IsolationUnavailable:
             f"this host forbids user namespaces ({error.step}: {os.strerror(error.errno)})",
             code="user_namespaces_forbidden",
             hint=hint,
+        )
+    if error.step.startswith(("newuidmap", "newgidmap")):
+        return IsolationUnavailable(
+            f"the system does not map a range of ids: {error.step}",
+            code="no_id_range",
+            hint="`agentos doctor` tells whether a machine can have a root here",
         )
     if error.step == "mount proc":
         hint = "inside a container, run it with --security-opt systempaths=unconfined"

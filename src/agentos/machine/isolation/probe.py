@@ -7,8 +7,10 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import get_args
 
 from agentos.errors import AgentOsError, MachineError
+from agentos.machine.isolation.backends import Isolation
 from agentos.machine.machine import AgentOs
 from agentos.machine.network import NetworkPolicy
 
@@ -35,6 +37,19 @@ class Finding:
 async def probe() -> AsyncIterator[Finding]:
     """Build a machine and try each of its capabilities; findings come as they are made."""
     yield _kernel()
+    works = False
+    async for finding in _default():
+        works = works or (finding.name == "machine" and finding.ok)
+        yield finding
+    if works:
+        yield await _root_inside()
+        yield await _attempt("network by name", _network)
+    for kind in get_args(Isolation):
+        if kind not in ("namespace", "strong"):
+            yield await _kind(kind)
+
+
+async def _default() -> AsyncIterator[Finding]:
     started = time.perf_counter()
     try:
         async with AgentOs() as vm:
@@ -48,8 +63,19 @@ async def probe() -> AsyncIterator[Finding]:
                 yield await attempt(vm)
     except AgentOsError as error:
         yield Finding("machine", False, error.message, error.hint)
-        return
-    yield await _attempt("network by name", _network)
+
+
+async def _kind(kind: Isolation) -> Finding:
+    """Build a machine of a kind that must be asked for, and run a command in it."""
+    name = f"isolation {kind}"
+    started = time.perf_counter()
+    try:
+        async with AgentOs(isolation=kind) as vm:
+            await vm.exec(["/bin/true"], check=True)
+    except AgentOsError as error:
+        return Finding(name, False, error.message, error.hint, required=False)
+    took = (time.perf_counter() - started) * 1e3
+    return Finding(name, True, f"built, ran a command and ended in {took:.1f} ms", required=False)
 
 
 def _kernel() -> Finding:
@@ -82,6 +108,18 @@ async def _programs(vm: AgentOs) -> Finding:
     found = f"missing: {', '.join(missing)}" if missing else f"has {', '.join(wanted)}"
     remedy = f"sudo apt-get install {' '.join(missing)}"
     return Finding("programs in the host image", not missing, found, remedy, required=False)
+
+
+async def _root_inside() -> Finding:
+    """Who only ever runs commands as `agentos` does not miss it."""
+    name = "root inside"
+    try:
+        async with AgentOs(root=True) as vm:
+            script = "touch /run/probe && chown 33:33 /run/probe && stat -c %u:%g /run/probe"
+            owner = (await vm.exec(script, user="root", check=True)).stdout.strip()
+    except AgentOsError as error:
+        return Finding(name, False, error.message, error.hint, required=False)
+    return Finding(name, owner == "33:33", f"runs commands and gives files to {owner}")
 
 
 async def _network() -> Finding:

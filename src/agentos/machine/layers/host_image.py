@@ -112,7 +112,8 @@ class Image:
         lock: A descriptor whose lock keeps the host image from being removed while it is open.
         held: Descriptors that do the same for the layers of a snapshot.
         layers: Ids of these layers, top first.
-        ids: The ids that own the layers' files; None if there are no layers.
+        ids: The ids that own the layers' files, and more if a root is asked for; None if there
+            are no layers, and whatever ids will do.
         config: Settings of an image that stands on nothing of the host.
     """
 

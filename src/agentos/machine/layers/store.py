@@ -13,9 +13,7 @@ import dataclasses
 import fcntl
 import os
 import secrets
-import shutil
 import sqlite3
-import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +23,8 @@ from agentos.config import data_dir
 from agentos.errors import MachineError
 from agentos.machine.isolation.id_map import IdMap
 from agentos.machine.layers.config import ImageConfig
+from agentos.machine.layers.owner import size_as_owner
+from agentos.machine.layers.removal import remove_tree
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS layer (id TEXT PRIMARY KEY, size INTEGER NOT NULL);
@@ -177,7 +177,7 @@ class LayerStore:
             except sqlite3.IntegrityError:
                 raise _taken(name) from None
             for position, layer in enumerate(layers):
-                size = tree_size(self.upper(layer))
+                size = tree_size(self.upper(layer), ids)
                 index.execute("INSERT OR IGNORE INTO layer VALUES (?, ?)", (layer, size))
                 index.execute("INSERT INTO stack VALUES (?, ?, ?)", (name, position, layer))
             if config is not None:
@@ -266,25 +266,15 @@ def _taken(name: str) -> MachineError:
     )
 
 
-def tree_size(top: Path) -> int:
-    """Add up the bytes that a tree takes on disk; a hard link counts once."""
+def tree_size(top: Path, ids: IdMap) -> int:
+    """Add up the bytes that a tree of these ids takes on disk; a hard link counts once."""
     seen: set[tuple[int, int]] = set()
+    closed: list[OSError] = []
     total = 0
-    for directory, _, names in os.walk(top):
+    for directory, _, names in os.walk(top, onerror=closed.append):
         for name in (*names, "."):
             status = os.lstat(os.path.join(directory, name))
             if (status.st_dev, status.st_ino) not in seen:
                 seen.add((status.st_dev, status.st_ino))
                 total += status.st_blocks * 512
-    return total
-
-
-def remove_tree(top: Path) -> None:
-    """Remove a tree, also one with directories that their owner closed."""
-    for directory, names, _ in os.walk(top):
-        for name in names:
-            path = os.path.join(directory, name)
-            mode = os.lstat(path).st_mode
-            if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
-                os.chmod(path, mode | 0o700)
-    shutil.rmtree(top, ignore_errors=True)
+    return size_as_owner(ids, top) if closed else total

@@ -70,10 +70,10 @@ class Enforcement:
             await remove(self.groups.pop().path)
 
 
-def ways_without_limits() -> dict[str, str]:
-    """What is in force for a machine that was given no limits."""
+def ways_without_limits(disk: str = "tmpfs") -> dict[str, str]:
+    """What is in force for a machine that was given no limits, but perhaps one on files."""
     ways = dict.fromkeys(("memory", "cpus", "pids", "open_files", "wall_time"), "none")
-    return {**ways, "disk": "tmpfs"}
+    return {**ways, "disk": disk}
 
 
 def enforce(limits: Limits) -> Enforcement:

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from agentos.errors import LimitExceeded, MachineError
+from agentos.errors import IsolationUnavailable, LimitExceeded, MachineError
 from agentos.machine.channel import Channel
 from agentos.machine.limits import alarms, watchdog
 from agentos.machine.limits.alarms import Alarm, Hits, Level, OnWarning
-from agentos.machine.limits.choose import enforce
+from agentos.machine.limits.choose import REMEDY, enforce
 from agentos.machine.limits.limits import LEAST_DISK, Limits, LimitWarning
 from agentos.machine.limits.stats import Stats, measure
 from agentos.machine.limits.usage import Sight, disk_of, see
@@ -82,6 +82,8 @@ class Guard:
     async def _begin(self, machine: RunningMachine, below: int) -> None:
         channel = machine.channel
         assert channel.init_pid is not None
+        if channel.shares_host:
+            self._refuse_what_needs_namespaces()
         self._enforced.attach(channel.init_pid)
         if self._enforced.ways["pids"] == "rlimit":
             assert self._limits.pids is not None
@@ -98,6 +100,21 @@ class Guard:
             self._watch(_repeat(channel, self._alarms(sight), alarms.INTERVAL))
         self._machine = machine
         self._run_clock()
+
+    @property
+    def counts_processes_by_user(self) -> bool:
+        """Whether who becomes several users inside would get the bound several times."""
+        return self._enforced.ways["pids"] == "rlimit"
+
+    def _refuse_what_needs_namespaces(self) -> None:
+        self._enforced.ways["disk"] = "none"
+        if self._enforced.ways["pids"] == "rlimit":
+            raise IsolationUnavailable(
+                "Limits(pids=) of this isolation needs a control group: "
+                "without one the user's processes count together",
+                code="limit_unavailable",
+                hint=REMEDY,
+            )
 
     def stop_clock(self) -> None:
         """Let no wall time pass until `start_clock`."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from agentos.machine.channel import Channel
+from agentos.machine.processes import descendants
 from agentos.machine.protocol import Op
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_INIT = 1
 
 
 class Task(NamedTuple):
     """One process of the machine; `rss` counts pages that it shares, too."""
 
     pid: int
+    parent: int
     threads: int
     cpu_time: float
     rss: int
@@ -41,12 +43,15 @@ def disk_of(fd: int) -> Disk:
 class Sight:
     """Descriptors of a machine's `/proc` and root, through which it is seen from outside.
 
-    `below` is the size of layers that it stands on since it was forked, in bytes.
+    `below` is the size of layers that it stands on since it was forked, in bytes. `init` is the
+    pid of its init there; if it is not 1, others share the `/proc`, and `root` is the directory
+    on the host that holds the machine's files.
     """
 
     proc: int
     root: int
     below: int = 0
+    init: int = 1
 
     def close(self) -> None:
         """Let go of them."""
@@ -56,21 +61,26 @@ class Sight:
     def tasks(self) -> list[Task]:
         """List the processes, without init."""
         found = (self._task(name) for name in os.listdir(self.proc) if name.isdigit())
-        return [task for task in found if task and task.pid != _INIT]
+        seen = {task.pid: task for task in found if task}
+        ours = descendants({task.pid: task.parent for task in seen.values()}, self.init)
+        return [seen[pid] for pid in ours]
 
     def cpu_time(self) -> float:
         """Return CPU seconds of all that runs and ran, to the kernel's tick of 10 ms."""
-        init = self._task(str(_INIT))
+        init = self._task(str(self.init))
         return sum(task.cpu_time for task in self.tasks()) + (init.cpu_time if init else 0)
 
     def disk(self) -> Disk:
         """Measure the one file system that takes all that the machine writes, and below."""
+        if self.init != 1:
+            return _disk_within(self.root)
         above = disk_of(self.root)
         return Disk(above.used + self.below, above.bound + self.below)
 
     def memory(self) -> int:
-        """Measure what all programs and files take together."""
-        return self.disk().used + sum(self.memory_of(task) for task in self.tasks())
+        """Measure what all programs take, together with files that are in memory."""
+        files = self.disk().used if self.init == 1 else 0
+        return files + sum(self.memory_of(task) for task in self.tasks())
 
     def pids(self) -> int:
         """Count processes and threads."""
@@ -94,7 +104,13 @@ class Sight:
             return None
         fields = status.rpartition(b")")[2].split()
         own_and_reaped = sum(int(field) for field in fields[11:15])
-        return Task(int(pid), int(fields[17]), own_and_reaped / _TICKS, int(fields[21]) * _PAGE)
+        return Task(
+            int(pid),
+            int(fields[1]),
+            int(fields[17]),
+            own_and_reaped / _TICKS,
+            int(fields[21]) * _PAGE,
+        )
 
     def _read(self, path: str) -> bytes:
         """Return what a file of `/proc` says; nothing once its process has ended."""
@@ -110,13 +126,25 @@ class Sight:
             os.close(fd)
 
 
+def _disk_within(directory: int) -> Disk:
+    """Measure what files of a directory take, and what the host's disk has left."""
+    used = 0
+    for _, _, names, fd in os.fwalk(".", dir_fd=directory, onerror=None):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # the machine goes on meanwhile
+                used += os.lstat(name, dir_fd=fd).st_blocks * 512
+    space = os.fstatvfs(directory)
+    return Disk(used, used + space.f_bavail * space.f_frsize)
+
+
 async def see(channel: Channel, below: int = 0) -> Sight:
     """Open what a machine is seen by; the caller closes it."""
     flags = (os.O_RDONLY | os.O_DIRECTORY, 0, 0, 0)
     proc = (await channel.call(Op.OPEN, [b"/proc"], flags)).fd
     try:
-        root = (await channel.call(Op.OPEN, [b"/"], flags)).fd
+        top = os.fsencode(channel.places["HOME"]) if channel.shares_host else b"/"
+        root = (await channel.call(Op.OPEN, [top], flags)).fd
     except BaseException:
         os.close(proc)
         raise
-    return Sight(proc, root, below)
+    return Sight(proc, root, below, channel.init_seen)

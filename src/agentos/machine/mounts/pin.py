@@ -36,7 +36,9 @@ async def pin(mount: Mount, ids: IdMap) -> int:
     """
     if mount.kind == "host":
         return await _pin_host(mount, ids)
-    order = _Order(mount.kind, mount.options, mount.read_only, ids)
+    # A tmpfs has the ids of the namespace that makes it; of a secret, one is enough.
+    owners = _cheapest(ids) if mount.kind == "secret" else ids
+    order = _Order(mount.kind, mount.options, mount.read_only, owners)
     pinned = await order.carry_out()
     try:
         if pinned.file >= 0:
@@ -79,8 +81,8 @@ def _refused(source: str, reason: str, hint: str) -> MachineError:
 
 async def _pin_source(source: str, status: os.stat_result, read_only: bool, ids: IdMap) -> int:
     """Let the machine's user be the owner of the source, where that is not so anyway."""
-    plain = _Order("host", source, read_only, ids)
-    if ids.user == (os.geteuid(), os.getegid()):
+    plain = _Order("host", source, read_only, _cheapest(ids))
+    if _is_caller(ids):
         return (await plain.carry_out()).mount
     uid, gid = ids.user
     owners = IdMap(f"{status.st_uid} {uid} 1", f"{status.st_gid} {gid} 1")
@@ -96,6 +98,15 @@ async def _pin_source(source: str, status: os.stat_result, read_only: bool, ids:
             hint="use a directory on ext4, xfs, btrfs or tmpfs with none of another kind below "
             "it, or run AgentOS as the user who owns it",
         ) from error
+
+
+def _is_caller(ids: IdMap) -> bool:
+    return ids.user == (os.geteuid(), os.getegid())
+
+
+def _cheapest(ids: IdMap) -> IdMap:
+    """The caller's own id is mapped by the kernel, without the help that others take."""
+    return ids.of_user if _is_caller(ids) else ids
 
 
 class _Unmappable(OSError):

@@ -8,13 +8,17 @@ import errno
 import os
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agentos.errors import MachineError
 from agentos.machine.isolation.backends import RunningMachine
 from agentos.machine.mounts.mount import Mount, Path, reserved, resting_place
+from agentos.machine.mounts.object_trees import ObjectTrees
 from agentos.machine.mounts.pin import pin
 from agentos.machine.protocol import Op, Reply
+
+if TYPE_CHECKING:
+    from agentos.machine.mounts.objects.sync import SyncReport
 
 _T = TypeVar("_T")
 _LAZILY = 1
@@ -52,6 +56,7 @@ class MountTable:
             raise ValueError("two mounts have the same target")
         self._first: tuple[Mount, ...] | None = mounts
         self._attached: dict[str, _Attached] = {}
+        self._trees = ObjectTrees()
         self._changing = asyncio.Lock()
 
     @property
@@ -75,7 +80,7 @@ class MountTable:
                 if old and before and mount.kind == "tmpfs":
                     fd = await _copy(old, before)
                 else:
-                    fd = await pin(mount, machine.ids)
+                    fd = await pin(await self._trees.shown(mount), machine.ids)
                 await _to_the_end(_attach(machine, mount, fd, table))
             self._first, self._attached = None, table
 
@@ -88,8 +93,13 @@ class MountTable:
                     code="mount_exists",
                     hint=f"await vm.unmount({mount.target!r}) first",
                 )
-            fd = await pin(mount, machine.ids)
-            await _to_the_end(_attach(machine, mount, fd, self._attached))
+            try:
+                fd = await pin(await self._trees.shown(mount), machine.ids)
+                await _to_the_end(_attach(machine, mount, fd, self._attached))
+            except BaseException:
+                if mount.target not in self._attached:
+                    await self._trees.discard(mount.target)
+                raise
 
     async def detach(self, machine: RunningMachine, target: Path, *, force: bool) -> None:
         """Unmount what was mounted at a target."""
@@ -102,7 +112,40 @@ class MountTable:
                     code="not_mounted",
                     hint="`vm.mounts` lists what can be unmounted",
                 )
+            if not force:  # while the machine still has what cannot be sent
+                await self._trees.sync(place)
             await _to_the_end(self._detach(machine, place, attached, force))
+
+    async def sync(self, target: Path) -> SyncReport:
+        """Send what the machine changed in a mount of objects."""
+        place = resting_place(target)
+        async with self._changing:
+            report = await self._trees.sync(place)
+        if report is None:
+            raise MachineError(
+                f"no objects are mounted at {place} to be written",
+                code="mount_not_synced",
+                hint="sync_mount is for Mount.objects(..., read_only=False)",
+            )
+        return report
+
+    async def branch(self) -> MountTable:
+        """Make the table of a fork, which has its own copies of objects as they are now."""
+        other = MountTable(self.mounts)
+        other._trees = await self._trees.branch()
+        return other
+
+    async def close(self) -> None:
+        """Send what an ended machine changed in its mounts of objects, and remove the files.
+
+        Raises:
+            SyncConflict: Others changed the same objects.
+            ObjectStoreError: The store failed. What was not sent is kept, and the error says where.
+        """
+        async with self._changing:
+            for target in self._trees.targets - self._attached.keys():
+                await self._trees.discard(target)
+            await self._trees.close_all()
 
     async def _detach(
         self, machine: RunningMachine, place: str, attached: _Attached, force: bool
@@ -112,6 +155,7 @@ class MountTable:
         reply = await machine.channel.send(Op.DETACH, [os.fsencode(place)], numbers)
         _check(reply, place, _DETACH_REASONS)
         del self._attached[place]
+        await self._trees.close(place)
 
 
 async def _attach(

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
 
 from starlette.types import Receive, Scope, Send
 
-from agentos.errors import AgentOsError, BudgetExceeded
-from agentos.models.budgets import Budgets, Most, RateExceeded
+from agentos.errors import AgentOsError
 from agentos.models.encodings import READABLE
+from agentos.models.gateway.admission import Gatekeeper
 from agentos.models.gateway.attempts import Attempt, ask
 from agentos.models.gateway.body import Body, ClientGone, Room, parse, with_model
 from agentos.models.gateway.call import Call
 from agentos.models.gateway.errors import Refused
 from agentos.models.gateway.keys import KeyRefused, SessionKeys
+from agentos.models.gateway.relay import relay, unless_gone
 from agentos.models.gateway.upstreams import Upstreams
 from agentos.models.metering import CallSink
 from agentos.models.providers import REHEARSAL
-from agentos.models.routes import Routes, Target
+from agentos.models.routes import Routes
 from agentos.models.upstream import (
     Between,
     UpstreamFailed,
@@ -28,24 +27,29 @@ from agentos.models.upstream import (
     UpstreamResponse,
     Wire,
 )
-from agentos.models.usage_reader import UsageReader
-from agentos.usage.prices import Price, Prices
+from agentos.usage.prices import Prices
 
 _logger = logging.getLogger("agentos.models.gateway")
 _BASE = "/v1/"
 _REFUSALS_KNOWN = 1000
 _GONE = "the client went away"
-T = TypeVar("T")
 #: Of the client's headers, these end here: they are about the hop, or are credentials.
 _NOT_FORWARDED = frozenset(
     (
         *("host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
         *("expect", "content-length", "content-encoding", "accept-encoding", "cookie"),
         *("authorization", "x-api-key", "api-key", "proxy-authorization", "proxy-connection"),
+        *("openai-organization", "openai-project"),
         *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
     )
 )
-_NOT_RETURNED = frozenset(("set-cookie", "connection", "upgrade", "alt-svc"))
+#: Nothing else of a provider is within an agent's reach: its key opens more than models.
+_SERVED = {wire.value: wire for wire in Wire} | {
+    "responses/compact": Wire.RESPONSES,
+    "responses/input_tokens": Wire.RESPONSES,
+    "messages/count_tokens": Wire.MESSAGES,
+}
+_FREE = frozenset(("models", "responses/input_tokens", "messages/count_tokens"))
 
 
 class GatewayApp:
@@ -55,11 +59,10 @@ class GatewayApp:
         keys: Knows who may call.
         routes: Knows where a model is.
         upstreams: Knows who answers.
-        budgets: Knows what may be spent.
+        gatekeeper: Knows what may be spent.
         prices: Knows what it costs.
         machine_of: Tells the machine by the port that it calls on.
         sink: Given each call once it is over.
-        on_budget: Told of a call that a budget stopped: the key's id, and the error.
         between: Tells what stands between a key's calls and the providers, if anything does.
     """
 
@@ -69,21 +72,19 @@ class GatewayApp:
         keys: SessionKeys,
         routes: Routes,
         upstreams: Upstreams,
-        budgets: Budgets,
+        gatekeeper: Gatekeeper,
         prices: Prices,
         machine_of: Callable[[int], str],
         sink: CallSink,
-        on_budget: Callable[[str, BudgetExceeded], None],
         between: Callable[[str], Between | None],
     ) -> None:
         self._keys = keys
         self._routes = routes
         self._upstreams = upstreams
-        self._budgets = budgets
+        self._gatekeeper = gatekeeper
         self._prices = prices
         self._machine_of = machine_of
         self._sink = sink
-        self._on_budget = on_budget
         self._between = between
         self._room = Room()
         self._refusals: dict[tuple[str, str], None] = {}
@@ -124,7 +125,7 @@ class GatewayApp:
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
         path = scope["path"]
         path = path[len(_BASE) :] if path.startswith(_BASE) else path
-        wire = next((w for w in Wire if path == w or path.startswith(f"{w}/")), None)
+        wire = _SERVED.get(path)
         server = scope.get("server")
         machine = self._machine_of(server[1]) if server else ""
         return Call(path, wire, headers, scope["query_string"].decode("latin-1"), machine)
@@ -141,7 +142,7 @@ class GatewayApp:
         body = Body(self._room, call.machine)
         try:
             await body.read(receive, call.headers.get("content-encoding"))
-            complete = await _unless_gone(receive, self._forward(call, body, send))
+            complete = await unless_gone(receive, self._forward(call, body, send))
         finally:
             body.drop()
         if complete is None:
@@ -182,14 +183,16 @@ class GatewayApp:
         # A long answer shall not hold on to a long question.
         body.drop()
         try:
-            return await self._relay(call, response, send)
+            return await relay(call, response, send)
         finally:
             await response.close()
 
     async def _ask(self, call: Call, body: bytes) -> UpstreamResponse:
-        attempts = self._attempts(call, body)
-        await self._admit(call, attempts)
+        assert call.key is not None
         try:
+            attempts = self._attempts(call, body)
+            if call.path not in _FREE:
+                call.admission = await self._gatekeeper.admit(call.key, call.size, attempts)
             return await self._put(call, attempts)
         except UpstreamFailed as failed:
             raise Refused(failed.status, "provider_failed", failed.reason) from failed
@@ -209,6 +212,9 @@ class GatewayApp:
         assert call.wire is not None
         parsed = parse(body) if call.wire is not Wire.MODELS else {}
         call.understand(body, parsed)
+        if parsed.get("background"):
+            told = "background calls are not served: nobody would see what they use"
+            raise Refused(400, "background_not_served", told)
         assert call.key is not None
         assert call.key.binding is not None
         home = self._routes.find(call.key.binding.route)
@@ -235,73 +241,6 @@ class GatewayApp:
             raise Refused(400, "protocol_not_spoken", told)
         return attempts
 
-    async def _admit(self, call: Call, attempts: list[Attempt]) -> None:
-        assert call.key is not None
-        payer = call.key.payer
-        if call.wire is Wire.MODELS or not self._budgets.of(payer):
-            return
-        parsed = attempts[0].request.parsed
-        wanted = next(
-            (
-                value
-                for name in ("max_output_tokens", "max_completion_tokens", "max_tokens")
-                if isinstance(value := parsed.get(name), int)
-            ),
-            None,
-        )
-        prices = [self._price(attempt.target) for attempt in attempts]
-        mosts = [Most.of(call.size, wanted, price) for price in prices]
-        most = max(mosts, key=lambda most: most.money)
-        try:
-            if self._budgets.counts_money(payer):
-                self._require_prices(attempts)
-            call.admission = await self._budgets.admit(payer, most)
-        except BudgetExceeded as exceeded:
-            self._on_budget(call.key.id, exceeded)
-            raise Refused(402, exceeded.code, f"AgentOS: {exceeded.message}") from exceeded
-        except RateExceeded as exceeded:
-            told = f"AgentOS: {exceeded.message}"
-            raise Refused(
-                429, "rate_exceeded", told, retry_after=exceeded.retry_after
-            ) from exceeded
-
-    def _price(self, target: Target) -> Price | None:
-        return self._prices.of(target.provider, target.model)
-
-    def _require_prices(self, attempts: list[Attempt]) -> None:
-        for attempt in attempts:
-            if self._price(attempt.target) is None and not self._upstreams.tells_cost(
-                attempt.target
-            ):
-                raise BudgetExceeded(
-                    f"the price of {attempt.target} is not known, so a budget in money cannot hold",
-                    code="price_unknown",
-                    hint=f'add [prices."{attempt.target}"] to agentos.toml',
-                )
-
-    async def _relay(self, call: Call, response: UpstreamResponse, send: Send) -> bool:
-        encoding = response.header("content-encoding")
-        try:
-            call.reader = UsageReader(response.header("content-type") or "", encoding)
-        except LookupError:
-            call.reader = UsageReader("application/octet-stream")
-        call.status = response.status
-        headers = [
-            (n.encode("latin-1"), v.encode("latin-1"))
-            for n, v in response.headers
-            if n not in _NOT_RETURNED
-        ]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        try:
-            async for chunk in response.body:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                call.hear(chunk)
-        except UpstreamFailed as failed:
-            # Without an end of its own, the answer is cut off for the agent too.
-            call.error = failed.reason
-            return False
-        return True
-
 
 def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
     forwarded = {name: value for name, value in headers.items() if name not in _NOT_FORWARDED}
@@ -310,25 +249,6 @@ def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:
     # What we cannot read we could not meter.
     forwarded["accept-encoding"] = ", ".join(readable) or "identity"
     return forwarded
-
-
-async def _unless_gone(receive: Receive, work: Coroutine[object, object, T]) -> T | None:
-    """Do work until it is done or the client has gone away; then its result is None."""
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_gone(receive))
-    try:
-        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        done = working.done()
-        for task in (working, watching):
-            task.cancel()
-        await asyncio.wait((working, watching))
-    return working.result() if done else None
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _reply(

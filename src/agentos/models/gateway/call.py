@@ -18,8 +18,10 @@ from agentos.models.upstream import Wire
 from agentos.models.usage_reader import UsageReader
 from agentos.usage.prices import Prices, Tokens
 
-# For a budget only, where the provider has not told: about so many bytes make a token.
+# For a budget only, where the provider has not told: about so many bytes make a token, and so
+# many tokens come in a second, whether they are seen or not.
 _BYTES_PER_TOKEN = 4
+_TOKENS_PER_SECOND = 100
 
 
 @dataclass
@@ -117,15 +119,18 @@ class Call:
     def _settle(self, price: float | None, prices: Prices) -> None:
         if self.admission is None:
             return
-        if self.reader is None:
-            self.admission.settle()
-        elif self.reader.tokens is not None:
-            self.admission.settle(self.reader.tokens.total, price or 0.0)
-        elif self.status < 400:
-            # Broken off before its usage came: whoever breaks off pays too.
-            sizes = self.size, self.reader.size
-            guess = Tokens(sizes[0] // _BYTES_PER_TOKEN, output=sizes[1] // _BYTES_PER_TOKEN)
+        reader = self.reader
+        if reader is not None and reader.tokens is not None:
+            self.admission.settle(reader.tokens.total, price or 0.0)
+        elif self.attempts and (self.status < 400 or self.status == CLIENT_GONE):
+            guess = self._guess()
             known = prices.of(self.target.provider, self.target.model)
             self.admission.settle(guess.total, known.of(guess) if known else 0.0)
         else:
             self.admission.settle()
+
+    def _guess(self) -> Tokens:
+        """Guess what was used by a call that was broken off: whoever breaks off pays too."""
+        seen = self.reader.size // _BYTES_PER_TOKEN if self.reader else 0
+        thought = int((time.monotonic() - self.started) * _TOKENS_PER_SECOND)
+        return Tokens(self.size // _BYTES_PER_TOKEN, output=max(seen, thought))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -56,18 +57,24 @@ class Doors:
             self._machines.pop(port, None)
             self._listener.stop(port)
 
-    async def reopen(self) -> None:
+    async def reopen(self, machines: Container[str]) -> None:
         """Open the ports again that an earlier gateway had.
 
+        Args:
+            machines: Those that still have keys; others are forgotten.
+
         Raises:
-            OSError: One of them is taken.
+            OSError: One of the ports is taken.
         """
         if self._state is None:
             return
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in self._state.iterdir():
-            if path.name not in self._ports:
-                await self._listen(path.name, int(path.read_text()))
+            port = path.read_text()
+            if path.name not in machines or not port.isdecimal():
+                path.unlink()
+            elif path.name not in self._ports:
+                await self._listen(path.name, int(port))
 
     async def close(self) -> None:
         """Close every port, and end every call."""

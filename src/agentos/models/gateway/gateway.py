@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from agentos.errors import BudgetExceeded, ConfigInvalid
 from agentos.models.budgets import Budget, Budgets, Spent
+from agentos.models.gateway.admission import Gatekeeper
 from agentos.models.gateway.app import GatewayApp
 from agentos.models.gateway.doors import Doors
 from agentos.models.gateway.keys import SessionKeys
@@ -91,15 +92,15 @@ class ModelGateway:
         self._resources = contextlib.AsyncExitStack()
         self._between: dict[str, Between] = {}
         self._on_budget: dict[str, Callable[[BudgetExceeded], None]] = {}
+        known_prices = Prices(prices)
         self.app = GatewayApp(
             keys=self.keys,
             routes=self.routes,
             upstreams=self._upstreams,
-            budgets=self._budgets,
-            prices=Prices(prices),
+            gatekeeper=Gatekeeper(self._budgets, known_prices, self._upstreams, self._tell),
+            prices=known_prices,
             machine_of=lambda port: self.doors.machine_of(port),
             sink=self._record,
-            on_budget=self._tell,
             between=self._between.get,
         )
         self.doors = Doors(self.app, None if state is None else state / "doors")
@@ -126,7 +127,7 @@ class ModelGateway:
         self._resources.push_async_callback(self._upstreams.close)
         self._resources.push_async_callback(self.doors.close)
         try:
-            await self.doors.reopen()
+            await self.doors.reopen({key.machine for key in self.keys})
         except BaseException:
             await self.close()
             raise

@@ -11,10 +11,9 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from agentos.models.budgets import Budget, Payer
 
@@ -29,7 +28,7 @@ class Binding:
 
     Args:
         route: Where its calls go: `provider/model`, a provider, or an alias.
-        session: The agent's session, once it is known.
+        session: The session's id, once it is known.
         profile: What its calls are booked under.
         budget: A budget of the session's own.
     """
@@ -102,7 +101,7 @@ class SessionKeys:
             for path in state.glob("*.json"):
                 self._load(path)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[SessionKey]:
         return iter(tuple(self._keys.values()))
 
     def mint(self, machine: str) -> str:

@@ -3,5 +3,6 @@
 from agentos.store.tables.facts import FACTS
 from agentos.store.tables.model_calls import MODEL_CALLS
 from agentos.store.tables.schema import METADATA
+from agentos.store.tables.transcripts import EVENTS, SESSIONS
 
-__all__ = ["FACTS", "METADATA", "MODEL_CALLS"]
+__all__ = ["EVENTS", "FACTS", "METADATA", "MODEL_CALLS", "SESSIONS"]

@@ -1,0 +1,261 @@
+"""The transcripts in the store: append, read, own, list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from agentos.errors import SessionNotFound, SessionTaken
+from agentos.sessions.events import SessionEvent
+from agentos.sessions.transcripts.rows import as_row, compacted, events_of
+from agentos.sessions.transcripts.search import Found, find, index
+from agentos.store import Store
+from agentos.store.tables import EVENTS, SESSIONS
+
+#: Rows that are read at once.
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """What is kept of a session beside its events.
+
+    Attributes:
+        id: Its id.
+        agent: The agent's name.
+        machine: The machine's name.
+        agent_session: The agent's own id of it.
+        parent: The session that it was forked from.
+        title: What the agent calls it.
+        settings: What it was made with, as plain JSON; no credentials.
+        created: When it was made.
+        updated: When the last event came.
+        ended: When it was closed; None while it may be resumed where it was.
+        last_seq: The number of its last event.
+    """
+
+    id: str
+    agent: str
+    machine: str
+    agent_session: str | None = None
+    parent: str | None = None
+    title: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended: datetime | None = None
+    last_seq: int = 0
+
+
+class Transcripts:
+    """The sessions of a store, each written by one owner at a time.
+
+    Whoever takes a session with `create` or `claim` gets an epoch; what a former owner appends is
+    refused, so that two hosts never write one session.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def create(self, record: SessionRecord) -> int:
+        """Begin a session.
+
+        Returns:
+            The owner's epoch.
+        """
+        values = {name: getattr(record, name) for name in SessionRecord.__slots__}
+        values["settings"] = json.dumps(record.settings)
+        async with self._store.writing() as connection:
+            await connection.execute(insert(SESSIONS).values(**values, epoch=1, compacted_seq=0))
+        return 1
+
+    async def claim(self, session_id: str) -> int:
+        """Take a session over; its former owner can append no more.
+
+        Returns:
+            The new owner's epoch.
+
+        Raises:
+            SessionNotFound: There is no such session.
+        """
+        async with self._store.writing() as connection:
+            taken = await connection.execute(
+                update(SESSIONS)
+                .where(SESSIONS.c.id == session_id)
+                .values(epoch=SESSIONS.c.epoch + 1)
+            )
+            if taken.rowcount != 1:
+                raise _unknown(session_id)
+            query = select(SESSIONS.c.epoch).where(SESSIONS.c.id == session_id)
+            epoch: int = (await connection.execute(query)).scalar_one()
+        return epoch
+
+    async def append(self, session_id: str, epoch: int, events: Sequence[SessionEvent]) -> None:
+        """Store events, all or none; they follow the last one without a hole.
+
+        Raises:
+            SessionTaken: Somebody else owns the session now; nothing was stored.
+            StoreError: The store failed; nothing was stored.
+        """
+        async with self._store.writing() as connection:
+            moved = await connection.execute(
+                update(SESSIONS)
+                .where(
+                    SESSIONS.c.id == session_id,
+                    SESSIONS.c.epoch == epoch,
+                    SESSIONS.c.last_seq == events[0].seq - 1,
+                )
+                .values(last_seq=events[-1].seq, updated=_moment(events[-1].at))
+            )
+            if moved.rowcount != 1:
+                raise SessionTaken(
+                    f"session {session_id} is written by another owner now",
+                    hint="only one process drives a session: resume it here, or close it there",
+                )
+            await connection.execute(insert(EVENTS), [as_row(event) for event in events])
+
+    async def change(self, session_id: str, epoch: int, **values: Any) -> None:
+        """Set fields of a session's record.
+
+        Raises:
+            SessionTaken: Somebody else owns it now.
+        """
+        if "settings" in values:
+            values["settings"] = json.dumps(values["settings"])
+        mine = (SESSIONS.c.id == session_id, SESSIONS.c.epoch == epoch)
+        async with self._store.writing() as connection:
+            changed = await connection.execute(update(SESSIONS).where(*mine).values(**values))
+        if changed.rowcount != 1:
+            raise SessionTaken(f"session {session_id} is written by another owner now")
+
+    async def compact(self, session_id: str, epoch: int) -> None:
+        """Put the pieces of texts together and make what was said searchable.
+
+        Readers see the same events as before.
+        """
+        mine = (SESSIONS.c.id == session_id, SESSIONS.c.epoch == epoch)
+        async with self._store.writing() as connection:
+            state = select(SESSIONS.c.compacted_seq, SESSIONS.c.last_seq).where(*mine)
+            found = (await connection.execute(state)).one_or_none()
+            if found is None or found.compacted_seq == found.last_seq:
+                return
+            fresh = (EVENTS.c.session_id == session_id, EVENTS.c.seq > found.compacted_seq)
+            rows = await connection.execute(select(EVENTS).where(*fresh).order_by(EVENTS.c.seq))
+            events = [event for row in rows.mappings() for event in events_of(dict(row))]
+            joined = list(compacted(events))
+            if len(joined) < len(events):
+                await connection.execute(delete(EVENTS).where(*fresh))
+                await connection.execute(insert(EVENTS), joined)
+            await index(connection, session_id, joined)
+            done = update(SESSIONS).where(*mine).values(compacted_seq=found.last_seq)
+            await connection.execute(done)
+
+    async def read(
+        self, session_id: str, after: int = 0, limit: int | None = None
+    ) -> AsyncIterator[SessionEvent]:
+        """Yield the stored events of a session after a number, in order.
+
+        Args:
+            session_id: The session.
+            after: The `seq` of the last event that is already known.
+            limit: How many at most.
+        """
+        left = float("inf") if limit is None else limit
+        while left > 0:
+            page = await self._page(session_id, after)
+            for event in page:
+                if left <= 0:
+                    return
+                left -= 1
+                after = event.seq
+                yield event
+            if not page:
+                return
+
+    async def _page(self, session_id: str, after: int) -> list[SessionEvent]:
+        query = (
+            select(EVENTS)
+            .where(EVENTS.c.session_id == session_id, EVENTS.c.seq >= _first(session_id, after))
+            .order_by(EVENTS.c.seq)
+            .limit(_PAGE)
+        )
+        async with self._store.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [event for row in rows for event in events_of(dict(row), after)]
+
+    async def get(self, session_id: str) -> SessionRecord:
+        """Return what is kept of a session.
+
+        Raises:
+            SessionNotFound: There is no such session.
+        """
+        query = select(SESSIONS).where(SESSIONS.c.id == session_id)
+        async with self._store.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise _unknown(session_id)
+        return _record(row)
+
+    async def sessions(
+        self, *, machine: str | None = None, limit: int = 100
+    ) -> list[SessionRecord]:
+        """List sessions, those with the latest events first."""
+        query = select(SESSIONS).order_by(SESSIONS.c.updated.desc()).limit(limit)
+        if machine is not None:
+            query = query.where(SESSIONS.c.machine == machine)
+        async with self._store.reading() as connection:
+            return [_record(row) for row in await connection.execute(query)]
+
+    async def search(self, words: str, limit: int = 20) -> list[Found]:
+        """Find what was said in any session; the best come first.
+
+        Args:
+            words: All of them must be in the text; `"a phrase"` stands for itself.
+            limit: How many at most.
+        """
+        async with self._store.reading() as connection:
+            return await find(connection, words, limit)
+
+    async def remove(self, session_id: str) -> None:
+        """Forget a session with all its events.
+
+        Raises:
+            SessionNotFound: There is no such session.
+        """
+        from agentos.sessions.transcripts.search import forget
+
+        async with self._store.writing() as connection:
+            await forget(connection, session_id)
+            await connection.execute(delete(EVENTS).where(EVENTS.c.session_id == session_id))
+            gone = await connection.execute(delete(SESSIONS).where(SESSIONS.c.id == session_id))
+        if gone.rowcount != 1:
+            raise _unknown(session_id)
+
+
+def _first(session_id: str, after: int) -> Any:
+    """Select where the row begins that holds the event after a number."""
+    return (
+        select(func.coalesce(func.max(EVENTS.c.seq), 0))
+        .where(EVENTS.c.session_id == session_id, EVENTS.c.seq <= after + 1)
+        .scalar_subquery()
+    )
+
+
+def _record(row: Row[Any]) -> SessionRecord:
+    values = {name: getattr(row, name) for name in SessionRecord.__slots__}
+    return SessionRecord(**values | {"settings": json.loads(row.settings)})
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _unknown(session_id: str) -> SessionNotFound:
+    return SessionNotFound(
+        f"there is no session {session_id!r}", hint="`agentos sessions list` names those there are"
+    )
