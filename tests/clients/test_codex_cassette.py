@@ -40,14 +40,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-async def told(session: Session, prompt: str = "look around") -> list[tuple[str, object]]:
-    """Prompt, and return the transcript without what differs from run to run."""
+_TOLD = ("turn_started", "agent_thought_chunk", "agent_message_chunk", "tool_call", "turn_ended")
+
+
+async def told(session: Session, prompt: str = "look around") -> list[object]:
+    """Prompt, and return the transcript: what happened in order, the words, the usage."""
     turn = session.prompt(prompt)
-    events = [event async for event in turn]
+    events = [event async for event in turn if event.type in _TOLD]
     result = await turn
-    kept = [(e.type, e.data.get("command") or e.data.get("exit_code")) for e in events]
-    texts: list[tuple[str, object]] = [("text", result.text), ("stop", result.stop_reason)]
-    return [*(row for row in kept if row[0] != "tool_call_update"), *texts, ("u", result.usage)]
+    order = [(e.type, e.data.get("command")) for e in events]
+    steps = [row for row, before in zip(order, [None, *order], strict=False) if row != before]
+    return [*steps, result.text, result.stop_reason, result.usage]
 
 
 def model_of(*steps: Step) -> RehearsalModel:
@@ -66,7 +69,7 @@ async def test_the_same_transcript_without_a_provider(agent: str, tmp_path: Path
         if agent == "codex-acp":
             title = await model.wait_for(Kind.TITLE)
             await title.ended()
-    assert ("text", "I look.\n\nAll done.") in recorded
+    assert "I look.\n\nAll done." in recorded
     assert len(model.turns) == 2
     assert model.api_key not in path.read_text()
     # The model is gone, and nobody names it.

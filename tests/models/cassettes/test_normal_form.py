@@ -60,6 +60,14 @@ def test_identities_keep_being_told_apart() -> None:
     assert form({"input": [a, b, a]}) != form({"input": [a, b, b]})
 
 
+def test_points_in_time_are_known_as_numbers_too() -> None:
+    def item(create_time: float, started_at_unix_ms: int) -> dict[str, Any]:
+        return {"input": [{"create_time": create_time, "started_at_unix_ms": started_at_unix_ms}]}
+
+    assert form(item(1795263134.27, 1795261868570)) == form(item(1795263136.03, 1795261870329))
+    assert form({"timeout_ms": 1000}) != form({"timeout_ms": 2000})
+
+
 def test_names_of_sessions_are_left_out() -> None:
     body = {"prompt_cache_key": "x", "client_metadata": {"a": "b"}, "metadata": {"user_id": "u"}}
     assert form(body) == {"model": "m", "metadata": {}}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentos.models.cassettes.events import scrub_events, split_events
+from agentos.models.cassettes.normal_form import Rules, normal_form
 from agentos.models.cassettes.scrubbing import Scrubber, secrets_of
+from agentos.models.upstream import UpstreamRequest, Wire
 
 KEY = "the-real-key-0123456789"
 
@@ -120,3 +123,20 @@ def test_two_texts_side_by_side_are_not_mixed() -> None:
 @given(st.text(alphabet='ab\n\r:{}" ', max_size=60))
 def test_splitting_loses_nothing(text: str) -> None:
     assert "".join(split_events(text, cut_off=False)) == text
+
+
+@pytest.mark.parametrize(
+    "part", ["eyJ-", "AKEY=", "Bearer ", "/tmp/_.", "sk-", '\\"api_key', "-----BEGIN ", "A", "msg_"]
+)
+def test_hostile_texts_take_no_longer_than_others(part: str) -> None:
+    """An agent's machine must not keep the host busy: four times the text, not sixteen times."""
+
+    def steps(size: int) -> float:
+        text = "/tmp/" + part * (size // len(part))
+        request = UpstreamRequest(Wire.RESPONSES, "responses", "m", b"", {"input": text})
+        start = time.process_time()
+        normal_form(request, Scrubber([KEY]), Rules())
+        return time.process_time() - start
+
+    steps(10_000)
+    assert steps(400_000) < 10 * max(steps(100_000), 0.01)

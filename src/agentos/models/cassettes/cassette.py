@@ -150,6 +150,8 @@ class Cassette:
 
     def __enter__(self) -> Self:
         self._load()
+        self.mismatches.clear()
+        self._new = False
         self._open = True
         active.enter(self)
         return self

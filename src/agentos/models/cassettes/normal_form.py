@@ -22,10 +22,11 @@ _NUMBERED: Mapping[str, str] = {
     rf"(?:{_UUID}|[A-Za-z0-9]{{16,}})\b",
     "uuid": rf"\b(?:{_UUID}|[0-9a-f]{{32}})\b",
     "tmp": r"(?:/private)?(?:/tmp|/var/tmp|/dev/shm|/var/folders/\w+/\w+/T)"
-    r"/(?:pytest-of-[^/\s]+/pytest-\d+|(?:[\w.-]*[._-])?(?:tmp[._]?)?"
-    r"(?=[\w]*\d)[A-Za-z0-9_]{6,16}|tmp[a-z0-9_]{8}|tmp\.[A-Za-z0-9]{6,12})(?![\w.-])",
+    r"/(?:pytest-of-[^/\s]+/pytest-\d+|(?:[\w.-]{0,64}[._-])?(?:tmp[._]?)?"
+    r"(?=\w{0,16}\d)[A-Za-z0-9_]{6,16}|tmp[a-z0-9_]{8}|tmp\.[A-Za-z0-9]{6,12})(?![\w.-])",
     "port": r"(?<=127\.0\.0\.1:)\d{2,5}\b|(?<=localhost:)\d{2,5}\b",
 }
+_TIME_FIELD = re.compile(r"(^|_)(time|timestamp|at|created|ms)$")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _REPLACED: Sequence[tuple[str, str]] = (
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?", "<time>"),
@@ -103,7 +104,7 @@ def normal_form(request: UpstreamRequest, scrubber: Scrubber, rules: Rules) -> d
         form["query"] = names.normal(scrubber.text(request.query))
     if request.parsed:
         body = _without(request.parsed, _IDENTITIES)
-        form["body"] = _mapped(scrubber.data(body), names.normal)
+        form["body"] = _mapped(_without_times(scrubber.data(body)), names.normal)
     return rules.apply(form)
 
 
@@ -126,6 +127,25 @@ class _Names:
             number = self._counts[kind] = self._counts.get(kind, 0) + 1
             known = self._given[kind, match[0]] = f"<{kind}-{number}>"
         return known
+
+
+def _without_times(value: Any) -> Any:
+    """Replace numbers that are points in time, by name and by size."""
+    if isinstance(value, Mapping):
+        return {
+            key: "<time>" if _TIME_FIELD.search(key) and _is_time(inner) else _without_times(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_without_times(inner) for inner in value]
+    return value
+
+
+def _is_time(value: object) -> bool:
+    """Whether it counts seconds or milliseconds since 1970, to some day of this century."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 1e9 < value < 4.2e9 or 1e12 < value < 4.2e12
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:

@@ -29,7 +29,7 @@ _FORMS = re.compile(
     | \bxox[abeoprs]-[\w-]{10,}
     | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
     | \bAIza[\w-]{30,}
-    | \beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}
+    | (?<![\w.-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}
     | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
     """,
     re.VERBOSE | re.DOTALL,
@@ -37,10 +37,10 @@ _FORMS = re.compile(
 # What follows these is the secret: a header in a text, an assignment in an environment.
 _FOLLOWING = re.compile(
     rf"""
-      (\b(?:[Bb]earer|[Bb]asic)\s+)(?=[\w.~+/-]*\d)[\w.~+/-]{{12,}}=*
+      (\b(?:[Bb]earer|[Bb]asic)\s+)(?=[\w.~+/-]{{0,64}}\d)[\w.~+/-]{{12,}}=*
     | (\b(?i:authorization|x-api-key|api-key|cookie):\s*)(?!<|(?i:bearer|basic)\s)[^\s"'\\]{{6,}}
     | (\\?"(?i:{_FIELDS})\\?"\s*:\s*\\?")[^"\\]+
-    | (\b[A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD)=["']?)(?=[^\s"'\\]*\d)[^\s"'\\<$]{{6,}}
+    | (\b[A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD)=["']?)(?=[^\s"'\\]{{0,64}}\d)[^\s"'\\<$]{{6,}}
     """,
     re.VERBOSE,
 )
