@@ -23,7 +23,7 @@ from agentos import (
     Step,
     cassette,
 )
-from agentos.models.rehearsal import Kind
+from agentos.models.rehearsal import Kind, load_scenario
 
 STEPS = [
     Step(say="I look.", run="echo found; date; mktemp -d; cat /proc/sys/kernel/random/uuid"),
@@ -165,6 +165,52 @@ async def test_a_gateway_of_the_callers_own_and_a_key_in_env(tmp_path: Path, vm:
         await vm.create_session("codex", env=env, model="gpt-5.5") as session,
     ):
         assert (await session.prompt("hi")).text == "Hello."
+
+
+async def test_a_replay_needs_nothing_of_the_hosts_configuration(
+    tmp_path: Path, home: Path, vm: AgentOs
+) -> None:
+    """Neither the provider of the `agentos.toml` where it was recorded, nor its names."""
+    path = tmp_path / "codex.yaml"
+
+    async def say(**settings: object) -> str:
+        async with (
+            cassette(path),
+            await vm.create_session("codex", **settings) as session,  # type: ignore[arg-type]
+        ):
+            return (await session.prompt("hi")).text
+
+    async with model_of(Step(say="Hello.")) as model:
+        (home / "agentos.toml").write_text(
+            f"""
+            [models]
+            default = "fast"
+            aliases = {{ fast = "mine/gpt-5.5" }}
+            [providers.mine]
+            base_url = "{model.base_url}"
+            key = {{ command = ["echo", "{model.api_key}"] }}
+            """
+        )
+        assert await say() == "Hello."
+    (home / "agentos.toml").unlink()
+    assert model.api_key not in path.read_text()
+    for settings in ({}, {"model": "fast"}, {"model": "mine/gpt-5.5"}):
+        assert await say(**settings) == "Hello."
+    assert len(model.turns) == 1
+
+
+async def test_a_scenario_is_a_route_too(tmp_path: Path) -> None:
+    path, scenario = str(tmp_path / "scenario.yaml"), load_scenario("fix-failing-test")
+    assert scenario.project
+    assert scenario.prompt
+    words = (*RUN, scenario.prompt, "-w", str(scenario.project))
+    code, _, err = await agentos(
+        None, "record", "--route", f"rehearsal/{scenario.name}", path, *words
+    )
+    assert (code, err) == (0, "")
+    code, shown, err = await agentos(None, "replay", path, *words)
+    assert (code, err) == (0, "")
+    assert "+        if total >= threshold:" in shown
 
 
 async def test_what_a_cassette_cannot_hear_is_refused(vm: AgentOs, tmp_path: Path) -> None:

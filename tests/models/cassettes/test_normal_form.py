@@ -68,6 +68,28 @@ def test_points_in_time_are_known_as_numbers_too() -> None:
     assert form({"timeout_ms": 1000}) != form({"timeout_ms": 2000})
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ran 3 tests in 0.002s", "Ran 3 tests in 1.009s"),
+        ("== 1 passed in 0.12s ==", "== 1 passed in 3.40s =="),
+        ("ok (3 ms)", "ok (12 ms)"),
+        ("real\t0m0.003s", "real\t0m1.250s"),
+        ("Time: 0.345 s", "Time: 0.5 s"),
+    ],
+)
+def test_how_long_a_tool_took_is_not_compared(one: str, other: str) -> None:
+    def outputs(text: str) -> list[dict[str, Any]]:
+        return [
+            {"type": "function_call_output", "output": text},
+            {"role": "tool", "content": text},
+            {"role": "user", "content": [{"type": "tool_result", "content": [{"text": text}]}]},
+        ]
+
+    assert form({"input": outputs(one)}) == form({"input": outputs(other)})
+    assert form({"input": one}) != form({"input": other}), "a prompt means what it says"
+
+
 def test_names_of_sessions_are_left_out() -> None:
     body = {"prompt_cache_key": "x", "client_metadata": {"a": "b"}, "metadata": {"user_id": "u"}}
     assert form(body) == {"model": "m", "metadata": {}}

@@ -32,7 +32,7 @@ def tape_of(request: object, body: object, ending: Ending = Ending.COMPLETE) -> 
     said = {"method": "POST", "path": "responses", "body": request}
     answer = Answer(200, {"content-type": "x"}, body, ending)  # type: ignore[arg-type]
     conversation = Conversation(Kind.TURN, "played", [Interaction(said, answer)])
-    return Tape("played/m", Rules(("tools",), ("x+",)), [conversation])
+    return Tape("played/m", {"fast": "played/m"}, Rules(("tools",), ("x+",)), [conversation])
 
 
 @given(request=st.dictionaries(_text, _json), body=_body, ending=st.sampled_from(Ending))
@@ -44,6 +44,7 @@ def test_what_is_written_is_read(
     write_tape(path, written)
     read = read_tape(path)
     assert (read.route, read.rules) == (written.route, written.rules)
+    assert read.aliases == written.aliases
     (a,), (b,) = read.conversations[0].interactions, written.conversations[0].interactions
     assert (a.request, a.answer) == (b.request, b.answer)
 

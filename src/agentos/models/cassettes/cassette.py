@@ -142,6 +142,11 @@ class Cassette:
         self._tape.route = self._tape.route or route
 
     @property
+    def aliases(self) -> dict[str, str]:
+        """The names of routes where it was recorded."""
+        return self._tape.aliases
+
+    @property
     def unused(self) -> list[str]:
         """What was not asked for, each with its place in the file."""
         if self.mode is Mode.ALL:

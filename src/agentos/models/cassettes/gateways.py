@@ -28,15 +28,19 @@ async def gateway_behind(
         settings: The host's.
     """
     if cassette.asks:
+        cassette.aliases.update(settings.aliases)
         async with shared_gateway(settings) as gateway:
             yield gateway
         return
     configured = (provider.name for provider in settings.providers)
-    names = {GIVEN, *known_providers(), *configured, *cassette.providers} - {REHEARSAL}
+    aliases = settings.aliases | cassette.aliases
+    led_to = (route.partition("/")[0] for route in cassette.aliases.values())
+    names = {GIVEN, *known_providers(), *configured, *cassette.providers, *led_to}
+    names -= {REHEARSAL, *aliases}
     async with ModelGateway(
         [Provider(name, _NOWHERE, speaks=_ALL, retries=0) for name in names],
         default=cassette.route or settings.default,
-        aliases=settings.aliases,
+        aliases=aliases,
         prices=settings.prices,
     ) as gateway:
         yield gateway

@@ -27,6 +27,9 @@ _NUMBERED: Mapping[str, str] = {
     "port": r"(?<=127\.0\.0\.1:)\d{2,5}\b|(?<=localhost:)\d{2,5}\b",
 }
 _TIME_FIELD = re.compile(r"(^|_)(time|timestamp|at|created|ms)$")
+_DURATION = re.compile(
+    r"\b(?:\d+m ?)?\d+\.\d+ ?(?:s|ms|µs|us|ns|sec|secs|seconds)\b|\b\d+ ?(?:ms|µs|us|ns)\b"
+)
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _REPLACED: Sequence[tuple[str, str]] = (
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?", "<time>"),
@@ -129,16 +132,34 @@ class _Names:
         return known
 
 
-def _without_times(value: Any) -> Any:
-    """Replace numbers that are points in time, by name and by size."""
+def _without_times(value: Any, output: bool = False) -> Any:
+    """Replace numbers that are points in time, and what the outputs of tools say they took.
+
+    Args:
+        value: Some JSON.
+        output: Whether it is a tool's output; elsewhere a duration is what somebody means.
+    """
+    if isinstance(value, str):
+        return _DURATION.sub("<duration>", value) if output else value
     if isinstance(value, Mapping):
+        output = output or _is_output(value)
         return {
-            key: "<time>" if _TIME_FIELD.search(key) and _is_time(inner) else _without_times(inner)
+            key: "<time>"
+            if _TIME_FIELD.search(key) and _is_time(inner)
+            else _without_times(inner, output)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_without_times(inner) for inner in value]
+        return [_without_times(inner, output) for inner in value]
     return value
+
+
+def _is_output(item: Mapping[str, Any]) -> bool:
+    """Whether it is a tool's output, in any of the protocols."""
+    kind = item.get("type")
+    return item.get("role") == "tool" or (
+        isinstance(kind, str) and (kind.endswith("_output") or kind == "tool_result")
+    )
 
 
 def _is_time(value: object) -> bool:

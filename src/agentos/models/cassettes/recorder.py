@@ -47,7 +47,9 @@ async def program_environment(
         home = route or cassette.route or settings.default or _OPENAI
         home = str(gateway.routes.find(home))
         cassette.route = home
-        routes = {name: name for name in (*gateway.providers, *settings.aliases)} | {"": home}
+        routes = {
+            name: name for name in (*gateway.providers, *settings.aliases, *cassette.aliases)
+        } | {"": home}
         machine = f"recorder-{uuid.uuid4().hex}"
         port = await gateway.doors.open(machine)
         try:

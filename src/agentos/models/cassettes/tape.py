@@ -67,11 +67,13 @@ class Tape:
 
     Attributes:
         route: Where the sessions go that name no route.
+        aliases: Names of routes, for hosts whose `agentos.toml` has none.
         rules: What is passed over when requests are compared.
         conversations: By the order of their first requests.
     """
 
     route: str = ""
+    aliases: dict[str, str] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
     conversations: list[Conversation] = field(default_factory=list)
 

@@ -148,7 +148,8 @@ def _read(path: Path, root: yaml.Node | None) -> Tape:
     place: list[str | int] = []
     try:
         rules = Rules(tuple(said.get("ignore") or ()), tuple(said.get("mask") or ()))
-        tape = Tape(str(said.get("route") or ""), rules)
+        aliases = {str(name): str(route) for name, route in (said.get("aliases") or {}).items()}
+        tape = Tape(str(said.get("route") or ""), aliases, rules)
         for number, one in enumerate(said["conversations"]):
             place = ["conversations", number]
             conversation = Conversation(
@@ -196,6 +197,8 @@ def _value(path: Path, root: yaml.Node | None) -> object:
 
 def _plain(tape: Tape) -> dict[str, Any]:
     plain: dict[str, Any] = {"version": _VERSION, "route": tape.route}
+    if tape.aliases:
+        plain["aliases"] = tape.aliases
     for name in ("ignore", "mask"):
         if values := getattr(tape.rules, name):
             plain[name] = list(values)
