@@ -67,12 +67,16 @@ async def gateway_for(
 async def _one(
     cassette: Cassette, name: str, url: str, key: str | None, resources: AsyncExitStack
 ) -> ModelGateway:
+    """Open a gateway for a provider that the caller brings, which nobody else uses."""
     from agentos.models.cassettes.gateways import gateway_behind
+    from agentos.models.gateway import ModelGateway
     from agentos.models.providers import Provider
     from agentos.models.settings import ModelSettings
 
-    settings = ModelSettings((Provider(name, url, key, retries=0),))
-    return await resources.enter_async_context(gateway_behind(cassette, settings))
+    if not cassette.asks:
+        return await resources.enter_async_context(gateway_behind(cassette, ModelSettings()))
+    provider = Provider(name, url, key, retries=0)
+    return await resources.enter_async_context(ModelGateway([provider]))
 
 
 def lent_model(request: AgentRequest, choice: ModelChoice) -> LentModel | None:

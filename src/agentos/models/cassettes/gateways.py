@@ -14,6 +14,7 @@ from agentos.models.upstream import Wire
 
 #: A provider that a caller brings, which has no name of its own.
 GIVEN = "given"
+_ALL = (Wire.RESPONSES, Wire.CHAT, Wire.MESSAGES)
 _NOWHERE = "http://replayed.invalid/v1"
 
 
@@ -34,9 +35,9 @@ async def gateway_behind(
         return
     configured = (provider.name for provider in settings.providers)
     aliases = settings.aliases | cassette.aliases
-    led_to = (route.partition("/")[0] for route in cassette.aliases.values())
+    led_to = (route.partition("/")[0] for route in (cassette.route, *cassette.aliases.values()))
     names = {GIVEN, *known_providers(), *configured, *cassette.providers, *led_to}
-    names -= {REHEARSAL, *aliases}
+    names -= {"", REHEARSAL, *aliases}
     async with ModelGateway(
         [Provider(name, _NOWHERE, speaks=_ALL, retries=0) for name in names],
         default=cassette.route or settings.default,
@@ -44,6 +45,3 @@ async def gateway_behind(
         prices=settings.prices,
     ) as gateway:
         yield gateway
-
-
-_ALL = (Wire.RESPONSES, Wire.CHAT, Wire.MESSAGES)
