@@ -17,6 +17,7 @@ NAMES = [
     "AuthenticationRequired",
     "Budget",
     "BudgetExceeded",
+    "CassetteMismatch",
     "ChecksumMismatch",
     "CommandFailed",
     "ConfigInvalid",
@@ -65,6 +66,7 @@ NAMES = [
     "Turn",
     "TurnResult",
     "Watch",
+    "cassette",
 ]
 
 

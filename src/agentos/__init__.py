@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         AgentOsError,
         AuthenticationRequired,
         BudgetExceeded,
+        CassetteMismatch,
         ChecksumMismatch,
         CommandFailed,
         ConfigInvalid,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from agentos.machine.watch import Watch
     from agentos.machine.watched_tree import FileChange
     from agentos.models.budgets import Budget
+    from agentos.models.cassettes.cassette import cassette
     from agentos.models.gateway import ModelGateway
     from agentos.models.metering import ModelCall
     from agentos.models.providers import Provider
@@ -93,6 +95,7 @@ _HOMES = {
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
     "Watch": "agentos.machine.watch",
+    "cassette": "agentos.models.cassettes.cassette",
 }
 
 __all__ = [
@@ -104,6 +107,7 @@ __all__ = [
     "AuthenticationRequired",
     "Budget",
     "BudgetExceeded",
+    "CassetteMismatch",
     "ChecksumMismatch",
     "CommandFailed",
     "ConfigInvalid",
@@ -152,6 +156,7 @@ __all__ = [
     "Turn",
     "TurnResult",
     "Watch",
+    "cassette",
 ]
 
 

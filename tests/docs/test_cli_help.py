@@ -14,6 +14,8 @@ COMMANDS = [
     ["run"],
     ["exec"],
     ["shell"],
+    ["record"],
+    ["replay"],
     ["doctor"],
     ["gc"],
     ["net", "log"],

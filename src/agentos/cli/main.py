@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli import demo, doctor, image, models, net, run, shell, snapshot, software
+from agentos.cli import demo, doctor, image, models, net, record, run, shell, snapshot, software
 from agentos.errors import AgentOsError
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("exec")(shell.exec_)
 app.command("shell")(shell.shell)
+app.command("record")(record.record)
+app.command("replay")(record.replay)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(software.app, name="software")

@@ -108,3 +108,25 @@ class Upstream(Protocol):
         Raises:
             UpstreamFailed: There is no answer.
         """
+
+
+Ask = Callable[[], Awaitable[UpstreamResponse]]
+
+
+class Between(Protocol):
+    """Stands between the calls of a session and all that the gateway would ask."""
+
+    async def answer(
+        self, request: UpstreamRequest, providers: Sequence[str], ask: Ask
+    ) -> UpstreamResponse:
+        """Answer a call, by asking or otherwise; the caller closes the answer.
+
+        Args:
+            request: The call, as the first provider would get it.
+            providers: Who would be asked, in order.
+            ask: Asks them, with retries.
+
+        Raises:
+            UpstreamFailed: There is no answer.
+            AgentOsError: There shall be none.
+        """

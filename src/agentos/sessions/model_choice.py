@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Literal
 from agentos.agents.definition import AgentDefinition, AgentRequest, ModelAccess
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
+from agentos.models.cassettes.active import active_cassette
 from agentos.models.provider import ModelProvider
 from agentos.sessions.model_route import model_access, routed
+from agentos.sessions.recorded import gateway_for, lent_model
 
 if TYPE_CHECKING:
     from agentos.models.budgets import Budget
+    from agentos.models.cassettes.cassette import Cassette
     from agentos.models.gateway import Binding, ModelGateway
     from agentos.sessions.session import Session
 
@@ -92,7 +95,14 @@ async def choose(
         raise ConfigInvalid(
             f"credentials={choice.credentials!r} is unknown", hint='"gateway" or "env"'
         )
-    gateway = await _gateway(machine, definition, request, choice, resources)
+    cassette = active_cassette()
+    if cassette is not None:
+        found = await gateway_for(cassette, machine, definition, request, choice, resources)
+        return await resources.enter_async_context(_granted(machine, *found, choice, cassette))
+    lent = lent_model(request, choice)
+    gateway = None
+    if lent is None:
+        gateway = await _gateway(machine, definition, request, choice, resources)
     if gateway is not None:
         named = provider if isinstance(provider, str) else None
         route = gateway.route_of(named, choice.model)
@@ -102,6 +112,9 @@ async def choose(
             "budget= and profile= are kept by the gateway, which this session does not use",
             hint='credentials="gateway"',
         )
+    if lent is not None:
+        access = await resources.enter_async_context(model_access(machine, lent))
+        return Chosen(access, lent.model)
     if not isinstance(provider, ModelProvider):
         return Chosen(model=choice.model)
     access = await resources.enter_async_context(model_access(machine, provider))
@@ -138,9 +151,14 @@ async def _gateway(
 
 @asynccontextmanager
 async def _granted(
-    machine: AgentMachine, gateway: ModelGateway, route: str, choice: ModelChoice
+    machine: AgentMachine,
+    gateway: ModelGateway,
+    route: str,
+    choice: ModelChoice,
+    cassette: Cassette | None = None,
 ) -> AsyncIterator[Chosen]:
     from agentos.models.gateway import Binding
+    from agentos.models.gateway.keys import key_id
 
     model = gateway.model_for_agent(route)
     id = _machine_ids.setdefault(machine, uuid.uuid4().hex)
@@ -150,7 +168,12 @@ async def _granted(
         try:
             binding = Binding(route, profile=choice.profile or "", budget=choice.budget)
             gateway.keys.bind(key, binding)
-            async with routed(machine, ("127.0.0.1", port)) as origin:
+            async with AsyncExitStack() as ways:
+                if cassette is not None:
+                    cassette.route = route
+                    between = cassette.between(gateway.providers)
+                    ways.enter_context(gateway.through(key_id(key), between))
+                origin = await ways.enter_async_context(routed(machine, ("127.0.0.1", port)))
                 access = ModelAccess(f"{origin}/v1", key, model)
                 yield Chosen(access, model, Grant(gateway, key, binding))
         finally:

@@ -20,7 +20,13 @@ from agentos.models.gateway.upstreams import Upstreams
 from agentos.models.metering import CallSink
 from agentos.models.providers import REHEARSAL
 from agentos.models.routes import Routes
-from agentos.models.upstream import UpstreamFailed, UpstreamRequest, UpstreamResponse, Wire
+from agentos.models.upstream import (
+    Between,
+    UpstreamFailed,
+    UpstreamRequest,
+    UpstreamResponse,
+    Wire,
+)
 from agentos.usage.prices import Prices
 
 _logger = logging.getLogger("agentos.models.gateway")
@@ -57,6 +63,7 @@ class GatewayApp:
         prices: Knows what it costs.
         machine_of: Tells the machine by the port that it calls on.
         sink: Given each call once it is over.
+        between: Tells what stands between a key's calls and the providers, if anything does.
     """
 
     def __init__(
@@ -69,6 +76,7 @@ class GatewayApp:
         prices: Prices,
         machine_of: Callable[[int], str],
         sink: CallSink,
+        between: Callable[[str], Between | None],
     ) -> None:
         self._keys = keys
         self._routes = routes
@@ -77,6 +85,7 @@ class GatewayApp:
         self._prices = prices
         self._machine_of = machine_of
         self._sink = sink
+        self._between = between
         self._room = Room()
         self._refusals: dict[tuple[str, str], None] = {}
 
@@ -184,12 +193,20 @@ class GatewayApp:
             attempts = self._attempts(call, body)
             if call.path not in _FREE:
                 call.admission = await self._gatekeeper.admit(call.key, call.size, attempts)
-            return await ask(attempts, call.try_at)
+            return await self._put(call, attempts)
         except UpstreamFailed as failed:
             raise Refused(failed.status, "provider_failed", failed.reason) from failed
         except AgentOsError as error:
             # The host's own setup is wrong: asking again does not help.
             raise Refused(403, error.code, f"AgentOS: {error}") from error
+
+    async def _put(self, call: Call, attempts: list[Attempt]) -> UpstreamResponse:
+        assert call.key is not None
+        between = self._between(call.key.id)
+        if between is None:
+            return await ask(attempts, call.try_at)
+        places = [attempt.target.provider for attempt in attempts]
+        return await between.answer(attempts[0].request, places, lambda: ask(attempts, call.try_at))
 
     def _attempts(self, call: Call, body: bytes) -> list[Attempt]:
         assert call.wire is not None

@@ -109,6 +109,8 @@ class Call:
     def _price(self, prices: Prices) -> float | None:
         if self.reader is None or self.reader.tokens is None:
             return None
+        if not self.attempts:
+            return 0.0  # nobody was asked: the answer is a recorded one
         if self.reader.cost is not None:
             return self.reader.cost
         known = prices.of(self.target.provider, self.target.model)

@@ -19,6 +19,7 @@ from agentos.models.gateway.upstreams import Around, Upstreams
 from agentos.models.metering import CallSink, ModelCall
 from agentos.models.providers import REHEARSAL, Provider, known_providers
 from agentos.models.routes import Routes
+from agentos.models.upstream import Between
 from agentos.usage.prices import Price, Prices
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class ModelGateway:
         self._budgets = Budgets(budgets, history=self._spent)
         self._upstreams = Upstreams(self.providers, around)
         self._resources = contextlib.AsyncExitStack()
+        self._between: dict[str, Between] = {}
         self._on_budget: dict[str, Callable[[BudgetExceeded], None]] = {}
         known_prices = Prices(prices)
         self.app = GatewayApp(
@@ -99,6 +101,7 @@ class ModelGateway:
             prices=known_prices,
             machine_of=lambda port: self.doors.machine_of(port),
             sink=self._record,
+            between=self._between.get,
         )
         self.doors = Doors(self.app, None if state is None else state / "doors")
 
@@ -191,6 +194,15 @@ class ModelGateway:
         finally:
             self._on_budget.pop(key_id, None)
             self._budgets.forget(key_id)
+
+    @contextlib.contextmanager
+    def through(self, key_id: str, between: Between) -> Iterator[None]:
+        """Put something between the calls of a key and the providers, such as a cassette."""
+        self._between[key_id] = between
+        try:
+            yield
+        finally:
+            del self._between[key_id]
 
     def _tell(self, key_id: str, exceeded: BudgetExceeded) -> None:
         if told := self._on_budget.get(key_id):
