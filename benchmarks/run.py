@@ -21,6 +21,8 @@ BENCHMARKS = (
     "memory",
     "many_machines",
     "stream",
+    "gateway",
+    "network",
     "imports",
 )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         AgentOsError,
         AuthenticationRequired,
         BudgetExceeded,
+        CassetteMismatch,
         ChecksumMismatch,
         CommandFailed,
         ConfigInvalid,
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
         ObjectStoreError,
         RegistryUnreachable,
         SessionClosed,
+        SessionNotFound,
+        SessionTaken,
         SoftwareError,
+        StoreError,
         SyncConflict,
     )
     from agentos.machine.limits.limits import Limits, LimitWarning
@@ -37,7 +41,8 @@ if TYPE_CHECKING:
     from agentos.machine.mounts import Mount
     from agentos.machine.mounts.objects.source import S3Credentials
     from agentos.machine.mounts.objects.sync import SyncReport
-    from agentos.machine.network import NetworkPolicy
+    from agentos.machine.network import NetworkPolicy, NetworkRequest
+    from agentos.machine.network.servers.listening import PortEvent
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
     from agentos.machine.processes import ProcessInfo
@@ -45,11 +50,20 @@ if TYPE_CHECKING:
     from agentos.machine.terminal import Terminal
     from agentos.machine.watch import Watch
     from agentos.machine.watched_tree import FileChange
+    from agentos.models.budgets import Budget
+    from agentos.models.cassettes.cassette import cassette
+    from agentos.models.gateway import ModelGateway
+    from agentos.models.metering import ModelCall
+    from agentos.models.providers import Provider
     from agentos.models.rehearsal import RehearsalModel, Scenario, Step
     from agentos.sessions import McpServer, Session, SessionEvent, Turn, TurnResult
+    from agentos.sessions.permissions import PermissionRequest
+    from agentos.sessions.transcripts import SessionRecord
+    from agentos.usage.prices import Price
 
 _HOMES = {
     "AgentOs": "agentos.machine.machine",
+    "Budget": "agentos.models.budgets",
     "ExecResult": "agentos.machine.process",
     "FileChange": "agentos.machine.watched_tree",
     "FileStat": "agentos.machine.protocol",
@@ -57,15 +71,23 @@ _HOMES = {
     "Limits": "agentos.machine.limits.limits",
     "MachinePool": "agentos.machine.pool",
     "McpServer": "agentos.sessions",
+    "ModelCall": "agentos.models.metering",
+    "ModelGateway": "agentos.models.gateway",
     "Mount": "agentos.machine.mounts",
     "NetworkPolicy": "agentos.machine.network",
+    "NetworkRequest": "agentos.machine.network",
+    "PermissionRequest": "agentos.sessions.permissions",
+    "PortEvent": "agentos.machine.network.servers.listening",
+    "Price": "agentos.usage.prices",
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
+    "Provider": "agentos.models.providers",
     "RehearsalModel": "agentos.models.rehearsal",
     "S3Credentials": "agentos.machine.mounts.objects.source",
     "Scenario": "agentos.models.rehearsal",
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
+    "SessionRecord": "agentos.sessions.transcripts",
     "Stats": "agentos.machine.limits.stats",
     "Step": "agentos.models.rehearsal",
     "SyncReport": "agentos.machine.mounts.objects.sync",
@@ -73,6 +95,7 @@ _HOMES = {
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
     "Watch": "agentos.machine.watch",
+    "cassette": "agentos.models.cassettes.cassette",
 }
 
 __all__ = [
@@ -82,7 +105,9 @@ __all__ = [
     "AgentOs",
     "AgentOsError",
     "AuthenticationRequired",
+    "Budget",
     "BudgetExceeded",
+    "CassetteMismatch",
     "ChecksumMismatch",
     "CommandFailed",
     "ConfigInvalid",
@@ -97,13 +122,20 @@ __all__ = [
     "MachineError",
     "MachinePool",
     "McpServer",
+    "ModelCall",
     "ModelFailed",
+    "ModelGateway",
     "Mount",
     "NetworkDenied",
     "NetworkPolicy",
+    "NetworkRequest",
     "ObjectStoreError",
+    "PermissionRequest",
+    "PortEvent",
+    "Price",
     "Process",
     "ProcessInfo",
+    "Provider",
     "RegistryUnreachable",
     "RehearsalModel",
     "S3Credentials",
@@ -111,15 +143,20 @@ __all__ = [
     "Session",
     "SessionClosed",
     "SessionEvent",
+    "SessionNotFound",
+    "SessionRecord",
+    "SessionTaken",
     "SoftwareError",
     "Stats",
     "Step",
+    "StoreError",
     "SyncConflict",
     "SyncReport",
     "Terminal",
     "Turn",
     "TurnResult",
     "Watch",
+    "cassette",
 ]
 
 

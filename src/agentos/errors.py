@@ -22,6 +22,7 @@ AgentOsError                 code, hint, retryable
 ├── SessionTaken             another process drives the session now
 ├── BudgetExceeded           a budget in money or tokens is used up
 ├── StoreError               the database cannot be opened, read or written
+├── CassetteMismatch         a cassette has no answer to a request; says how it differs
 ├── SyncConflict             both sides changed the same thing
 └── ConfigInvalid            a configuration file or scenario cannot be read
 ```
@@ -239,6 +240,29 @@ class StoreError(AgentOsError):
     """The database of transcripts, calls and decisions cannot be opened, read or written."""
 
     default_code = "store_error"
+
+
+class CassetteMismatch(AgentOsError):
+    """A cassette that is replayed has no answer to a request.
+
+    `where` is the place in the file that is nearest, `diff` a unified diff from there to the
+    request; both are empty if nothing is left to be compared with.
+    """
+
+    default_code = "cassette_mismatch"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        where: str = "",
+        diff: str = "",
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.where = where
+        self.diff = diff
 
 
 class SyncConflict(AgentOsError):

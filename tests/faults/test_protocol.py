@@ -90,6 +90,9 @@ MANGLED = {
     "strange signal": header(Op.SIGNAL, 2, 12345, 99),
     "bad address": header(Op.LISTEN, 80) + b"nowhere\0",
     "bad port": header(Op.LISTEN, -5, 7) + b"127.0.0.1\0",
+    "bad kind of listener": header(Op.LISTEN, 80, 99) + b"127.0.0.1\0",
+    "strange socket": header(Op.SOCKET, -1, -1, -1),
+    "socket of a family that loads a module": header(Op.SOCKET, 38, 5, 0),
     "as large as can be": header(Op.STAT) + b"\0" * (PACKET_MAX - 24),
     "too large": header(Op.STAT) + b"/\0" * (PACKET_MAX // 2),
 }

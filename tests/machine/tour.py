@@ -15,6 +15,7 @@ from typing import Any
 
 from agentos.errors import ExecTimeout, MachineError
 from agentos.machine.machine import AgentOs
+from agentos.machine.network import NetworkPolicy
 
 ISOLATION: Any = sys.argv[1] if len(sys.argv) > 1 else "namespace"
 
@@ -113,6 +114,21 @@ async def changes(vm: AgentOs) -> None:
     same(found, {"d": "", "d/two": "", **locked})
 
 
+async def network() -> None:
+    policy = NetworkPolicy(allow=["api.example.com:443"])
+    async with AgentOs(network=policy) as vm:
+        same(vm.network.redirects, True)
+        same((await vm.exec("getent hosts api.example.com")).exit_code, 0)
+        server = "import socket; s = socket.create_server(('0.0.0.0', 443)); s.accept(); s.accept()"
+        async with await vm.spawn(["python3", "-c", server]):
+            async for event in vm.ports():
+                same((event.type, event.port), ("port_opened", 443))
+                break
+            async with await vm.forward(443) as forward:
+                _, writer = await asyncio.open_connection(*forward.address)
+                writer.transport.abort()
+
+
 async def endings() -> None:
     before = set(os.listdir("/proc/self/fd"))
     for _ in range(10):
@@ -139,6 +155,7 @@ async def tour() -> None:
     async with AgentOs(isolation=ISOLATION) as vm:
         for part in (commands, files, changes, live, isolation):
             await part(vm)
+    await network()
     await endings()
 
 

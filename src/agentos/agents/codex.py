@@ -8,7 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from agentos.agents.codex_config import CodexHome, caller_config, merged, read_home
-from agentos.agents.codex_model import KEYS, PROVIDER, ModelSource, choose_source, with_values
+from agentos.agents.codex_model import (
+    KEYS,
+    PROVIDER,
+    ModelSource,
+    choose_source,
+    has_own_source,
+    with_values,
+)
 from agentos.agents.definition import AgentDefinition, AgentRequest, Endpoint, Launch
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
@@ -57,6 +64,9 @@ class Codex(AgentDefinition):
             config=_settings(home, request, source, env),
             mode="ask" if request.asks else None,
         )
+
+    async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
+        return await _has_credentials(machine, request)
 
     def waiting(self, machine: AgentMachine) -> Launch:
         argv = [f"{self._locate('codex')}/bin/codex", "app-server"]
@@ -116,6 +126,9 @@ class CodexAcp(AgentDefinition):
             warnings=_warnings(machine, home, request, ours_win=False),
         )
 
+    async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
+        return await _has_credentials(machine, request)
+
     def notice(self, update: Mapping[str, Any]) -> str | None:
         text = _unattributed_text(update)
         return text.removeprefix("Warning: ") if text.startswith("Warning: ") else None
@@ -129,6 +142,11 @@ class CodexAcp(AgentDefinition):
             elif words and (text := _unattributed_text(update)):
                 words = _provider_words(text)
         return words
+
+
+async def _has_credentials(machine: AgentMachine, request: AgentRequest) -> bool:
+    env = machine.environment(request.env)
+    return has_own_source(await read_home(machine, env), env)
 
 
 def _settings(

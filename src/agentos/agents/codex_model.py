@@ -73,9 +73,16 @@ def choose_source(
         "codex has no credentials for a model",
         hint=(
             "set OPENAI_API_KEY or CODEX_API_KEY in env=, or define a model_provider in "
-            f"{home.config_file}, or pass provider=RehearsalModel(...) to try it without a key"
+            f"{home.config_file}, or a provider in your agentos.toml, or pass "
+            "provider=RehearsalModel(...) to try it without a key"
         ),
     )
+
+
+def has_own_source(home: CodexHome, env: Mapping[str, str]) -> bool:
+    """Tell whether a session has a provider of its own: in its configuration, a key, a login."""
+    custom = home.text("model_provider") not in (None, "openai")
+    return custom or home.login is not None or any(env.get(key, "").strip() for key in KEYS)
 
 
 def _given(provider: ModelAccess, home: CodexHome, in_memory: bool) -> ModelSource:

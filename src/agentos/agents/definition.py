@@ -104,8 +104,9 @@ class Endpoint:
         Raises:
             NetworkDenied: The policy forbids it.
         """
-        if self.granted and not self.reachable(machine):
-            await machine.network.allow(self.entry)
+        unsaid = machine.network.policy.match(self.host, self.port) is None
+        if self.granted and unsaid and not self.is_inside:
+            await machine.network.allow(self.entry)  # what a rule denies stays denied
         if not self.reachable(machine):
             raise NetworkDenied(
                 f"the machine's network policy does not let it reach {what} at {self.entry}",
@@ -204,6 +205,15 @@ class AgentDefinition(ABC):
             ConfigInvalid: Its configuration in the machine cannot be read.
             NetworkDenied: The policy forbids its model provider.
         """
+
+    async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
+        """Tell whether it would find credentials for a model by itself.
+
+        Raises:
+            ConfigInvalid: Its configuration in the machine cannot be read.
+        """
+        del machine, request
+        return False
 
     def waiting(self, machine: AgentMachine) -> Launch | None:
         """Return how to start it before its session is known; None if it must know."""

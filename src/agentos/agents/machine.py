@@ -15,6 +15,9 @@ class Policy(Protocol):
     def allows(self, host: str, port: int) -> object:
         """Return something true if a host and port may be reached."""
 
+    def match(self, host: str, port: int) -> object:
+        """Return the rule that decides about a host and port; None if none says anything."""
+
 
 class Network(Protocol):
     """A machine's way out."""
@@ -78,6 +81,15 @@ class AgentMachine(Protocol):
 
     async def read_text(self, path: str) -> str:
         """Read a file; raises `FileNotFoundError` and its like."""
+
+    async def read_file(self, path: str, *, offset: int = 0) -> bytes:
+        """Read a file from an offset on; raises `FileNotFoundError` and its like."""
+
+    async def write_file(self, path: str, data: bytes) -> None:
+        """Write a file; its directory is there."""
+
+    async def mkdir(self, path: str, *, parents: bool = False) -> None:
+        """Make a directory; with `parents` it may be there already."""
 
     async def spawn(
         self,

@@ -56,6 +56,8 @@ async def _findings() -> AsyncIterator[Finding]:
         yield finding
     async for finding in _software(machine_works):
         yield finding
+    if machine_works:
+        yield await _network()
     yield await _limits()
     yield _space()
 
@@ -76,6 +78,20 @@ async def _software(machine_works: bool) -> AsyncIterator[Finding]:
             detail = ran.stdout.strip() or ran.stderr.strip()
             remedy = f"agentos software remove {name} && agentos software install {name}"
             yield Finding(name, ran.exit_code == 0, f"runs in a machine: {detail}", remedy)
+
+
+async def _network() -> Finding:
+    from agentos.machine.isolation.probe import Finding
+    from agentos.machine.machine import AgentOs
+    from agentos.machine.network import NetworkPolicy
+
+    async with AgentOs(network=NetworkPolicy(allow=["host.agentos.internal:1"])) as vm:
+        redirects = vm.network.redirects
+    detail = "every port is watched, and none is taken from servers inside"
+    if not redirects:
+        detail = "the kernel cannot redirect: allowed ports are taken one by one"
+    remedy = "as root: modprobe -a nf_tables nft_tproxy nft_reject_inet nfnetlink_log nft_limit"
+    return Finding("network", redirects, detail, remedy, required=False)
 
 
 async def _limits() -> Finding:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli import demo, doctor, image, run, shell, snapshot, software
+from agentos.cli import demo, doctor, image, models, net, record, run, shell, snapshot, software
 from agentos.errors import AgentOsError
 
 app = typer.Typer(
@@ -22,10 +22,14 @@ app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("exec")(shell.exec_)
 app.command("shell")(shell.shell)
+app.command("record")(record.record)
+app.command("replay")(record.replay)
 app.command("doctor")(doctor.doctor)
+app.add_typer(models.app, name="models")
 app.add_typer(software.app, name="software")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(net.app, name="net")
 app.command("gc")(snapshot.gc)
 
 

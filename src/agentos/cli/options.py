@@ -14,6 +14,7 @@ from agentos.errors import ConfigInvalid
 if TYPE_CHECKING:
     from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits
+    from agentos.machine.network import NetworkPolicy, Preset
 
 Env = Annotated[
     list[str] | None,
@@ -22,6 +23,10 @@ Env = Annotated[
 Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="HOST[:PORT]", help="Let the machine reach this host."),
+]
+Network = Annotated[
+    str | None,
+    typer.Option("--network", metavar="PRESET", help="Let it reach packages, agents or open."),
 ]
 Workspace = Annotated[
     Path | None, typer.Option("--workspace", "-w", help="Copy this directory in and work there.")
@@ -75,6 +80,17 @@ def isolation(kind: str) -> Kind:
 
     check(kind)
     return cast("Kind", kind)
+
+
+def network_policy(preset: str | None, allow: Iterable[str] | None) -> NetworkPolicy:
+    """Turn `--network` and `--allow` into a policy.
+
+    Raises:
+        ConfigInvalid: There is no such preset, or an entry cannot be read.
+    """
+    from agentos.machine.network import NetworkPolicy
+
+    return NetworkPolicy.preset(cast("Preset", preset or "none"), allow=list(allow or ()))
 
 
 def limits(memory: str | None, cpus: float | None, pids: int | None) -> Limits | None:

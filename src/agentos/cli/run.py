@@ -17,10 +17,12 @@ from agentos.cli.options import (
     Isolation,
     Json,
     Memory,
+    Network,
     Pids,
     Workspace,
     environment,
     limits,
+    network_policy,
 )
 from agentos.cli.options import isolation as kind
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits
     from agentos.machine.machine import AgentOs
+    from agentos.machine.network import NetworkPolicy
+    from agentos.models.budgets import Budget
     from agentos.models.provider import ModelProvider
 
 WORKSPACE = "/home/agentos/workspace"
@@ -44,9 +48,10 @@ class Task:
     model: str | None = None
     instructions: str | None = None
     env: dict[str, str] = field(default_factory=dict)
-    allow: list[str] = field(default_factory=list)
+    network: NetworkPolicy | None = None
     apply: bool = False
     provider: ModelProvider | None = None
+    budget: Budget | None = None
     limits: Limits | None = None
     image: str = "host"
     isolation: Kind = "namespace"
@@ -60,13 +65,17 @@ def run(
         bool, typer.Option("--apply", help="Bring the changes back to the workspace.")
     ] = False,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="The model to ask for.")
+        str | None, typer.Option("--model", "-m", help="The model, or provider/model.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", metavar="DOLLARS", help="Spend at most this much.")
     ] = None,
     instructions: Annotated[
         str | None, typer.Option("--instructions", help="Added to the agent's own.")
     ] = None,
     env: Env = None,
     allow: Allow = None,
+    network: Network = None,
     memory: Memory = None,
     cpus: Cpus = None,
     pids: Pids = None,
@@ -84,13 +93,22 @@ def run(
         model=model,
         instructions=instructions,
         env=environment(env),
-        allow=allow or [],
+        network=network_policy(network, allow),
         apply=apply,
         limits=limits(memory, cpus, pids),
         image=image,
+        budget=_budget(budget),
         isolation=kind(isolation),
     )
     raise typer.Exit(run_command(perform(task, renderer(as_json))))
+
+
+def _budget(dollars: float | None) -> Budget | None:
+    if dollars is None:
+        return None
+    from agentos.models.budgets import Budget
+
+    return Budget(money=dollars)
 
 
 async def perform(task: Task, show: Renderer) -> int:
@@ -102,13 +120,11 @@ async def perform(task: Task, show: Renderer) -> int:
     from agentos.agents import get_agent
     from agentos.cli.software import install_showing_progress
     from agentos.machine.machine import AgentOs
-    from agentos.machine.network import NetworkPolicy
     from agentos.machine.workspace import Workspace as Copy
 
     await install_showing_progress(get_agent(task.agent).software)
-    network = NetworkPolicy(allow=task.allow)
     async with AgentOs(
-        image=task.image, network=network, limits=task.limits, isolation=task.isolation
+        image=task.image, network=task.network, limits=task.limits, isolation=task.isolation
     ) as vm:
         copy = Copy(vm, task.workspace, WORKSPACE) if task.workspace else None
         if copy:
@@ -135,6 +151,7 @@ async def _work(vm: AgentOs, task: Task, show: Renderer) -> int:
         model=task.model,
         instructions=task.instructions,
         provider=task.provider,
+        budget=task.budget,
     )
     async with session:
         turn = session.prompt(task.prompt)

@@ -24,11 +24,13 @@ from agentos.cli.options import (
     Image,
     Isolation,
     Memory,
+    Network,
     Pids,
     Software,
     Workspace,
     environment,
     limits,
+    network_policy,
 )
 from agentos.cli.options import isolation as kind
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.machine import AgentOs
+    from agentos.machine.network import NetworkPolicy
     from agentos.machine.process import Process
     from agentos.machine.terminal import Terminal
 
@@ -47,6 +50,7 @@ def exec_(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD [ARG]...", help="What to run.")],
     env: Env = None,
     allow: Allow = None,
+    network: Network = None,
     workspace: Workspace = None,
     software: Software = None,
     timeout: Annotated[
@@ -60,8 +64,9 @@ def exec_(
 ) -> None:
     """Run a command in a fresh machine, with its exit code as ours."""
     bounds = limits(memory, cpus, pids)
+    policy = network_policy(network, allow)
     setting = _Setting(
-        environment(env), allow or [], software or [], workspace, bounds, image, kind(isolation)
+        environment(env), policy, software or [], workspace, bounds, image, kind(isolation)
     )
     raise typer.Exit(run_command(_exec(command, setting, timeout)))
 
@@ -69,6 +74,7 @@ def exec_(
 def shell(
     env: Env = None,
     allow: Allow = None,
+    network: Network = None,
     workspace: Workspace = None,
     software: Software = None,
     memory: Memory = None,
@@ -79,8 +85,9 @@ def shell(
 ) -> None:
     """Open a shell in a fresh machine; it is gone when you leave."""
     bounds = limits(memory, cpus, pids)
+    policy = network_policy(network, allow)
     setting = _Setting(
-        environment(env), allow or [], software or [], workspace, bounds, image, kind(isolation)
+        environment(env), policy, software or [], workspace, bounds, image, kind(isolation)
     )
     raise typer.Exit(run_command(_shell(setting)))
 
@@ -88,7 +95,7 @@ def shell(
 @dataclass(frozen=True, slots=True)
 class _Setting:
     env: dict[str, str]
-    allow: list[str]
+    network: NetworkPolicy
     software: list[str]
     workspace: Path | None
     limits: Limits | None
@@ -97,14 +104,12 @@ class _Setting:
 
     def machine(self) -> AgentOs:
         from agentos.machine.machine import AgentOs
-        from agentos.machine.network import NetworkPolicy
 
-        network = NetworkPolicy(allow=self.allow)
         return AgentOs(
             image=self.image,
             isolation=self.isolation,
             env=self.env,
-            network=network,
+            network=self.network,
             software=self.software,
             limits=self.limits,
             on_warning=_show_warning if self.limits else None,

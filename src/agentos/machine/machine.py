@@ -9,8 +9,8 @@ import functools
 import os
 import pathlib
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Self, Unpack
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
@@ -30,8 +30,11 @@ from agentos.machine.isolation.offers import require
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
-from agentos.machine.network import NetworkGateway, NetworkPolicy
-from agentos.machine.protocol import Op
+from agentos.machine.network import NetworkGateway, NetworkPolicy, Preset
+from agentos.machine.network.decision_log import DecisionLog
+from agentos.machine.network.doors import Inside, Kind
+from agentos.machine.network.servers.verbs import ServerVerbs
+from agentos.machine.protocol import ListenKind, Op
 
 if TYPE_CHECKING:
     from agentos.machine.changes import Diff
@@ -40,17 +43,22 @@ if TYPE_CHECKING:
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
     from agentos.machine.mounts.objects.sync import SyncReport
+    from agentos.machine.network.questions import OnRequest
     from agentos.machine.settings import Settings
     from agentos.machine.watch import Watch
+    from agentos.models.budgets import Budget
+    from agentos.models.gateway import ModelGateway
     from agentos.models.provider import ModelProvider
     from agentos.sessions import McpServer, Permission, Session
+    from agentos.sessions.model_choice import Credentials
     from agentos.sessions.ready import ReadyAgent
+    from agentos.sessions.transcripts import SessionRecord
 
 #: Where installed software appears in every machine.
 SOFTWARE = "/opt/agentos"
 
 
-class AgentOs(CommandVerbs):
+class AgentOs(CommandVerbs, ServerVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
@@ -66,12 +74,14 @@ class AgentOs(CommandVerbs):
         isolation: `"namespace"`; `"gvisor"` or `"microvm"`, with a kernel of its own between its
             commands and the host's; `"strong"`, the best of these two that is here; or
             `"landlock"`, which hides less, only when asked for by name.
-        network: What it may reach; by default nothing.
+        network: What it may reach, as a policy or the name of a preset; by default nothing.
         env: Environment of every command.
         name: Its host name.
         mounts: Directories of the host, memory, secrets and objects that it starts with.
         limits: What it may use up; by default files up to half of the host's memory.
         on_warning: Called with a `LimitWarning` when 80 % of a limit are used, or it was hit.
+        on_request: Asked once with a `NetworkRequest` about each host and port that no rule of
+            the policy covers; answers `"allow"` or `"deny"`, at once or as a coroutine.
         root: Whether commands are to run as root inside. A machine has a root anyway when root
             makes it, or when its image came with files of root; on the host image, an ordinary
             user asks for it here, and the machine takes some 10 ms longer to start.
@@ -94,25 +104,27 @@ class AgentOs(CommandVerbs):
         image: str | Snapshot = "host",
         software: Sequence[str] = (),
         isolation: Isolation = "namespace",
-        network: NetworkPolicy | None = None,
+        network: NetworkPolicy | Preset | None = None,
         env: Mapping[str, str] | None = None,
         name: str | None = None,
         mounts: Sequence[Mount] = (),
         limits: Limits | None = None,
         on_warning: Callable[[LimitWarning], object] | None = None,
+        on_request: OnRequest | None = None,
         root: bool = False,
     ) -> None:
         check(isolation)
         check_limits(isolation, limits)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
+        policy = _policy(network)
         wanted = {
             "image": image != "host",
             "root": root,
             "software": software,
             "name": name,
             "mounts": mounts,
-            "network": network is not None and not network.allows_nothing,
+            "network": policy is not None and not policy.allows_nothing,
             "disk": limits is not None and limits.disk is not None,
         }
         require(isolation, *(what for what, asked in wanted.items() if asked))
@@ -120,7 +132,12 @@ class AgentOs(CommandVerbs):
         self.isolation = isolation
         self.name = name or "agentos"
         self.software = tuple(software)
-        self.network = NetworkGateway(_Listeners(self), network)
+        self.network = NetworkGateway(
+            self._inside,
+            policy,
+            on_request=on_request,
+            decision_log=DecisionLog(self.name),
+        )
         self.limits = limits
         self._root = root
         self._on_warning = on_warning
@@ -133,8 +150,13 @@ class AgentOs(CommandVerbs):
         self._image: Image | None = None
         self._path = SYSTEM_PATH
         self._closers: list[Callable[[MachineError], None]] = []
+        self._openings: list[Callable[[], Awaitable[None]]] = []
         self._sessions: list[Session] = []
         self._ready_agent: ReadyAgent | None = None
+
+    @property
+    def _inside(self) -> Inside:
+        return _Inside(self)
 
     @classmethod
     async def create(cls, **settings: Unpack[Settings]) -> Self:
@@ -280,7 +302,7 @@ class AgentOs(CommandVerbs):
         )
         other._backend = self._backend
         other.software, other._path = self.software, self._path
-        other.network = self.network.beginning(_Listeners(other))
+        other.network = self.network.beginning(other._inside, DecisionLog(other.name))
         return other
 
     def _keep_ready(self) -> None:
@@ -292,7 +314,7 @@ class AgentOs(CommandVerbs):
         self,
         env: Mapping[str, str] | None,
         mounts: Sequence[Mount],
-        network: NetworkPolicy | None,
+        network: NetworkPolicy | Preset | None,
     ) -> None:
         """Give a machine that was kept ready what its taker wants of it."""
         if self._guard is not None:
@@ -301,7 +323,7 @@ class AgentOs(CommandVerbs):
         for mount in mounts:
             await self.mount(mount)
         if network is not None:
-            await self.network.apply(network)
+            await self.network.apply(_policy(network))
 
     def _leave(self, machine: RunningMachine) -> None:
         """End the machine that this one was until a fork; only `close` waits for it."""
@@ -381,6 +403,8 @@ class AgentOs(CommandVerbs):
             if self._machine is not None:
                 ends.push_async_callback(self._machine.close)
             ends.push_async_callback(self.network.close)
+            for close in self._openings:
+                ends.push_async_callback(close)
             ends.push_async_callback(self._end_ready_agent)
             for session in self._sessions:
                 ends.push_async_callback(session.close)
@@ -522,7 +546,10 @@ class AgentOs(CommandVerbs):
         cwd: str | None = None,
         model: str | None = None,
         instructions: str | None = None,
-        provider: ModelProvider | None = None,
+        provider: ModelProvider | ModelGateway | str | None = None,
+        credentials: Credentials | None = None,
+        profile: str | None = None,
+        budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
         permission: Permission = "allow",
     ) -> Session:
@@ -532,9 +559,15 @@ class AgentOs(CommandVerbs):
             agent: Its name, such as `"codex"`.
             env: Environment of the agent, such as `OPENAI_API_KEY`.
             cwd: Where it works; by default the home directory.
-            model: The model it asks for.
+            model: The model it asks for; for the gateway, such as `"openai/gpt-5.5"`.
             instructions: Added to the agent's own.
-            provider: A model provider on the host, such as the rehearsal model.
+            provider: A model provider on the host, such as the rehearsal model; or a
+                `ModelGateway`; or a route for the gateway, such as `"openrouter"`.
+            credentials: `"gateway"` keeps the provider's key on the host, `"env"` takes what is
+                in `env` or the machine; by default the gateway if `agentos.toml` configures a
+                provider and the session has no credentials of its own.
+            profile: What its model calls are booked under.
+            budget: What it may spend on models; through the gateway only.
             mcp_servers: MCP servers by name, beside those in the agent's own configuration.
             permission: `"allow"`, `"ask"`, `"reject"`, or a callback.
 
@@ -556,12 +589,87 @@ class AgentOs(CommandVerbs):
             model=model,
             instructions=instructions,
             provider=provider,
+            credentials=credentials,
+            profile=profile,
+            budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,
             ready=ready,
         )
+        return self._adopted(session)
+
+    async def sessions(self, *, limit: int = 100) -> list[SessionRecord]:
+        """List the sessions of machines of this name, those with the latest events first.
+
+        `resume_session` goes on with any of them, in any machine.
+        """
+        from agentos.sessions.transcripts.keeper import open_transcripts
+
+        async with open_transcripts() as transcripts:
+            return await transcripts.sessions(machine=self.name, limit=limit)
+
+    async def resume_session(
+        self,
+        session_id: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        model: str | None = None,
+        provider: ModelProvider | ModelGateway | str | None = None,
+        credentials: Credentials | None = None,
+        profile: str | None = None,
+        budget: Budget | None = None,
+        mcp_servers: Mapping[str, McpServer] | None = None,
+        permission: Permission = "allow",
+    ) -> Session:
+        """Go on with a session after its process, its machine or its agent has ended.
+
+        The agent takes it up from its own files, which are kept with the transcript and put into
+        this machine; where it cannot, a fresh one is told the transcript. `session.resumed` says
+        which it was, and what did not survive. Whoever drove the session until now can write it
+        no more. Credentials are in no store: pass them again.
+
+        Args:
+            session_id: From `sessions`, or `session.id`.
+            env: As for `create_session`, like all that follow.
+            model: By default the one that it had.
+            provider: A model provider on the host.
+            credentials: Where its credentials are.
+            profile: What its calls are booked under.
+            budget: What it may spend.
+            mcp_servers: MCP servers by name.
+            permission: The permission policy.
+
+        Raises:
+            SessionNotFound: There is no such session.
+            AgentOsError: As for `create_session`.
+        """
+        from agentos.sessions.create import resume_session
+
+        require(self.isolation, "create_session")
+        session = await resume_session(
+            self,
+            session_id,
+            env=env,
+            model=model,
+            provider=provider,
+            credentials=credentials,
+            profile=profile,
+            budget=budget,
+            mcp_servers=mcp_servers,
+            permission=permission,
+        )
+        return self._adopted(session)
+
+    def _adopted(self, session: Session) -> Session:
+        """Let a session end with the machine."""
         self._sessions = [open for open in self._sessions if not open.closed] + [session]
         return session
+
+
+def _policy(network: NetworkPolicy | Preset | None) -> NetworkPolicy:
+    return (
+        network if isinstance(network, NetworkPolicy) else NetworkPolicy.preset(network or "none")
+    )
 
 
 def _shared_software() -> pathlib.Path:
@@ -582,14 +690,26 @@ def _with_root(image: Image) -> Image:
         raise
 
 
-class _Listeners:
-    """Open listening sockets inside a machine, for its gateway."""
+class _Inside:
+    """Open sockets inside a machine, for its gateway."""
 
     def __init__(self, machine: AgentOs) -> None:
         self._machine = machine
 
-    async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
+    async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
         require(self._machine.isolation, "network")
-        numbers = (port, int(kind == "udp"), 0, 0)
+        numbers = (port, ListenKind[kind.upper()], 0, 0)
         reply = await self._machine.channel.call(Op.LISTEN, [address.encode()], numbers)
-        return socket.socket(fileno=reply.fd)
+        return _adopt(reply.fd)
+
+    async def open_socket(self, family: int, type: int, protocol: int = 0) -> socket.socket:
+        require(self._machine.isolation, "network")
+        numbers = (family, type, protocol, 0)
+        reply = await self._machine.channel.call(Op.SOCKET, [], numbers, path="socket")
+        return _adopt(reply.fd)
+
+
+def _adopt(fd: int) -> socket.socket:
+    sock = socket.socket(fileno=fd)
+    sock.setblocking(False)
+    return sock

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from agentos.errors import AgentOsError, MachineError
 from agentos.machine.machine import AgentOs
 from agentos.machine.mounts import Mount
-from agentos.machine.network import NetworkPolicy
+from agentos.machine.network import NetworkPolicy, Preset
 
 if TYPE_CHECKING:
     from agentos.machine.settings import Settings
@@ -42,6 +42,7 @@ class MachinePool:
         mounts: What they start with beside the image.
         limits: What each may use up; its `wall_time` begins when a machine is taken.
         on_warning: Called with a `LimitWarning` when one of them comes near a limit.
+        on_request: Asked about each host and port that no rule of the policy covers.
 
     Raises:
         IsolationUnavailable: (when entered) This host does not permit machines.
@@ -96,7 +97,7 @@ class MachinePool:
         *,
         env: Mapping[str, str] | None = None,
         mounts: Sequence[Mount] = (),
-        network: NetworkPolicy | None = None,
+        network: NetworkPolicy | Preset | None = None,
     ) -> AgentOs:
         """Hand out a machine that is ready; if none is, make one.
 

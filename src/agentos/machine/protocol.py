@@ -25,9 +25,10 @@ class Op(IntEnum):
     REMOVE = 10
     SIGNAL = 11
     LISTEN = 12
-    PROCESSES = 13
-    BOUND = 14
-    RESIZE = 15
+    SOCKET = 13
+    PROCESSES = 14
+    BOUND = 15
+    RESIZE = 16
     ATTACH = 20
     DETACH = 21
     COPY = 22
@@ -56,6 +57,14 @@ class ExecFlag(IntFlag):
     ROOT = 4
     MONITOR = 8
     NULL = 16  # of a guest, and 32 and 64: its stdin, stdout, stderr is /dev/null
+
+
+class ListenKind(IntEnum):
+    """What a listening socket takes; a transparent one, what is handed to it for any address."""
+
+    TCP = 0
+    UDP = 1
+    TRANSPARENT = 2
 
 
 class Scope(IntEnum):

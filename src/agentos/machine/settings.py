@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from agentos.machine.layers.store import Snapshot
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.mounts import Mount
-    from agentos.machine.network import NetworkPolicy
+    from agentos.machine.network import NetworkPolicy, Preset
+    from agentos.machine.network.questions import OnRequest
 
 
 class Settings(TypedDict, total=False):
@@ -19,10 +20,11 @@ class Settings(TypedDict, total=False):
     image: str | Snapshot
     software: Sequence[str]
     isolation: Isolation
-    network: NetworkPolicy | None
+    network: NetworkPolicy | Preset | None
     env: Mapping[str, str] | None
     name: str | None
     mounts: Sequence[Mount]
     limits: Limits | None
     on_warning: Callable[[LimitWarning], object] | None
+    on_request: OnRequest | None
     root: bool

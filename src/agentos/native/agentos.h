@@ -36,12 +36,13 @@ enum op {
     OP_READLINK = 9, /* path -> target */
     OP_REMOVE = 10,  /* path, with everything below it */
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
-    OP_LISTEN = 12,  /* a: port, b: 0 tcp, 1 udp; address -> descriptor */
-    OP_PROCESSES = 13, /* a: where to go on, 0 to look anew -> a: size of the whole, b: init's own
+    OP_LISTEN = 12,  /* a: port, b: LISTEN_; address -> descriptor */
+    OP_SOCKET = 13,  /* a: family, b: type, c: protocol -> a socket, neither bound nor connected */
+    OP_PROCESSES = 14, /* a: where to go on, 0 to look anew -> a: size of the whole, b: init's own
                         pid; a part of the files of /proc that tell of the processes */
-    OP_BOUND = 14,   /* a: how many processes and threads a user of the machine may have, b: and
+    OP_BOUND = 15,   /* a: how many processes and threads a user of the machine may have, b: and
                       each command open files; 0 to leave it */
-    OP_RESIZE = 15,  /* a: pid of a command on a terminal that is copied, b: rows, c: columns */
+    OP_RESIZE = 16,  /* a: pid of a command on a terminal that is copied, b: rows, c: columns */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -54,6 +55,7 @@ enum op {
 enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4, /* as user 0 of the machine */
        EXEC_MONITOR = 8 /* a virtual machine's monitor, in a room of its own */,
        EXEC_NULL = 16 /* of a guest, with two more: stdin, stdout, stderr is /dev/null */ };
+enum { LISTEN_TCP = 0, LISTEN_UDP = 1, LISTEN_TRANSPARENT = 2 /* TCP, for any address */ };
 enum { DETACH_LAZILY = 1, DETACH_UNMAKE = 2 /* remove the mount point too */ };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
 
@@ -148,7 +150,8 @@ void mask_proc(void);
 void make_network(void);
 void join_network(void);
 void open_low_ports(void);
-int open_listener(const char *address, int port, bool udp);
+int make_socket(int family, int type, int protocol);
+int open_listener(const char *address, int port, int kind);
 
 /* lockdown.c */
 int take_ids(id_t id);

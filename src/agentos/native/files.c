@@ -188,6 +188,8 @@ void file_operation(const struct request *request, const char *end) {
     if (request->op == OP_SIGNAL)
         return reply(id, send_signal(request->a, request->b, request->c), NULL, 0, -1);
     if (request->op == OP_STAGE) return reply_descriptor(request, clone_stage(request->a));
+    if (request->op == OP_SOCKET)
+        return reply_descriptor(request, make_socket(request->a, request->b, request->c));
     if (!path) return reply(id, EBADMSG, NULL, 0, -1);
     switch (request->op) {
     case OP_OPEN:

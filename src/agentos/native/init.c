@@ -97,6 +97,7 @@ static bool takes_capabilities(const struct request *request) {
     case OP_EXEC: return request->a & (EXEC_ROOT | EXEC_MONITOR);
     case OP_SIGNAL:
     case OP_LISTEN:
+    case OP_SOCKET:
     case OP_ATTACH:
     case OP_DETACH:
     case OP_COPY:

@@ -1,5 +1,5 @@
-/* The machine's network: loopback, to which every address leads, and listening
- * sockets that init opens and the host answers. */
+/* The machine's network: loopback, to which every address leads, and sockets of it that init
+ * opens for the host. */
 #include "agentos.h"
 
 #include <arpa/inet.h>
@@ -135,18 +135,31 @@ static int allow(int fd, int level, int option) {
     return setsockopt(fd, level, option, &on, sizeof on);
 }
 
-/* A socket keeps its namespace wherever it goes: the host accepts on it from outside.
- * Returns a descriptor, or -1 with errno. */
-int open_listener(const char *text, int port, bool udp) {
+/* A socket keeps its namespace wherever it goes: the host accepts, connects and configures with
+ * it from outside. Returns a descriptor, or -1 with errno. */
+int make_socket(int family, int type, int protocol) {
+    return socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+}
+
+/* UDP with SO_REUSEADDR would let others bind the same place. A transparent socket takes what
+ * netfilter hands to it, whatever the address: see machine/network/redirect.py. */
+static int prepare_listener(int fd, int family, int kind) {
+    if (kind != LISTEN_UDP && allow(fd, SOL_SOCKET, SO_REUSEADDR)) return -1;
+    if (family == AF_INET)
+        return kind == LISTEN_TRANSPARENT ? allow(fd, IPPROTO_IP, IP_TRANSPARENT) : 0;
+    if (allow(fd, IPPROTO_IPV6, IPV6_V6ONLY) || allow(fd, IPPROTO_IPV6, IPV6_FREEBIND)) return -1;
+    return kind == LISTEN_TRANSPARENT ? allow(fd, IPPROTO_IPV6, IPV6_TRANSPARENT) : 0;
+}
+
+/* Returns a descriptor, or -1 with errno. */
+int open_listener(const char *text, int port, int kind) {
     struct sockaddr_storage address = {0};
     socklen_t size = parse_address(text, port, &address);
     if (!size) return -1;
-    int fd = socket(address.ss_family, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = make_socket(address.ss_family, kind == LISTEN_UDP ? SOCK_DGRAM : SOCK_STREAM, 0);
     if (fd < 0) return -1;
-    if ((!udp && allow(fd, SOL_SOCKET, SO_REUSEADDR)) || /* on UDP it would let others bind it too */
-        (address.ss_family == AF_INET6 &&
-         (allow(fd, IPPROTO_IPV6, IPV6_V6ONLY) || allow(fd, IPPROTO_IPV6, IPV6_FREEBIND))) ||
-        bind(fd, (struct sockaddr *)&address, size) || (!udp && listen(fd, 1024))) {
+    if (prepare_listener(fd, address.ss_family, kind) ||
+        bind(fd, (struct sockaddr *)&address, size) || (kind != LISTEN_UDP && listen(fd, 1024))) {
         int error = errno;
         close(fd);
         errno = error;

@@ -64,7 +64,9 @@ class AcpConnection:
         )
         return cls(machine, process, name)
 
-    async def open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+    async def open(
+        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None = None
+    ) -> Opened:
         """Introduce ourselves, log in if need be, and make the session.
 
         Raises:
@@ -74,7 +76,7 @@ class AcpConnection:
         """
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                return await self._open(launch, mcp_servers)
+                return await self._open(launch, mcp_servers, resume)
         except TimeoutError:
             raise AgentError(
                 f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
@@ -93,19 +95,42 @@ class AcpConnection:
             self._hello = _plain(await self._call(hello))
         return self._hello
 
-    async def _open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+    async def _open(
+        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None
+    ) -> Opened:
         said = await self.introduce()
         login = launch.authentication
         if login is not None:
             await self._call(self._acp.authenticate(login.method, **login.meta))
         servers: list[Any] = [as_acp(name, server) for name, server in mcp_servers.items()]
-        made = await self._call(self._acp.new_session(cwd=launch.cwd, mcp_servers=servers))
+        if resume is None:
+            made: Any = await self._call(self._acp.new_session(cwd=launch.cwd, mcp_servers=servers))
+            id = made.session_id
+        else:
+            made, id = await self._resume(launch.cwd, servers, resume), resume
         return Opened(
-            made.session_id,
+            id,
             said.get("agentCapabilities", {}),
             _plain(made).get("configOptions", []),
             said.get("agentInfo", {}),
         )
+
+    async def _resume(self, cwd: str, servers: list[Any], session_id: str) -> BaseModel | None:
+        """Go on with a session in one of the two ways that ACP has."""
+        capabilities = (await self.introduce()).get("agentCapabilities", {})
+        sessions = capabilities.get("sessionCapabilities") or {}
+        if sessions.get("resume") is not None:
+            resumed: BaseModel | None = await self._call(
+                self._acp.resume_session(cwd=cwd, session_id=session_id, mcp_servers=servers)
+            )
+            return resumed
+        if not capabilities.get("loadSession"):
+            raise AgentError(f"{self.name} cannot go on with a session", code="cannot_resume")
+        loaded: BaseModel | None = await self._call(
+            self._acp.load_session(cwd=cwd, session_id=session_id, mcp_servers=servers)
+        )
+        self._ear.forget()  # it has told the past again, which the transcript has already
+        return loaded
 
     def listen(self, listener: Listener) -> None:
         """Let somebody hear what the agent says from now on, and what it has said so far."""

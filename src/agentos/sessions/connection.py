@@ -19,12 +19,17 @@ START_TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class Opened:
-    """What the agent said when the session was made, in ACP's words."""
+    """What the agent said when the session was made, in ACP's words.
+
+    Attributes:
+        files: Where in the machine the agent keeps the session, as far as it says.
+    """
 
     session_id: str
     capabilities: Mapping[str, Any]
     options: Sequence[Mapping[str, Any]]
     agent: Mapping[str, Any]
+    files: Sequence[str] = ()
 
 
 class Listener(Protocol):
@@ -63,8 +68,15 @@ class AgentConnection(Protocol):
             AgentCrashed: It ended.
         """
 
-    async def open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+    async def open(
+        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None = None
+    ) -> Opened:
         """Introduce ourselves, log in if need be, and make the session.
+
+        Args:
+            launch: How the agent was started.
+            mcp_servers: MCP servers for this session.
+            resume: The agent's own id of a session to go on with, instead of a new one.
 
         Raises:
             AuthenticationRequired: The agent's credentials do not do.
@@ -110,6 +122,10 @@ class Ear:
         self.listener = listener
         for kind, said in self._unheard:
             getattr(listener, kind)(said)
+        self._unheard.clear()
+
+    def forget(self) -> None:
+        """Drop what was said and not heard."""
         self._unheard.clear()
 
     def update(self, update: Mapping[str, Any]) -> None:

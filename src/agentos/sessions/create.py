@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
 from agentos.agents.definition import Launch
 from agentos.agents.machine import AgentMachine
+from agentos.errors import AgentCrashed
 from agentos.sessions.connection import AgentConnection, Opened
-from agentos.sessions.event_log import EventLog
-from agentos.sessions.ids import new_id
-from agentos.sessions.model_route import model_access
+from agentos.sessions.log_of_session import begin_log
+from agentos.sessions.model_choice import Credentials, ModelChoice, choose
 from agentos.sessions.permissions import Permission, check_policy
 from agentos.sessions.session import Session
 
 if TYPE_CHECKING:
     from agentos.agents.definition import McpServer
+    from agentos.models.budgets import Budget
+    from agentos.models.gateway import ModelGateway
     from agentos.models.provider import ModelProvider
+    from agentos.sessions.past import Past
     from agentos.sessions.ready import ReadyAgent
 
 
@@ -30,7 +34,10 @@ async def create_session(
     cwd: str | None = None,
     model: str | None = None,
     instructions: str | None = None,
-    provider: ModelProvider | None = None,
+    provider: ModelProvider | ModelGateway | str | None = None,
+    credentials: Credentials | None = None,
+    profile: str | None = None,
+    budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
     ready: ReadyAgent | None = None,
@@ -46,7 +53,13 @@ async def create_session(
         cwd: Where it works; by default the home directory.
         model: The model it asks for.
         instructions: Added to the agent's own.
-        provider: A model provider on the host, such as the rehearsal model.
+        provider: A model provider on the host, such as the rehearsal model; or a gateway of
+            your own; or a route for the gateway, such as `"openrouter"`.
+        credentials: `"gateway"` keeps the provider's key on the host, `"env"` takes what is in
+            `env` or the machine; by default the gateway if `agentos.toml` configures a provider
+            and the session has no credentials of its own.
+        profile: What its calls are booked under.
+        budget: What it may spend; through the gateway only.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
         permission: `"allow"`, `"ask"`, `"reject"`, or a function.
         ready: An agent that waits in this machine; it is taken, or ended if it does not fit.
@@ -61,25 +74,91 @@ async def create_session(
     """
     check_policy(permission)
     definition = get_agent(agent) if isinstance(agent, str) else agent
+    asks = permission != "allow"
+    wanted = AgentRequest(
+        dict(env or {}), cwd, model, instructions, None, dict(mcp_servers or {}), asks
+    )
+    asked = ModelChoice(provider, model, credentials, profile, budget)
+    return await _open(machine, definition, wanted, asked, permission, ready=ready)
+
+
+async def resume_session(
+    machine: AgentMachine,
+    session_id: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    model: str | None = None,
+    provider: ModelProvider | ModelGateway | str | None = None,
+    credentials: Credentials | None = None,
+    profile: str | None = None,
+    budget: Budget | None = None,
+    mcp_servers: Mapping[str, McpServer] | None = None,
+    permission: Permission = "allow",
+) -> Session:
+    """Go on with a session of the store, in any machine; see `AgentOs.resume_session`."""
+    from agentos.sessions.past import Past
+    from agentos.sessions.transcripts.keeper import open_transcripts
+
+    check_policy(permission)
+    asked_now = ModelChoice(provider, model, credentials, profile, budget)
+    async with open_transcripts() as transcripts:
+        record = await transcripts.get(session_id)
+        definition = get_agent(record.agent)
+        then = record.settings
+        wanted = AgentRequest(
+            dict(env or {}),
+            then.get("cwd"),
+            model or then.get("model"),
+            then.get("instructions"),
+            None,
+            dict(mcp_servers or {}),
+            permission != "allow",
+        )
+        past = await Past.claim(transcripts, session_id)
+        choice = replace(asked_now, model=wanted.model)
+        return await _open(machine, definition, wanted, choice, permission, past=past)
+
+
+async def _open(
+    machine: AgentMachine,
+    definition: AgentDefinition,
+    wanted: AgentRequest,
+    asked: ModelChoice,
+    permission: Permission,
+    *,
+    ready: ReadyAgent | None = None,
+    past: Past | None = None,
+) -> Session:
+    """Start an agent and open a session with it, a new one or one of the past."""
     if definition.software:
         from agentos.software import ensure
 
         await ensure(definition.software)
-    servers = dict(mcp_servers or {})
     async with AsyncExitStack() as resources:
-        access = None
-        if provider is not None:
-            access = await resources.enter_async_context(model_access(machine, provider))
-        request = AgentRequest(
-            dict(env or {}), cwd, model, instructions, access, servers, permission != "allow"
-        )
+        choice = await choose(machine, definition, wanted, asked, resources)
+        request = replace(wanted, provider=choice.access, model=choice.model)
         launch = await definition.prepare(machine, request)
         for endpoint in launch.endpoints:
             await endpoint.open(machine, "the model provider")
-        connection, launch = await _take(ready, definition, machine, launch)
+        resumed, opened = None, None
+        if ready is not None:
+            opened = await _take(ready, definition, machine, launch, wanted)
+        if opened is not None and ready is not None:
+            connection = ready.connection
+        else:
+            connection = await connect(machine, launch, definition.name)
         resources.push_async_callback(connection.end)
-        opened = await connection.open(launch, servers)
-        log = await _begin_log(resources, machine, definition, opened, request)
+        if past is not None:
+            opened = await past.reopen(machine, connection, launch, wanted.mcp_servers)
+            resumed = past.resumed(opened is not None, machine)
+            if opened is None:
+                launch = await past.told(definition, machine, request)
+                await connection.end()
+                connection = await connect(machine, launch, definition.name)
+                resources.push_async_callback(connection.end)
+        if opened is None:
+            opened = await connection.open(launch, wanted.mcp_servers)
+        log = await begin_log(resources, machine, definition, opened, wanted, past)
         kept = AsyncExitStack()
         session = Session(
             definition,
@@ -89,47 +168,34 @@ async def create_session(
             permission=permission,
             warnings=launch.warnings,
             resources=kept,
+            turns=past.turns if past else 0,
+            resumed=resumed,
         )
+        if choice.grant is not None:
+            resources.enter_context(choice.grant.to(session))
         kept.push_async_exit(resources.pop_all())
         return session
 
 
-async def _begin_log(
-    resources: AsyncExitStack,
-    machine: AgentMachine,
-    definition: AgentDefinition,
-    opened: Opened,
-    request: AgentRequest,
-) -> EventLog:
-    """Begin the transcript of a session, in the store that is kept open as long as it."""
-    from agentos.sessions.transcripts.keeper import StoredSession, open_transcripts
-    from agentos.sessions.transcripts.transcripts import SessionRecord
-    from agentos.store import default_url
-
-    url = default_url()
-    transcripts = await resources.enter_async_context(open_transcripts(url))
-    settings = {"cwd": request.cwd, "model": request.model, "instructions": request.instructions}
-    record = SessionRecord(
-        new_id(),
-        definition.name,
-        machine.name,
-        agent_session=opened.session_id,
-        settings={name: value for name, value in settings.items() if value is not None},
-    )
-    epoch = await transcripts.create(record)
-    return EventLog(record.id, StoredSession(record.id, epoch, url))
-
-
 async def _take(
-    ready: ReadyAgent | None, definition: AgentDefinition, machine: AgentMachine, launch: Launch
-) -> tuple[AgentConnection, Launch]:
-    """Take the agent that waits, if it fits; else start one."""
-    if ready is not None:
-        joined = ready.join(definition, machine, launch)
+    ready: ReadyAgent,
+    definition: AgentDefinition,
+    machine: AgentMachine,
+    launch: Launch,
+    wanted: AgentRequest,
+) -> Opened | None:
+    """Open the session with the agent that waits; None if it does not fit, or has just died."""
+    joined = ready.join(definition, machine, launch)
+    try:
         if joined is not None:
-            return ready.connection, joined
+            return await ready.connection.open(joined, wanted.mcp_servers)
+    except AgentCrashed:
+        pass  # another one is started
+    except BaseException:
         await ready.connection.end()
-    return await connect(machine, launch, definition.name), launch
+        raise
+    await ready.connection.end()
+    return None
 
 
 async def connect(machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:

@@ -17,7 +17,8 @@ class SessionEvent:
         at: When, in seconds since the epoch.
         type: An ACP update kind such as `agent_message_chunk`, `tool_call` or
             `tool_call_update`, or one of `agent_started`, `agent_exited`, `turn_started`,
-            `turn_ended`, `permission_requested`, `permission_resolved`, `warning`.
+            `turn_ended`, `permission_requested`, `permission_resolved`, `budget_exceeded`,
+            `warning`.
         data: Plain JSON. Of an ACP update, its fields as they came; a tool call also has, where
             it applies, `command`, `output` (what is new of it), `full_output` (all of it in
             order, at the end), `exit_code`, and `edits`, each with `path`, `old_text` and

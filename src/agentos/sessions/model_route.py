@@ -40,7 +40,17 @@ async def model_access(
     if parts.scheme == "https":
         yield ModelAccess(provider.base_url, provider.api_key, provider.model, endpoint)
         return
-    target = (endpoint.host, endpoint.port)
+    async with routed(machine, (endpoint.host, endpoint.port)) as origin:
+        yield ModelAccess(f"{origin}{parts.path}", provider.api_key, provider.model)
+
+
+@asynccontextmanager
+async def routed(machine: AgentMachine, target: tuple[str, int]) -> AsyncIterator[str]:
+    """Route `models.agentos.internal` to a place on the host.
+
+    Returns:
+        The origin that the machine reaches it by, such as `http://models.agentos.internal`.
+    """
     routes = _routes.setdefault(machine, {})
     port = _PORT
     while port in routes and routes[port].target != target:
@@ -50,9 +60,7 @@ async def model_access(
     try:
         if route.sessions == 1:
             await machine.network.route(MODELS, port, target)
-        place = MODELS if port == _PORT else f"{MODELS}:{port}"
-        url = f"http://{place}{parts.path}"
-        yield ModelAccess(url, provider.api_key, provider.model)
+        yield f"http://{MODELS}" if port == _PORT else f"http://{MODELS}:{port}"
     finally:
         route.sessions -= 1
         if route.sessions == 0:

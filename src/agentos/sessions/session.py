@@ -9,7 +9,16 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from agentos.errors import AgentCrashed, AgentError, AgentOsError, MachineError, SessionClosed
+from agentos.errors import (
+    AgentCrashed,
+    AgentError,
+    AgentOsError,
+    BudgetExceeded,
+    ConfigInvalid,
+    MachineError,
+    ModelFailed,
+    SessionClosed,
+)
 from agentos.sessions.cancellation import kill_commands
 from agentos.sessions.event_log import EventLog
 from agentos.sessions.events import SessionEvent
@@ -21,7 +30,10 @@ from agentos.sessions.turn import Turn, TurnResult, TurnUsage, text_of
 
 if TYPE_CHECKING:
     from agentos.agents.definition import AgentDefinition
+    from agentos.models.budgets import Budget
     from agentos.sessions.connection import AgentConnection, Opened
+    from agentos.sessions.model_choice import Grant
+    from agentos.sessions.past import Resumed
 
 T = TypeVar("T")
 
@@ -40,6 +52,7 @@ class Session:
         id: Its id; its transcript is kept under it.
         agent: The agent's name.
         agent_session: The agent's own id of it.
+        resumed: How it was taken up again; None for a new session.
         capabilities: What the agent says it can do, in ACP's words.
         usage: The tokens of all turns so far.
 
@@ -61,6 +74,8 @@ class Session:
         permission: Permission,
         warnings: Sequence[str],
         resources: AsyncExitStack,
+        turns: int = 0,
+        resumed: Resumed | None = None,
     ) -> None:
         self.id = log.session_id
         self.agent_session = opened.session_id
@@ -76,10 +91,15 @@ class Session:
         self._hearing = Hearing(definition, self._log, self._desk, opened.options)
         self._turns: deque[Turn] = deque()
         self._current: Turn | None = None
-        self._count = 0
+        self._count = turns
+        self.resumed = resumed
         self._closing = False
+        self._overspent: BudgetExceeded | None = None
+        self.grant: Grant | None = None
         self._stirred = asyncio.Event()
         started = {"agent": self.agent, "info": opened.agent, "options": opened.options}
+        if resumed is not None:
+            started["resumed"] = asdict(resumed)
         self._log.append("agent_started", started)
         for warning in warnings:
             self._hearing.warn(warning)
@@ -96,7 +116,8 @@ class Session:
 
         Returns:
             The turn: await it for its result, or iterate over its events. Either raises
-            `ModelFailed`, `AgentCrashed`, `AgentError` or `MachineError` when it fails.
+            `ModelFailed`, `BudgetExceeded`, `AgentCrashed`, `AgentError` or `MachineError` when
+            it fails.
 
         Raises:
             SessionClosed: The session has ended.
@@ -143,6 +164,25 @@ class Session:
             AgentOsError: There is no such request, or it has no such option.
         """
         self._desk.respond(request_id, option)
+
+    def set_budget(self, budget: Budget | None) -> None:
+        """Change what it may spend on models in all; what it has spent counts.
+
+        Raises:
+            ConfigInvalid: Its calls do not go through the gateway.
+        """
+        self._require_open()
+        if self.grant is None:
+            raise ConfigInvalid(
+                "the session's calls do not go through the gateway, which keeps budgets",
+                hint='create_session(credentials="gateway")',
+            )
+        self.grant.set_budget(self.id, budget)
+
+    def note_budget(self, exceeded: BudgetExceeded) -> None:
+        """Hear from the gateway that a budget has stopped a model call of this session."""
+        self._overspent = exceeded
+        self._log.append("budget_exceeded", described(exceeded))
 
     @property
     def options(self) -> Sequence[Mapping[str, Any]]:
@@ -211,8 +251,19 @@ class Session:
         try:
             while (turn := await self._next_turn()) is not None:
                 await self._play(turn)
+                await self._keep_files()
         finally:
             self._finish()
+
+    async def _keep_files(self) -> None:
+        """Keep the agent's own files of the session, for another machine to go on with it."""
+        from agentos.sessions.transcripts.kept_files import KeptFiles
+
+        try:
+            await KeptFiles(self.id).keep(self._connection.machine, self._opened.files)
+        except (OSError, MachineError) as error:
+            if not self._closing:
+                self._hearing.warn(f"the agent's own files of the session were not kept: {error}")
 
     async def _next_turn(self) -> Turn | None:
         while not self._connection.process.ended.done() and not self._log.failed.done():
@@ -227,12 +278,15 @@ class Session:
         self._hearing.begin(turn)
         first = self._log.append("turn_started", {"turn": turn.number, "prompt": turn.prompt})
         error: Exception | None = None
+        self._overspent = None
         stop_reason, usage = "cancelled", None
         try:
             if not turn.cancelling:
                 stop_reason, usage = await self._ask(turn)
         except AgentOsError as failure:
             error = self._why(turn, failure)
+            if isinstance(error, ModelFailed):
+                error = self._overspent or error
         if turn.cancelling:
             await self._kill_commands()
         if turn.failure:

@@ -92,13 +92,16 @@ def listen(address: str, port: int, kind: str) -> Answer:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
     try:
-        if kind == "tcp":
+        if kind != "udp":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             # A local route is enough to bind to an IPv4 address, not to an IPv6 one.
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        if kind == "transparent":
+            v6 = family == socket.AF_INET6
+            sock.setsockopt(*(socket.IPPROTO_IPV6, 75) if v6 else (socket.IPPROTO_IP, 19), 1)
         sock.bind((address, port))
-        if kind == "tcp":
+        if kind != "udp":
             sock.listen(1024)
     except OSError:
         sock.close()
@@ -106,8 +109,8 @@ def listen(address: str, port: int, kind: str) -> Answer:
     return None, [sock]
 
 
-def make_socket(family: int, kind: int) -> Answer:
-    return None, [socket.socket(family, kind)]
+def make_socket(family: int, kind: int, protocol: int) -> Answer:
+    return None, [socket.socket(family, kind, protocol)]
 
 
 def resolve(name: str, family: int, flags: int) -> Answer:

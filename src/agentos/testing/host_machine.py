@@ -158,6 +158,18 @@ class HostMachine:
         """Read a file."""
         return await asyncio.to_thread(Path(path).read_text)
 
+    async def read_file(self, path: str, *, offset: int = 0) -> bytes:
+        """Read a file from an offset on."""
+        return (await asyncio.to_thread(Path(path).read_bytes))[offset:]
+
+    async def write_file(self, path: str, data: bytes) -> None:
+        """Write a file."""
+        await asyncio.to_thread(Path(path).write_bytes, data)
+
+    async def mkdir(self, path: str, *, parents: bool = False) -> None:
+        """Make a directory."""
+        await asyncio.to_thread(Path(path).mkdir, parents=parents, exist_ok=parents)
+
     async def spawn(
         self,
         command: Sequence[str],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Literal
+
+from agentos.machine.network.doors import Kind
 
 
 class LoopbackListeners:
@@ -25,7 +26,15 @@ class LoopbackListeners:
         self.failures: dict[tuple[str, int, str], int] = {}
         self._places: dict[tuple[str, int, str], tuple[str, int]] = {}
 
-    async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
+    async def open_socket(self, family: int, type: int, protocol: int = 0) -> socket.socket:
+        """Refuse: the host's own packet filter is no stand-in for a machine's.
+
+        Raises:
+            OSError: Always.
+        """
+        raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+
+    async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
         """Open a socket that stands for one inside a machine.
 
         Args:
@@ -50,9 +59,7 @@ class LoopbackListeners:
         self._places[address, port, kind] = sock.getsockname()
         return sock
 
-    def place(
-        self, address: str, port: int, kind: Literal["tcp", "udp"] = "tcp"
-    ) -> tuple[str, int]:
+    def place(self, address: str, port: int, kind: Kind = "tcp") -> tuple[str, int]:
         """Find where a listener really is.
 
         Args:

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
+
+from agentos.machine.network.doors import Kind
 
 _INSIDE = Path(__file__).with_name("_inside.py")
 _MESSAGE_SIZE = 65_536
@@ -61,17 +63,21 @@ class NetworkNamespace:
         self._channel.close()
         await self._process.wait()
 
-    async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
-        """Open a bound socket inside, as `Listeners` has it."""
+    async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
+        """Open a bound socket inside, as `Inside` has it."""
         _, descriptors = await self._ask("listen", address, port, kind)
+        return _adopt(descriptors)
+
+    async def open_socket(self, family: int, type: int, protocol: int = 0) -> socket.socket:
+        """Open a socket inside, as `Inside` has it."""
+        _, descriptors = await self._ask("socket", int(family), int(type), protocol)
         return _adopt(descriptors)
 
     async def unconnected(
         self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM
     ) -> socket.socket:
         """Make an unconnected, non-blocking socket inside."""
-        _, descriptors = await self._ask("socket", int(family), int(kind))
-        return _adopt(descriptors)
+        return await self.open_socket(family, kind)
 
     async def connect(self, address: str, port: int) -> socket.socket:
         """Connect a TCP socket inside to an address, as a program there would.

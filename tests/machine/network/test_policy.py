@@ -45,7 +45,7 @@ from agentos.machine.network.rules import host_of
 def test_an_entry_allows_these_ports_of_a_host(entry: str, host: str, ports: set[int]) -> None:
     policy = NetworkPolicy(allow=[entry])
 
-    assert policy.ports_for(host) == ports
+    assert policy.ports_for(host).open == ports
     for port in (22, 80, 443, 5432, 8443, 18080):
         rule = policy.allows(host, port)
         assert (rule is not None) == (port in ports)
@@ -59,7 +59,6 @@ def test_an_entry_allows_these_ports_of_a_host(entry: str, host: str, ports: set
         (" api.example.com", "host and a port"),
         ("https://api.example.com", "without the scheme"),
         ("api.example.com/v1", "write a host name"),
-        ("api.example.com:*", '"api.example.com:443"'),
         ("api.example.com:", "1 to 65535"),
         ("api.example.com:0", "1 to 65535"),
         ("api.example.com:65536", "1 to 65535"),
@@ -88,6 +87,7 @@ def test_an_entry_allows_these_ports_of_a_host(entry: str, host: str, ports: set
         ("[::ffff:10.0.0.1]:443", "never be reached"),
         ("224.0.0.1:443", "never be reached"),
         ("host.agentos.internal", "name the port"),
+        ("host.agentos.internal:*", "name the port"),
         ("models.agentos.internal", "leave it out"),
         ("*.agentos.internal", "leave it out"),
     ],
@@ -116,21 +116,52 @@ def test_deny_wins_over_allow_on_every_port_unless_it_names_one() -> None:
         deny=["evil.example.org", "half.example.org:8443", "*.bad.example.org:*"],
     )
 
-    assert policy.ports_for("good.example.org") == {443, 8443}
-    assert policy.ports_for("evil.example.org") == set()
-    assert policy.ports_for("half.example.org") == {443}
-    assert policy.ports_for("a.bad.example.org") == set()
+    assert policy.ports_for("good.example.org").open == {443, 8443}
+    assert policy.ports_for("evil.example.org").open == set()
+    assert policy.ports_for("half.example.org").open == {443}
+    assert policy.ports_for("a.bad.example.org").open == set()
     denied = policy.match("evil.example.org", 443)
     assert denied is not None
     assert (denied.action, denied.entry) == ("deny", "evil.example.org")
 
 
-def test_allow_by_default_opens_public_names_on_the_usual_ports() -> None:
+def test_every_port_of_a_host_can_be_allowed() -> None:
+    policy = NetworkPolicy(allow=["api.example.com:*"], deny=["api.example.com:25"])
+    ports = policy.ports_for("api.example.com")
+
+    assert ports
+    assert 1 in ports
+    assert 65535 in ports
+    assert 25 not in ports
+    assert policy.allows("api.example.com", 25) is None
+
+
+def test_allow_by_default_opens_what_is_public() -> None:
     policy = NetworkPolicy(default="allow", deny=["evil.example"])
 
-    assert policy.ports_for("api.example.com") == {22, 80, 443}
-    assert policy.ports_for("evil.example") == set()
-    assert policy.ports_for("host.agentos.internal") == set()
+    for port in (22, 443, 5432):
+        assert policy.allows("api.example.com", port)
+        assert policy.allows("203.0.113.9", port)
+        assert policy.allows("2001:db8::1", port)
+    for host in ("10.0.0.5", "127.0.0.1", "169.254.169.254", "fd00::1", "::1", "0.0.0.0"):
+        assert policy.allows(host, 443) is None
+    assert not policy.ports_for("evil.example")
+    assert not policy.ports_for("host.agentos.internal")
+
+
+def test_the_last_entry_that_matches_decides() -> None:
+    policy = NetworkPolicy(allow=["a.example"], deny=["*.example", "*"])
+
+    assert not policy.ports_for("a.example")
+    policy = policy.extended(allow=["a.example:443"])
+    assert policy.ports_for("a.example").open == {443}
+    assert not policy.ports_for("b.example")
+    policy = policy.extended(deny=["a.example"])
+    assert not policy.ports_for("a.example")
+    for _ in range(3):
+        policy = policy.extended(allow=["a.example:443"])
+    assert policy.ports_for("a.example").open == {443}
+    assert len(policy.changes) == 2
 
 
 def test_nothing_is_allowed_to_begin_with() -> None:
@@ -152,10 +183,10 @@ def test_extending_leaves_the_original_alone() -> None:
     more = policy.extended(allow=["b.example"], deny=["c.example"])
 
     assert policy == NetworkPolicy(allow=("a.example",))
-    assert more == NetworkPolicy(allow=["a.example", "b.example"], deny=["c.example"])
-    assert more.ports_for("b.example") == {80, 443}
+    assert more.changes == (("allow", "b.example"), ("deny", "c.example"))
+    assert more.ports_for("b.example").open == {80, 443}
     with pytest.raises(ConfigInvalid):
-        policy.extended(allow=["b.example:*"])
+        policy.extended(allow=["b.example:0"])
 
 
 def test_a_policy_can_be_pickled_and_hashed() -> None:
@@ -164,7 +195,7 @@ def test_a_policy_can_be_pickled_and_hashed() -> None:
 
     assert copy == policy
     assert hash(copy) == hash(policy)
-    assert copy.ports_for("a.example") == {80, 443}
+    assert copy.ports_for("a.example").open == {80, 443}
 
 
 @given(st.text(max_size=40))

@@ -128,8 +128,10 @@ def permitted(name: str, addresses: Sequence[str], port: int, policy: NetworkPol
 
 def _objection(address: Address, port: int, policy: NetworkPolicy) -> str | None:
     rule = policy.match(address, port)
-    if rule is not None:
-        return None if rule.action == "allow" else f"denied by {rule.entry}"
+    if rule is not None and rule.action == "deny":
+        return f"denied by {rule.entry}"
+    if rule is not None and rule.network is not None:
+        return None
     special = special_range(address)
     if special is not None:
         return special.what

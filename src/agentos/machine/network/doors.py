@@ -6,24 +6,40 @@ import asyncio
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Literal, Protocol
+
+from agentos.machine.network.ports import Ports
+from agentos.machine.network.ranges import Address
+from agentos.machine.network.reach import Reach
+from agentos.machine.network.rules import OPEN_PORTS
 
 BACK_OFF_SECONDS = 0.1
 _BATCH = 64
 
 Enter = Callable[[str, int, socket.socket], None]
+OnRefusal = Callable[[str, int], None]
+Kind = Literal["tcp", "udp", "transparent"]
 
 
-class Listeners(Protocol):
-    """Opens sockets inside a machine's network namespace."""
+class Inside(Protocol):
+    """Opens sockets in a machine's network namespace."""
 
-    async def listen(self, address: str, port: int, kind: Literal["tcp", "udp"]) -> socket.socket:
-        """Open a socket inside the machine.
+    async def open_socket(self, family: int, type: int, protocol: int = 0) -> socket.socket:
+        """Open a socket that is neither bound nor connected, and non-blocking.
+
+        Raises:
+            OSError: It cannot be opened; `errno` is that of the machine's kernel.
+            MachineError: The machine has ended.
+        """
+
+    async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
+        """Open a bound, non-blocking socket; one of TCP listens already.
 
         Args:
             address: A literal address, IPv4 or IPv6.
             port: A port.
-            kind: A TCP socket is listening already; both are bound and non-blocking.
+            kind: A transparent one is for TCP, and also takes what netfilter hands to it.
 
         Returns:
             The socket; the caller closes it.
@@ -79,24 +95,35 @@ class Door:
 class Doors:
     """The doors of all hosts, one for each address and port that may be reached.
 
-    They stand on single addresses, so a server inside the machine that wants
-    the same port on every address (`0.0.0.0:8080`) finds it taken, and takes it
-    from hosts that come later. A redirect in the machine's netfilter could send
-    everything to one port instead: then only this class changes.
+    This is for kernels without the packet filter that `Redirect` needs. The doors stand on
+    single addresses, so a server inside the machine that wants the same port on every address
+    (`0.0.0.0:8080`) finds it taken, and takes it from hosts that come later. Of a host whose
+    every port is allowed, the usual ones have doors.
 
     Args:
-        listeners: Opens the sockets.
+        inside: Opens the sockets.
+        reach: Says what may be reached.
         enter: Takes the host, the port and the socket of each connection.
+        failed: Hears of the host, the port and the reason where a door cannot be opened.
         busy: Says whether a host must keep its doors.
         capacity: How many doors may stand at once; beyond that the host whose doors were
             used least recently loses them.
     """
 
     def __init__(
-        self, listeners: Listeners, enter: Enter, busy: Callable[[str], bool], *, capacity: int
+        self,
+        inside: Inside,
+        reach: Reach,
+        enter: Enter,
+        failed: Callable[[str, int, OSError], None],
+        busy: Callable[[str], bool],
+        *,
+        capacity: int,
     ) -> None:
-        self._listeners = listeners
+        self._inside = inside
+        self._reach = reach
         self._enter = enter
+        self._failed = failed
         self._busy = busy
         self._capacity = capacity
         self._hosts: OrderedDict[str, dict[tuple[str, int], Door]] = OrderedDict()
@@ -106,38 +133,54 @@ class Doors:
     def __len__(self) -> int:
         return sum(len(doors) for doors in self._hosts.values())
 
-    async def open(self, host: str, address: str, ports: frozenset[int]) -> dict[int, OSError]:
+    async def open(self, host: str, address: Address, ports: Ports) -> None:
         """See to it that a host has its doors on an address.
 
         Args:
             host: What the doors lead to.
             address: Where in the machine they stand.
-            ports: The TCP ports.
+            ports: On which ports.
 
-        Returns:
-            The ports whose doors could not be opened, each with the reason.
+        Raises:
+            OSError: Not one could be opened.
+            MachineError: The machine has ended.
+        """
+        wanted = {(str(address), port) for port in ports.among(OPEN_PORTS)}
+        if not wanted <= self._hosts.get(host, {}).keys():
+            async with self._opening:
+                await self._open_missing(host, wanted)
+        self.touch(host)
+
+    async def follow(self) -> None:
+        """Bring the doors into line with policy and routes.
 
         Raises:
             MachineError: The machine has ended.
         """
-        failures: dict[int, OSError] = {}
-        wanted = {(address, port) for port in ports}
-        if not wanted <= self._hosts.get(host, {}).keys():
-            async with self._opening:
-                failures = await self._open_missing(host, wanted)
-        self.touch(host)
-        return failures
+        for host, address in self._places():
+            ports = self._reach.ports_for(host)
+            self._keep(host, ports.among(OPEN_PORTS))
+            await self._try_to_open(host, address, ports)
+        for literal in self._reach.policy.addresses():
+            await self._try_to_open(str(literal), literal, self._reach.ports_for(str(literal)))
+
+    async def _try_to_open(self, host: str, address: Address, ports: Ports) -> None:
+        try:
+            await self.open(host, address, ports)
+        except OSError:
+            return  # each door's failure has been told
 
     def touch(self, host: str) -> None:
         """Remember that a host was used just now."""
         if host in self._hosts:
             self._hosts.move_to_end(host)
 
-    def places(self) -> list[tuple[str, str]]:
-        """List the host and the address of each group of doors."""
-        return [(h, a) for h, doors in self._hosts.items() for a in {a for a, _ in doors}]
+    def _places(self) -> list[tuple[str, Address]]:
+        """The host and the address of each group of doors."""
+        groups = self._hosts.items()
+        return [(h, ip_address(a)) for h, doors in groups for a in {a for a, _ in doors}]
 
-    def keep(self, host: str, ports: frozenset[int]) -> None:
+    def _keep(self, host: str, ports: frozenset[int]) -> None:
         """Close the doors of a host on all other ports."""
         doors = self._hosts.get(host, {})
         for place in [place for place in doors if place[1] not in ports]:
@@ -149,24 +192,26 @@ class Doors:
         """Close all doors, for good."""
         self._closed = True
         for host in list(self._hosts):
-            self.keep(host, frozenset())
+            self._keep(host, frozenset())
 
-    async def _open_missing(self, host: str, wanted: set[tuple[str, int]]) -> dict[int, OSError]:
+    async def _open_missing(self, host: str, wanted: set[tuple[str, int]]) -> None:
         missing = wanted - self._hosts.get(host, {}).keys()
         self._make_room(host, len(missing))
-        failures: dict[int, OSError] = {}
+        failures: list[OSError] = []
         for address, port in sorted(missing):
             try:
-                sock = await self._listeners.listen(address, port, "tcp")
+                sock = await self._inside.listen(address, port, "tcp")
             except OSError as error:
-                failures[port] = error
+                failures.append(error)
+                self._failed(host, port, error)
                 continue
             if self._closed:
                 sock.close()
                 break
             door = Door(sock, self._entrance(host, port))
             self._hosts.setdefault(host, {})[address, port] = door
-        return failures
+        if failures and len(failures) == len(wanted):
+            raise failures[0]
 
     def _make_room(self, host: str, count: int) -> None:
         excess = len(self) + count - self._capacity
@@ -175,7 +220,7 @@ class Doors:
                 return
             if other != host and not self._busy(other):
                 excess -= len(self._hosts[other])
-                self.keep(other, frozenset())
+                self._keep(other, frozenset())
 
     def _entrance(self, host: str, port: int) -> Callable[[socket.socket], None]:
         def enter(client: socket.socket) -> None:

@@ -60,11 +60,17 @@ class Journal:
     Attributes:
         log: The latest records, oldest first.
         on_event: Called with a record once it is decided, and again if it ends later.
+
+    Args:
+        keep: Called likewise; keeps the records for longer.
     """
 
-    def __init__(self, on_event: Callable[[Connection], None] | None) -> None:
+    def __init__(
+        self, on_event: Callable[[Connection], None] | None, keep: Callable[[Connection], None]
+    ) -> None:
         self.log: deque[Connection] = deque(maxlen=LOG_SIZE)
         self.on_event = on_event
+        self._keep = keep
 
     def begin(self, record: Connection) -> None:
         """Write down a connection that now lasts."""
@@ -82,9 +88,14 @@ class Journal:
         self._tell(record)
 
     def _tell(self, record: Connection) -> None:
+        self._keep(record)
         if self.on_event is not None:
             # From the loop, so that an error of the listener's own breaks no connection.
             asyncio.get_running_loop().call_soon(self.on_event, record)
+
+
+def forget(_record: Connection) -> None:
+    """Keep nothing."""
 
 
 def words(error: OSError) -> str:

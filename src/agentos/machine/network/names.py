@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from agentos.machine.network.addresses import AddressPool
 from agentos.machine.network.dns import AAAA, PTR, A, Code, Query, encode_name, reverse_address
-from agentos.machine.network.doors import Doors
 from agentos.machine.network.journal import Connection, Journal, words
+from agentos.machine.network.ports import Ports
+from agentos.machine.network.ranges import Address
 from agentos.machine.network.reach import Reach
 from agentos.machine.network.rules import host_of
+
+
+class Entrances(Protocol):
+    """Leads connections to an address in the machine to the gateway: `Redirect` or `Doors`."""
+
+    async def open(self, host: str, address: Address, ports: Ports) -> None:
+        """Let connections to a host's address in; raises `OSError` if that cannot be done."""
+
+    async def follow(self) -> None:
+        """Bring everything into line with policy and routes."""
+
+    def close(self) -> None:
+        """Let nothing in any more."""
 
 
 class Names:
@@ -16,14 +32,16 @@ class Names:
     Args:
         reach: Says what may be reached.
         pool: Gives each name its address.
-        doors: Opened on that address before it is told.
+        entrances: Opened for that address before it is told.
         journal: Hears of names that are denied.
     """
 
-    def __init__(self, reach: Reach, pool: AddressPool, doors: Doors, journal: Journal) -> None:
+    def __init__(
+        self, reach: Reach, pool: AddressPool, entrances: Entrances, journal: Journal
+    ) -> None:
         self._reach = reach
         self._pool = pool
-        self._doors = doors
+        self._entrances = entrances
         self._journal = journal
 
     async def answer(self, query: Query) -> bytes:
@@ -48,20 +66,19 @@ class Names:
             return query.reply()
         return await self._answer_address(query, name, ports)
 
-    async def _answer_address(self, query: Query, name: str, ports: frozenset[int]) -> bytes:
+    async def _answer_address(self, query: Query, name: str, ports: Ports) -> bytes:
         address = self._pool.assign(name, version=4 if query.type == A else 6)
         if address is None:
             self._journal.refuse(Connection(name, None), "failed", "no address is free")
             return query.reply(Code.SERVFAIL)
-        # Before the answer, so that no connection can be faster than its door.
-        failures = await self._doors.open(name, str(address), ports)
-        nothing_opened = len(failures) == len(ports)
-        if nothing_opened and query.type == AAAA:
-            # A kernel without IPv6: the name simply has no such address.
-            return query.reply()
-        for port, error in failures.items():
-            self._journal.refuse(Connection(name, port), "failed", words(error))
-        if nothing_opened:
+        try:
+            # Before the answer, so that no connection can be faster than its entrance.
+            await self._entrances.open(name, address, ports)
+        except OSError as error:
+            if query.type == AAAA:
+                # A kernel without IPv6: the name simply has no such address.
+                return query.reply()
+            self._journal.refuse(Connection(name, None), "failed", words(error))
             return query.reply(Code.SERVFAIL)
         return query.reply(data=address.packed)
 

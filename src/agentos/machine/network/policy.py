@@ -7,29 +7,35 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from agentos.errors import ConfigInvalid
+from agentos.machine.network.ports import Action, Ports
 from agentos.machine.network.ranges import Address
-from agentos.machine.network.rules import OPEN_PORTS, Action, Rule, host_of, parse_rule
+from agentos.machine.network.rules import Rule, host_of, parse_rule
 
-# A larger network cannot have a listener for each of its addresses.
+# Where each address needs a listener of its own, a larger network cannot have them.
 _LISTENED_NETWORK = 64
+
+Preset = Literal["none", "packages", "agents", "open"]
 
 
 @dataclass(frozen=True)
 class NetworkPolicy:
-    """Say which hosts and TCP ports a machine may reach; `deny` wins over `allow`.
+    """Say which hosts and TCP ports a machine may reach: the last entry that matches decides.
+
+    The entries of `deny` come after those of `allow`, so there a denial wins; what is allowed or
+    denied later, while a machine runs, comes after both.
 
     An entry is a host name, a wildcard (`*.example.org`: every subdomain, not
     the domain itself), `*` (every public name), an address or a network, each
-    with or without a port. In `allow`, a host without a port means 80 and 443,
-    and `*` means 22, 80 and 443; in `deny` it means every port. Private and
+    with or without a port; `:*` is every port. In `allow`, a host without a port means 80 and
+    443, and `*` means 22, 80 and 443; in `deny` it means every port. Private and
     link-local addresses are reached only when named as addresses, also by way
-    of a public name. A network of more than 64 addresses is reached by names
-    only. `host.agentos.internal:PORT` is that port of the host's loopback.
+    of a public name. `host.agentos.internal:PORT` is that port of the host's loopback.
 
     Args:
         allow: What may be reached.
         deny: What may not, even if `allow` covers it.
-        default: What holds for public names on ports 22, 80 and 443 that no entry covers.
+        default: What holds for public names and addresses that no entry covers.
+        changes: What was allowed or denied later, in this order.
 
     Raises:
         ConfigInvalid: An entry cannot be read; the message names it.
@@ -41,6 +47,7 @@ class NetworkPolicy:
     allow: Sequence[str] = ()
     deny: Sequence[str] = ()
     default: Literal["deny", "allow"] = "deny"
+    changes: Sequence[tuple[Action, str]] = ()
     _rules: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -49,12 +56,36 @@ class NetworkPolicy:
                 f"network policy default {self.default!r} is unknown", hint='use "deny" or "allow"'
             )
         allow, deny = _entries("allow", self.allow), _entries("deny", self.deny)
-        rules = [parse_rule(entry, "deny") for entry in deny]
-        rules += [parse_rule(entry, "allow") for entry in allow]
+        changes = tuple(self.changes)
+        rules = [parse_rule(entry, action) for action, entry in reversed(changes)]
+        rules += [parse_rule(entry, "deny") for entry in reversed(deny)]
+        rules += [parse_rule(entry, "allow") for entry in reversed(allow)]
         if self.default == "allow":
-            rules.append(Rule("default", "allow", OPEN_PORTS, name="*"))
-        for name, value in (("allow", allow), ("deny", deny), ("_rules", tuple(rules))):
+            rules.append(Rule("default", "allow", None, name="*", public=True))
+        fields = {"allow": allow, "deny": deny, "changes": changes, "_rules": tuple(rules)}
+        for name, value in fields.items():
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def preset(
+        cls, name: Preset, *, allow: Sequence[str] = (), deny: Sequence[str] = ()
+    ) -> NetworkPolicy:
+        """Make a policy for a purpose.
+
+        Args:
+            name: `"none"`: nothing. `"packages"`: the registries that this host's own pip, npm
+                and apt are configured for, as they are now. `"agents"`: the model providers of
+                well-known agents. `"open"`: every public host on every port.
+            allow: What may be reached besides.
+            deny: What may not.
+
+        Raises:
+            ConfigInvalid: There is no such preset, or an entry cannot be read.
+        """
+        from agentos.machine.network.presets import entries_of
+
+        default: Literal["deny", "allow"] = "allow" if name == "open" else "deny"
+        return cls([*entries_of(name), *_entries("allow", allow)], deny, default)
 
     @property
     def allows_nothing(self) -> bool:
@@ -89,39 +120,42 @@ class NetworkPolicy:
         rule = self.match(host, port)
         return rule if rule is not None and rule.action == "allow" else None
 
-    def ports_for(self, host: str | Address) -> frozenset[int]:
-        """Name the TCP ports on which a host may be reached.
+    def ports_for(self, host: str | Address) -> Ports:
+        """Say on which TCP ports a host may be reached.
 
         Args:
             host: A name or an address.
-
-        Returns:
-            The ports; empty if the host is denied.
         """
         place = host_of(host) if isinstance(host, str) else host
         if place is None:
-            return frozenset()
-        covering = [rule for rule in self._rules if rule.covers(place)]
-        named: set[int] = set()
-        for rule in covering:
-            if rule.action == "allow" and rule.ports is not None:
-                named |= rule.ports
-        denying = [rule for rule in covering if rule.action == "deny"]
-        return frozenset(p for p in named if not any(rule.covers_port(p) for rule in denying))
+            return Ports()
+        decided: dict[int, Action] = {}
+        for rule in self._rules:
+            if not rule.covers(place):
+                continue
+            if rule.ports is None:
+                return _ports(decided, rule.action)
+            for port in rule.ports:
+                decided.setdefault(port, rule.action)
+        return _ports(decided, None)
+
+    def literal_rules(self) -> Iterator[Rule]:
+        """Yield the rules about addresses, the one that decides first before the others."""
+        return (rule for rule in self._rules if rule.network is not None or rule.public)
 
     def addresses(self) -> Iterator[Address]:
-        """Yield each literal address that the policy allows on some port."""
+        """Yield each literal address that the policy allows on some port, of small networks."""
         for rule in self._rules:
             network = rule.network
             if rule.action == "allow" and network and network.num_addresses <= _LISTENED_NETWORK:
                 yield from network
 
     def extended(self, *, allow: Sequence[str] = (), deny: Sequence[str] = ()) -> NetworkPolicy:
-        """Make a policy with more entries.
+        """Make a policy with more entries, which come after all others.
 
         Args:
-            allow: Entries to add to `allow`.
-            deny: Entries to add to `deny`.
+            allow: What may be reached besides.
+            deny: What may not be reached any more.
 
         Returns:
             The new policy; this one stays as it is.
@@ -129,11 +163,15 @@ class NetworkPolicy:
         Raises:
             ConfigInvalid: An entry cannot be read.
         """
-        return replace(
-            self,
-            allow=(*self.allow, *_entries("allow", allow)),
-            deny=(*self.deny, *_entries("deny", deny)),
-        )
+        later: list[tuple[Action, str]] = [("allow", entry) for entry in _entries("allow", allow)]
+        later += [("deny", entry) for entry in _entries("deny", deny)]
+        earlier = [change for change in self.changes if change not in later]
+        return replace(self, changes=(*earlier, *later))
+
+
+def _ports(decided: dict[int, Action], others: Action | None) -> Ports:
+    allowed = frozenset(port for port, action in decided.items() if action == "allow")
+    return Ports(allowed, frozenset(decided) - allowed, others)
 
 
 def _entries(kind: Action, entries: Sequence[str]) -> tuple[str, ...]:

@@ -34,12 +34,13 @@ def special_range(address: Address) -> Range | None:
     inner = _carried_v4(address)
     if inner is not None:
         return special_range(inner)
-    return next((special for special in _RANGES if address in special.network), None)
+    return next((special for special in SPECIAL if address in special.network), None)
 
 
-def never_reachable(network: Network) -> Range | None:
-    """Find a range, touched by this network, that no rule may name."""
-    for special in _RANGES:
+def never_reachable(place: Network | Address) -> Range | None:
+    """Find a range, touched by this address or network, that no rule may name."""
+    network = ip_network(place)
+    for special in SPECIAL:
         if special.nameable == "never" and _overlap(special.network, network):
             return special
     return None
@@ -62,8 +63,8 @@ def _overlap(one: Network, other: Network) -> bool:
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
-# The first match counts, so the narrow ones come first.
-_RANGES = (
+#: The first match counts, so the narrow ones come first.
+SPECIAL = (
     Range(ip_network("169.254.169.254/32"), "cloud metadata", "one by one"),
     Range(ip_network("fd00:ec2::254/128"), "cloud metadata", "one by one"),
     Range(ip_network("100.100.100.200/32"), "cloud metadata", "one by one"),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 BUFFER_SIZE = 256 * 1024
 PROBE_SECONDS = 60.0
+_BURST = 4
 
 Carried = Callable[[int], None]
 
@@ -95,13 +96,10 @@ class _Pipe:
 
     def _read(self) -> None:
         try:
-            count = self._source.recv_into(self._buffer)
-            if count == 0:
-                self._sink.shutdown(socket.SHUT_WR)
-                self._end()
-                return
-            self._carried(count)
-            self._send(self._buffer[:count])
+            # Where more than one buffer waits, several go at once: each turn of the loop costs.
+            for _ in range(_BURST):
+                if self._carry() < len(self._buffer) or self._rest or self.ended:
+                    break
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -110,6 +108,16 @@ class _Pipe:
         if self._rest:
             self._loop.remove_reader(self._source)
             self._loop.add_writer(self._sink, self._flush)
+
+    def _carry(self) -> int:
+        count = self._source.recv_into(self._buffer)
+        if count:
+            self._carried(count)
+            self._send(self._buffer[:count])
+        else:
+            self._sink.shutdown(socket.SHUT_WR)
+            self._end()
+        return count
 
     def _flush(self) -> None:
         try:

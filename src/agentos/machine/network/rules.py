@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Literal
 
 from agentos.errors import ConfigInvalid
+from agentos.machine.network.ports import Action
 from agentos.machine.network.ranges import Address, Network, never_reachable, special_range
 
 WEB_PORTS = frozenset({80, 443})
 OPEN_PORTS = frozenset({22, 80, 443})
 PRIVATE_DOMAIN = "agentos.internal"
 HOST_NAME = f"host.{PRIVATE_DOMAIN}"
-
-Action = Literal["allow", "deny"]
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -28,9 +26,10 @@ class Rule:
     Attributes:
         entry: The entry as it was written.
         action: Whether it allows or denies.
-        ports: The TCP ports it is about; None for every port (in deny entries only).
+        ports: The TCP ports it is about; None for every port.
         name: A host name, `*.` and a domain, or `*`; None if the entry is an address.
         network: The address or network; None if the entry is a name.
+        public: Whether it is about every public address too.
     """
 
     entry: str
@@ -38,11 +37,14 @@ class Rule:
     ports: frozenset[int] | None
     name: str | None = None
     network: Network | None = None
+    public: bool = False
 
     def covers(self, host: str | Address) -> bool:
         """Say whether the rule is about this host, whatever the port."""
         if isinstance(host, str):
             return self.name is not None and _name_covers(self.name, host)
+        if self.public and special_range(host) is None:
+            return True
         if self.network is None or host not in self.network:
             return False
         if self.action == "deny" or self.network.num_addresses == 1:
@@ -59,8 +61,8 @@ def parse_rule(entry: str, action: Action) -> Rule:
     """Read one policy entry.
 
     Args:
-        entry: For example `api.example.com`, `*.example.org:443`, `10.0.0.5:5432`,
-            `[2001:db8::1]:443`, `10.1.0.0/16:5432` or `*`.
+        entry: For example `api.example.com`, `*.example.org:443`, `api.example.com:*`,
+            `10.0.0.5:5432`, `[2001:db8::1]:443`, `10.1.0.0/16:5432` or `*`.
         action: Whether it stands in `allow` or in `deny`.
 
     Returns:
@@ -70,16 +72,16 @@ def parse_rule(entry: str, action: Action) -> Rule:
         ConfigInvalid: The entry cannot be read, or names what cannot be allowed.
     """
     host, port_text = _split(entry)
-    ports = _ports(entry, port_text, action)
+    ports = _ports(entry, host, port_text, action)
     network = _network(host)
     if network is not None:
         if action == "allow":
             _check_allowed_network(entry, network, port_text)
-        return Rule(entry, action, ports or _default_ports(action, host), network=network)
+        return Rule(entry, action, ports, network=network)
     name = _pattern(entry, host)
     if action == "allow":
-        _check_allowed_name(entry, name, ports)
-    return Rule(entry, action, ports or _default_ports(action, host), name=name)
+        _check_allowed_name(entry, name, ports if port_text else None)
+    return Rule(entry, action, ports, name=name)
 
 
 def host_of(text: str) -> str | Address | None:
@@ -127,21 +129,14 @@ def _split(entry: str) -> tuple[str, str | None]:
     return host, port if colon else None
 
 
-def _ports(entry: str, text: str | None, action: Action) -> frozenset[int] | None:
-    if text is None or (text == "*" and action == "deny"):
+def _ports(entry: str, host: str, text: str | None, action: Action) -> frozenset[int] | None:
+    if text == "*" or (text is None and action == "deny"):
         return None
-    if text == "*":
-        host = entry.rpartition(":")[0]
-        raise _invalid(entry, f'name each port, for example "{host}:443" and "{host}:8443"')
+    if text is None:
+        return OPEN_PORTS if host == "*" else WEB_PORTS
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
-        raise _invalid(entry, "a port is a number from 1 to 65535")
+        raise _invalid(entry, 'a port is a number from 1 to 65535, or "*"')
     return frozenset({int(text)})
-
-
-def _default_ports(action: Action, host: str) -> frozenset[int] | None:
-    if action == "deny":
-        return None
-    return OPEN_PORTS if host == "*" else WEB_PORTS
 
 
 def _network(host: str) -> Network | None:

@@ -22,6 +22,11 @@ class Tasks:
         task.add_done_callback(self._ended)
         return task
 
+    async def join(self) -> None:
+        """Wait until all tasks have ended by themselves."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def cancel(self) -> None:
         """Cancel all tasks and wait until they have ended."""
         while self._running:

@@ -20,8 +20,9 @@ assert "Run the tests" in model.turns[0].last_user_text
 
 from __future__ import annotations
 
+from agentos.models.attribution import Kind
 from agentos.models.rehearsal.matching import Mismatch
-from agentos.models.rehearsal.request import Kind, ModelRequest, Outcome
+from agentos.models.rehearsal.request import ModelRequest, Outcome
 from agentos.models.rehearsal.scenario import McpCall, Scenario, Step, Usage, When
 from agentos.models.rehearsal.scenario_file import load_scenario, shipped_scenarios
 from agentos.models.rehearsal.server import RehearsalModel

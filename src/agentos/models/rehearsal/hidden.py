@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from agentos.models.rehearsal.request import Kind
+from agentos.models.attribution import Kind
 from agentos.models.rehearsal.scenario import Scenario, Step
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,24 +10,18 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from agentos.models.attribution import (
+    Kind,
+    attribute,
+    content_text,
+    input_items,
+    turn_metadata,
+    user_text,
+)
+
 Item = Mapping[str, Any]
 
 _EXIT_CODE = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d+)", re.MULTILINE)
-# Codex sends its own context as user messages, which begin like this.
-_CONTEXT = re.compile(r"\s*(<[a-z_]+>|# AGENTS\.md instructions)")
-_TITLE_PROMPT = re.compile(r"\bgenerate\b.{0,40}\btitle\b", re.DOTALL)
-
-
-class Kind(StrEnum):
-    """What a request is for; only turns play the scenario."""
-
-    TURN = "turn"
-    TITLE = "title"
-    COMPACTION = "compaction"
-    GUARDIAN = "guardian"
-    SUBAGENT = "subagent"
-    MEMORY = "memory"
-    OTHER = "other"
 
 
 class Outcome(StrEnum):
@@ -78,17 +71,7 @@ class ModelRequest:
         """What the request is for, told from its headers and its output schema."""
         if self.body is None:
             return Kind.OTHER
-        subagent = self.headers.get("x-openai-subagent")
-        if self._metadata.get("request_kind") == "compaction":
-            return Kind.COMPACTION
-        if self._metadata.get("thread_source") == "memory_consolidation":
-            return Kind.MEMORY
-        if subagent is not None:
-            return Kind.GUARDIAN if subagent == "guardian" else Kind.SUBAGENT
-        # The ACP adapter asks for a title in an ordinary turn of a thread of its own.
-        if self._schema_fields == {"title"} and _TITLE_PROMPT.search(self.last_user_text):
-            return Kind.TITLE
-        return Kind.TURN
+        return attribute(self.headers, self.body).kind
 
     @cached_property
     def thread_id(self) -> str:
@@ -125,13 +108,12 @@ class ModelRequest:
     @cached_property
     def last_user_text(self) -> str:
         """The latest message of the user's own."""
-        own = [text for text in self.user_messages if not _CONTEXT.match(text)]
-        return own[-1] if own else ""
+        return user_text(self.user_messages)
 
     @cached_property
     def tool_outputs(self) -> list[str]:
         """What each tool call of the thread answered, oldest first."""
-        return [_text(item.get("output")) for item in self.input if _is_output(item)]
+        return [content_text(item.get("output")) for item in self.input if _is_output(item)]
 
     @cached_property
     def latest_outputs(self) -> list[str]:
@@ -139,7 +121,7 @@ class ModelRequest:
         tail: list[str] = []
         for item in reversed(self.input):
             if _is_output(item):
-                tail.append(_text(item.get("output")))
+                tail.append(content_text(item.get("output")))
             elif tail and item.get("role") not in ("user", "developer"):
                 break
         return tail[::-1]
@@ -161,11 +143,7 @@ class ModelRequest:
     @cached_property
     def input(self) -> list[Item]:
         """The items of the conversation as they were sent."""
-        given = (self.body or {}).get("input")
-        if isinstance(given, str):
-            return [{"type": "message", "role": "user", "content": given}]
-        items = given if isinstance(given, list) else []
-        return [item for item in items if isinstance(item, dict)]
+        return input_items(self.body or {})
 
     @cached_property
     def offered_tools(self) -> frozenset[str]:
@@ -175,34 +153,17 @@ class ModelRequest:
 
     @cached_property
     def _metadata(self) -> Mapping[str, Any]:
-        try:
-            metadata = json.loads(self.headers.get("x-codex-turn-metadata", "{}"))
-        except ValueError:
-            return {}
-        return metadata if isinstance(metadata, dict) else {}
-
-    @property
-    def _schema_fields(self) -> set[str]:
-        form: Any = self.body
-        for key in ("text", "format", "schema", "properties"):
-            form = form.get(key) if isinstance(form, dict) else None
-        return set(form) if isinstance(form, dict) else set()
+        return turn_metadata(self.headers)
 
     def _messages(self, role: str) -> list[str]:
-        return [_text(item.get("content")) for item in self.input if item.get("role") == role]
+        return [
+            content_text(item.get("content")) for item in self.input if item.get("role") == role
+        ]
 
 
 def _is_output(item: Item) -> bool:
     kind = str(item.get("type"))
     return kind.endswith("_call_output") or kind == "tool_search_output"
-
-
-def _text(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    texts = (part.get("text") for part in parts if isinstance(part, dict))
-    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def _strings(value: object) -> Iterator[str]:

@@ -15,10 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from agentos.models.attribution import Kind
+from agentos.models.listener import Listener
 from agentos.models.rehearsal.hidden import hidden_answer
-from agentos.models.rehearsal.listener import Listener
 from agentos.models.rehearsal.matching import Mismatch, Search, ThreadPlay
-from agentos.models.rehearsal.request import Kind, ModelRequest, Outcome
+from agentos.models.rehearsal.request import ModelRequest, Outcome
 from agentos.models.rehearsal.scenario import Scenario, Step
 from agentos.models.rehearsal.scenario_file import load_scenario
 from agentos.models.rehearsal.stream import EventStream

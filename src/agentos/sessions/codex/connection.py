@@ -21,6 +21,7 @@ from agentos.sessions.codex import approvals
 from agentos.sessions.codex.items import Items
 from agentos.sessions.codex.messages import (
     ModelListResponse,
+    ThreadResumeParams,
     ThreadStartParams,
     ThreadStartResponse,
     Turn,
@@ -92,19 +93,25 @@ class CodexConnection:
             await self._rpc.notify("initialized")
         return self._hello
 
-    async def open(self, launch: Launch, mcp_servers: Mapping[str, McpServer]) -> Opened:
+    async def open(
+        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None = None
+    ) -> Opened:
         """Introduce ourselves and start a thread; see `AgentConnection.open`."""
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 hello = await self.introduce()
-                return await self._open(hello, launch, mcp_servers)
+                return await self._open(hello, launch, mcp_servers, resume)
         except TimeoutError:
             raise AgentError(
                 f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
             ) from None
 
     async def _open(
-        self, hello: Mapping[str, Any], launch: Launch, mcp_servers: Mapping[str, McpServer]
+        self,
+        hello: Mapping[str, Any],
+        launch: Launch,
+        mcp_servers: Mapping[str, McpServer],
+        resume: str | None,
     ) -> Opened:
         mode = launch.mode or "agent-full-access"
         self._choices.choose("mode", mode)
@@ -118,14 +125,21 @@ class CodexConnection:
             "sandbox": "danger-full-access",
             "config": overrides(launch.config, mcp_servers),
         }
-        started = cast("ThreadStartResponse", await self._request("thread/start", params))
+        if resume is None:
+            answer = await self._request("thread/start", params)
+        else:
+            again: ThreadResumeParams = {**params, "threadId": resume, "excludeTurns": True}
+            answer = await self._request("thread/resume", again)
+        started = cast("ThreadStartResponse", answer)
         models = cast("ModelListResponse", await self._request("model/list", {}))
         self._thread = started["thread"]["id"]
         self._choices = Choices(
             mode, started["model"], started.get("reasoningEffort"), models["data"]
         )
         agent = {"name": self.name, "version": _version(str(hello.get("userAgent", "")))}
-        return Opened(self._thread, _CAPABILITIES, self._choices.as_acp(), agent)
+        path = started["thread"].get("path")
+        files = (path,) if path else ()
+        return Opened(self._thread, _CAPABILITIES, self._choices.as_acp(), agent, files)
 
     def listen(self, listener: Listener) -> None:
         """Let somebody hear what Codex says; see `AgentConnection.listen`."""

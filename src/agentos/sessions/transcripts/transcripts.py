@@ -188,6 +188,18 @@ class Transcripts:
             rows = (await connection.execute(query)).mappings().all()
         return [event for row in rows for event in events_of(dict(row), after)]
 
+    async def latest(self, session_id: str, type: str) -> SessionEvent | None:
+        """Return the last event of a type, if there is one."""
+        query = (
+            select(EVENTS)
+            .where(EVENTS.c.session_id == session_id, EVENTS.c.type == type)
+            .order_by(EVENTS.c.seq.desc())
+            .limit(1)
+        )
+        async with self._store.reading() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else list(events_of(dict(row)))[-1]
+
     async def get(self, session_id: str) -> SessionRecord:
         """Return what is kept of a session.
 

@@ -11,10 +11,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+# A browser that goes away in the middle is nothing that anybody has to be told of.
 _logger = logging.getLogger(__name__)
-# Clients that ask for a WebSocket and responses left without their end are nothing unusual here.
-_logger.setLevel(logging.ERROR)
 _logger.addFilter(lambda record: "returned without" not in str(record.msg))
+_logger.setLevel(logging.ERROR)
 
 
 class _Protocol(H11Protocol):
@@ -24,7 +24,7 @@ class _Protocol(H11Protocol):
 
 
 class Listener:
-    """Serves an ASGI application on a free loopback port.
+    """Serves an ASGI application, WebSockets too, on a free loopback port.
 
     It installs no signal handlers, sets up no logging and runs no task of its own; closing
     it ends every connection at once, also those in the middle of a response.
@@ -37,12 +37,13 @@ class Listener:
         config = uvicorn.Config(
             app,
             http=_Protocol,
-            ws="none",
+            ws="websockets-sansio",
             lifespan="off",
             log_config=None,
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            date_header=False,
         )
         config.load()
         self._server = uvicorn.Server(config)
@@ -65,12 +66,13 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening, end all connections and wait until their requests are over."""
-        for server in self._server.servers:
+        servers = getattr(self._server, "servers", [])
+        for server in servers:
             server.close()
         for connection in list(self._server.server_state.connections):
             # A client that does not read must not hold up the end: drop what is unsent.
             connection.transport.abort()
         if running := set(self._server.server_state.tasks):
             await asyncio.wait(running)
-        for server in self._server.servers:
+        for server in servers:
             await server.wait_closed()

@@ -1,0 +1,1 @@
+"""Servers inside a machine, reached from the host."""

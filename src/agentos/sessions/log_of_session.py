@@ -1,0 +1,82 @@
+"""Where the events of a session go: a new transcript, or one that goes on."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from agentos.agents import AgentDefinition, AgentRequest
+from agentos.agents.machine import AgentMachine
+from agentos.errors import SessionTaken, StoreError
+from agentos.sessions.connection import Opened
+from agentos.sessions.event_log import EventLog
+from agentos.sessions.ids import new_id
+
+if TYPE_CHECKING:
+    from agentos.sessions.past import Past
+    from agentos.sessions.transcripts import Transcripts
+
+
+async def begin_log(
+    resources: AsyncExitStack,
+    machine: AgentMachine,
+    definition: AgentDefinition,
+    opened: Opened,
+    request: AgentRequest,
+    past: Past | None,
+) -> EventLog:
+    """Begin the transcript of a session, or go on with it.
+
+    Args:
+        resources: Keeps the store open as long as the session.
+        machine: Where the agent works.
+        definition: The agent.
+        opened: What the agent said.
+        request: What the caller asked for.
+        past: The session that goes on.
+    """
+    from agentos.sessions.transcripts.keeper import StoredSession, open_transcripts
+    from agentos.sessions.transcripts.transcripts import SessionRecord
+    from agentos.store import default_url
+
+    url = default_url()
+    transcripts = await resources.enter_async_context(open_transcripts(url))
+    if past is not None:
+        id, epoch, last_seq = past.record.id, past.epoch, past.record.last_seq
+        place = {"agent_session": opened.session_id, "machine": machine.name, "ended": None}
+        await transcripts.change(id, epoch, **place)
+    else:
+        settings = {
+            "cwd": request.cwd,
+            "model": request.model,
+            "instructions": request.instructions,
+        }
+        record = SessionRecord(
+            new_id(),
+            definition.name,
+            machine.name,
+            agent_session=opened.session_id,
+            settings={name: value for name, value in settings.items() if value is not None},
+        )
+        id, epoch, last_seq = record.id, await transcripts.create(record), 0
+    resources.push_async_callback(_note_the_end, transcripts, id, epoch)
+    log = EventLog(id, StoredSession(id, epoch, url), last_seq)
+    if past is not None and past.interrupted is not None:
+        log.append("turn_ended", _interrupted(past.interrupted))
+    return log
+
+
+async def _note_the_end(transcripts: Transcripts, id: str, epoch: int) -> None:
+    # Another owner notes its own end, and a store that fails has failed the session already.
+    with suppress(SessionTaken, StoreError):
+        await transcripts.change(id, epoch, ended=datetime.now(UTC))
+
+
+def _interrupted(turn: int) -> dict[str, object]:
+    error = {
+        "code": "turn_interrupted",
+        "message": "the process that drove the session ended in the middle of the turn",
+        "hint": None,
+    }
+    return {"turn": turn, "stop_reason": None, "usage": None, "error": error}
