@@ -15,7 +15,7 @@ DEV_GROUP = import tomllib; \
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint types check bench lock clean
+.PHONY: demo test gvisor lint types check bench lock clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -25,6 +25,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/agentos software install codex codex-acp
 	$(BIN)/pytest $(ARGS)
+
+# Machines with isolation="gvisor", whose tests are skipped without it.
+gvisor: $(INSTALLED)
+	$(BIN)/agentos software install runsc
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -12,6 +12,7 @@ from measure import Figure, report, wants_json
 BENCHMARKS = (
     "cold_start",
     "beside",
+    "gvisor",
     "pool",
     "commands",
     "files",

@@ -14,6 +14,9 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
+from agentos.errors import IsolationUnavailable
+from agentos.machine.isolation.backends import Isolation
+from agentos.machine.isolation.runsc import find_runsc
 from agentos.machine.machine import AgentOs
 
 # Its threads and their descriptors stay as long as the process: let them be there before.
@@ -100,8 +103,31 @@ def footprint() -> Footprint:
     return Footprint.now()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what a module says of a machine with each of its `ISOLATIONS`.
+
+    A test that is marked `linux` speaks of what only Linux itself shows, not gVisor's kernel.
+    """
+    isolations = getattr(metafunc.module, "ISOLATIONS", None)
+    if isolations and "vm" in metafunc.fixturenames:
+        if metafunc.definition.get_closest_marker("linux"):
+            isolations = [name for name in isolations if name != "gvisor"]
+        metafunc.parametrize("vm", isolations, indirect=True)
+
+
 @pytest.fixture
-async def vm() -> AsyncIterator[AgentOs]:
+async def vm(request: pytest.FixtureRequest) -> AsyncIterator[AgentOs]:
     """A machine of the test's own."""
-    async with AgentOs() as machine:
+    isolation: Isolation = getattr(request, "param", "namespace")
+    if isolation == "gvisor":
+        require_runsc()
+    async with AgentOs(isolation=isolation) as machine:
         yield machine
+
+
+def require_runsc() -> None:
+    """Skip a test where runsc is not installed; the check of a clean checkout installs it."""
+    try:
+        find_runsc()
+    except IsolationUnavailable as error:
+        pytest.skip(str(error))

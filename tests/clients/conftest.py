@@ -18,6 +18,7 @@ from agentos import (
     Session,
     Step,
 )
+from agentos.machine.isolation.backends import Isolation
 from agentos.software import ensure
 
 
@@ -61,10 +62,12 @@ def stage(agent: str) -> StageMaker:
         files: dict[str, str] | None = None,
         network: NetworkPolicy | None = None,
         slug: str = "gpt-5.5",
+        isolation: Isolation = "namespace",
         **settings: object,
     ) -> AsyncIterator[Stage]:
         scenario = Scenario(steps=list(steps), model=slug)
-        async with RehearsalModel(scenario) as model, AgentOs(network=network) as machine:
+        vm = AgentOs(network=network, isolation=isolation)
+        async with RehearsalModel(scenario) as model, vm as machine:
             for path, text in (files or {}).items():
                 await machine.mkdir(path.rpartition("/")[0] or ".", parents=True)
                 await machine.write_file(path, text)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 from tests.clients.conftest import StageMaker, until_running
+from tests.conftest import require_runsc
 
 from agentos import AgentOs, RehearsalModel, SessionEvent, Step
 from agentos.models.rehearsal import When
@@ -42,6 +44,21 @@ async def test_runs_a_command_and_writes_a_file(stage: StageMaker, slug: str) ->
     )
     assert events[0].type == "turn_started"
     assert events[-1].type == "turn_ended"
+
+
+async def test_works_behind_a_kernel_of_its_own(stage: StageMaker) -> None:
+    require_runsc()
+    steps = [
+        Step(run="test $(uname -r) != $HOST_KERNEL && echo by-shell > made_by_shell.txt"),
+        Step(when=When(exit_code=0), patch=PATCH),
+        Step(say="All done."),
+    ]
+    env = {"HOST_KERNEL": os.uname().release}
+    async with stage(*steps, isolation="gvisor", env=env) as s:
+        assert (await s.session.prompt("Make two files")).text.endswith("All done.")
+        assert await s.vm.read_text("made_by_shell.txt") == "by-shell\n"
+        assert await s.vm.read_text("made_by_patch.txt") == "hello from patch\n"
+    assert not s.model.mismatches
 
 
 async def test_events_show_the_command_its_output_and_exit_code(stage: StageMaker) -> None:

@@ -14,18 +14,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.escape import gvisor
+from tests.escape import landlock as on_landlock
 from tests.escape.host_verbs import TRIALS
-from tests.escape.landlock import OTHERWISE
 from tests.escape.runner import THEMES
 
 import agentos
+from agentos.errors import IsolationUnavailable
 from agentos.machine.isolation import landlock
+from agentos.machine.isolation.runsc import find_runsc
 
 HERE = Path(__file__).parent
 NATIVE = Path(agentos.__file__ or "").parent / "native"
 SPARE = 47_113  # nobody on this host
-#: Backends that run here; a further one is added when it does.
-BACKENDS = ["namespace", *(["landlock"] if landlock.abi() >= landlock.NEEDED_ABI else [])]
+#: Backends that run here.
+BACKENDS = [
+    "namespace",
+    *(["landlock"] if landlock.abi() >= landlock.NEEDED_ABI else []),
+    "gvisor",
+]
+#: What attempts may show where a backend does not show what one of namespaces does.
+OTHERWISE = {
+    "namespace": {},
+    "landlock": {name: held for name, (held, _) in on_landlock.OTHERWISE.items()},
+    "gvisor": gvisor.HELD,
+}
 PROGRAMS = {"every_row": "", "every_shared_row": "-DSHARED", "int80": "", "swap": ""}
 #: Whose machine it is, and who in it makes the attempts.
 IDENTITIES = ["the tester", "an ordinary user", "root inside", "root inside by lent ids"]
@@ -33,7 +46,8 @@ RUNS = [
     (backend, identity)
     for backend in BACKENDS
     for identity in IDENTITIES
-    if backend != "landlock" or "root" not in identity  # which has no root inside
+    # Landlock's machines have no root, and gVisor's may end its own by signals to init.
+    if backend == "namespace" or "root" not in identity
 ]
 LEND = Path(__file__).parents[1] / "data/with_lent_ids.sh"
 
@@ -83,7 +97,9 @@ def backend(run: tuple[str, str]) -> str:
 def shown(run: tuple[str, str], place: Path) -> Shown:
     """What each attempt showed."""
     backend, identity = run
-    prefix, python = [], sys.executable
+    prefix, python, path = [], sys.executable, "/usr/bin:/bin"
+    if backend == "gvisor":
+        path = f"{_runsc(place)}:{path}"
     if _is_ordinary(identity):
         if os.geteuid() != 0:
             pytest.skip("an ordinary user runs these tests anyway")
@@ -98,7 +114,7 @@ def shown(run: tuple[str, str], place: Path) -> Shown:
     as_root = ["--root"] if "root" in identity else []
     command = [*prefix, python, "-W", "error", "-m", "tests.escape.runner", *as_root]
     environment = {
-        "PATH": "/usr/bin:/bin",
+        "PATH": path,
         "PYTHONPATH": str(place),
         "PYTHONDONTWRITEBYTECODE": "1",
         "AGENTOS_DATA_DIR": str(place / identity),
@@ -118,6 +134,15 @@ def shown(run: tuple[str, str], place: Path) -> Shown:
 
 def _is_ordinary(identity: str) -> bool:
     return "ordinary" in identity or "lent" in identity
+
+
+def _runsc(place: Path) -> Path:
+    """Put the program where every user may run it."""
+    try:
+        shutil.copy(find_runsc(), place / "runsc")
+    except IsolationUnavailable as error:
+        pytest.skip(str(error))
+    return place
 
 
 def _interpreter_for_all(prefix: list[str]) -> str:
@@ -142,8 +167,7 @@ def _rows() -> list[Any]:
 def test_held(shown: Shown, backend: str, name: str, held: str, by_root: str | None) -> None:
     if shown["user"] == "root" and by_root is not None:
         held = by_root
-    if backend == "landlock" and name in OTHERWISE:
-        held, _ = OTHERWISE[name]
+    held = OTHERWISE[backend].get(name, held)
     assert re.fullmatch(held, shown[name].strip()), (
         f"{name} showed {shown[name]!r}\n{shown.get(f'{name} (stderr)', '')}"
     )
@@ -161,8 +185,8 @@ def test_nothing_outside_has_changed(shown: Shown) -> None:
     assert (shown["afterwards"], shown["changed"]) == ("the machine serves", "")
 
 
-def test_what_is_otherwise_is_an_attempt() -> None:
-    assert OTHERWISE.keys() - {row.id for row in _rows()} == set()
+def test_what_is_otherwise_is_said_of_attempts_that_are_made() -> None:
+    assert all(held.keys() <= {row.id for row in _rows()} for held in OTHERWISE.values())
 
 
 def test_there_are_enough_of_them() -> None:

@@ -11,6 +11,8 @@ import pytest
 from agentos.errors import CommandFailed, ExecTimeout, LimitExceeded
 from agentos.machine.machine import AgentOs
 
+ISOLATIONS = ("namespace", "gvisor")
+
 
 async def gone(vm: AgentOs, mark: str) -> None:
     """Wait until no process of the machine has this word in its command line."""
@@ -62,6 +64,7 @@ async def test_input(vm: AgentOs) -> None:
     assert (await vm.exec("true", input=big)).exit_code == 0
 
 
+@pytest.mark.linux("gVisor names descriptors of the host in its own way")
 async def test_stdin_is_empty_unless_given(vm: AgentOs) -> None:
     assert (await vm.exec("cat; readlink /proc/self/fd/0")).stdout == "/dev/null\n"
 
@@ -100,6 +103,7 @@ async def test_what_cannot_start_raises_pythons_errors(vm: AgentOs) -> None:
         await vm.exec(["./data"])
 
 
+@pytest.mark.linux("gVisor says ENAMETOOLONG")
 async def test_too_long_a_command_is_an_os_error(vm: AgentOs) -> None:
     for command in (["true", "x" * 200_000], ["true"] + ["y" * 100] * 10_000, ["true"] * 20_000):
         with pytest.raises(OSError, match="Argument list too long"):
@@ -149,6 +153,7 @@ def most_at_once() -> int:
     return min(bounds)
 
 
+@pytest.mark.linux("a thousand processes take gVisor a minute")
 async def test_cancelling_a_thousand_kills_every_one(vm: AgentOs) -> None:
     count = most_at_once()
     tasks = [asyncio.ensure_future(vm.exec(["sleep", "4715"])) for _ in range(count)]

@@ -12,6 +12,8 @@ import pytest
 from agentos.machine.machine import AgentOs
 from agentos.machine.process import Process
 
+ISOLATIONS = ("namespace", "gvisor")
+
 
 async def gone(vm: AgentOs, mark: str) -> None:
     """Wait until no process of the machine has this word in its command line."""
@@ -71,6 +73,7 @@ async def test_a_gigabyte_streams_through_a_small_process(vm: AgentOs) -> None:
     assert await process.wait() == 0
 
 
+@pytest.mark.linux("gVisor does not tell where a process waits")
 async def test_a_slow_reader_makes_the_writer_wait(vm: AgentOs) -> None:
     process = await vm.spawn(["yes"], limit=65536)
     assert process.stdout is not None
@@ -184,6 +187,7 @@ async def test_a_program_may_have_any_name(vm: AgentOs) -> None:
     await process.kill()
 
 
+@pytest.mark.linux("gVisor's /proc has no signal masks")
 async def test_commands_start_with_clean_signals(vm: AgentOs) -> None:
     """Python ignores SIGPIPE and SIGXFSZ; a machine's programs find them as usual."""
     status = (await vm.exec(["cat", "/proc/self/status"])).stdout

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 import pytest
 
 import agentos
+from agentos.machine.channel import Channel
+from agentos.machine.process import ExecResult, Launch, run
+from agentos.machine.stream import StreamBridge
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -50,7 +55,7 @@ def test_machines_of_a_sanitized_launcher(sanitized: Path) -> None:
     plugins = ["-p", "sanitized_launcher", "-p", "no:cacheprovider"]
     path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *plugins, *TORTURE],
+        [sys.executable, "-m", "pytest", "-q", "-k", "not gvisor", *plugins, *TORTURE],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path, "SANITIZED_LAUNCHER": str(sanitized)},
         capture_output=True,
@@ -60,6 +65,43 @@ def test_machines_of_a_sanitized_launcher(sanitized: Path) -> None:
     report = sanitized.with_name("report")
     found = report.read_text() if report.exists() else "it never ran"
     assert (ran.returncode, found) == (0, ""), found + ran.stdout
+
+
+async def test_a_sanitized_guest_carries_streams(sanitized: Path) -> None:
+    """What stands between a stream and init, as the ordinary user of its namespace."""
+    ours, theirs = socket.socketpair()
+    inside = ["unshare", "-Umpf", "--map-user=1000", "--map-group=1000", "--kill-child"]
+    guest = await asyncio.create_subprocess_exec(
+        *(*inside, "--mount-proc", str(sanitized), "guest", f"fd:{theirs.fileno()}", "0"),
+        pass_fds=[theirs.fileno()],
+    )
+    theirs.close()
+    bridge = StreamBridge()
+    try:
+        await asyncio.get_running_loop().create_connection(lambda: bridge, sock=ours)
+        await bridge.channel.booted()
+        data = bytes(range(256)) * 2000
+        results = await asyncio.gather(*(carried(bridge.channel, "cat", data) for _ in range(20)))
+        assert [result.stdout_bytes for result in results] == [data] * 20
+        assert (await carried(bridge.channel, "exec 0<&-; kill $$", data)).exit_code == 143
+        with pytest.raises(FileNotFoundError):
+            await run_carried(bridge.channel, Launch([b"/absent"], b"/", {}), b"unread")
+    finally:
+        bridge.close()
+        await guest.wait()
+    report = sanitized.with_name("report")
+    assert report.read_text() == ""
+
+
+async def carried(channel: Channel, command: str, input: bytes) -> ExecResult:
+    words = [b"/bin/sh", b"-c", command.encode()]
+    return await run_carried(channel, Launch(words, b"/", {"PATH": "/usr/bin:/bin"}), input)
+
+
+async def run_carried(channel: Channel, launch: Launch, input: bytes) -> ExecResult:
+    return await run(
+        channel, launch, input=input, timeout=60, check=False, max_output=2**20, shown="it"
+    )
 
 
 def test_a_fault_would_be_reported(sanitized: Path, tmp_path: Path) -> None:

@@ -17,16 +17,19 @@ _LENGTHS = {"sha256": 32, "sha512": 64}
 def test_every_package_is_pinned_for_every_platform(name: str, machine: str, libc: str) -> None:
     package = CATALOG[name]
     artifact = package.artifact_for(Platform(machine, libc))
-    algorithm, digest = artifact.integrity.split("-", 1)
-    assert len(base64.b64decode(digest, validate=True)) == _LENGTHS[algorithm]
+    if artifact.integrity is None:
+        assert (artifact.client, artifact.release) == ("apt", "trixie")
+    else:
+        algorithm, digest = artifact.integrity.split("-", 1)
+        assert len(base64.b64decode(digest, validate=True)) == _LENGTHS[algorithm]
     assert package.version in artifact.requirement
     assert 0 < artifact.size < artifact.unpacked
     assert artifact.keep
-    assert artifact.client == "pip" or "node" in package.requires
+    assert artifact.client != "npm" or "node" in package.requires
 
 
 def test_no_two_builds_share_a_checksum() -> None:
-    pins = [artifact.integrity for package in CATALOG.values() for artifact in package.artifacts]
+    pins = [a.integrity for package in CATALOG.values() for a in package.artifacts if a.integrity]
     assert len(set(pins)) == len(pins)
 
 

@@ -125,6 +125,7 @@ async def test_what_arrives_is_not_what_was_pinned(
     with pytest.raises(ChecksumMismatch) as caught:
         await ensure(["tool"], catalog={"tool": honest, "node": node})
     for part in ("tool 1.0", honest.artifacts[0].integrity, artifact.integrity):
+        assert part
         assert part in caught.value.message
     assert nothing_left(data)
 

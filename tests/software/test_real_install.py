@@ -6,6 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from agentos.errors import SoftwareError
 from agentos.software import CATALOG, Installed, ensure
 
 
@@ -31,6 +34,25 @@ async def test_codex_and_what_it_requires_run() -> None:
     says(node.path / "bin/node", "--check", str(adapter.path / "dist/index.js"))
     for layer in layers:
         assert _bytes(layer) == layer.size
+
+
+@pytest.mark.skipif(not Path("/etc/debian_version").exists(), reason="this is no Debian")
+async def test_runsc_comes_from_a_later_release_of_debian() -> None:
+    [layer] = await ensure(["runsc"])
+    assert says(layer.path / "bin/runsc", "--version").startswith("runsc version")
+    assert _bytes(layer) == layer.size
+
+
+async def test_without_apt_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTOS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SoftwareError, match="apt-get") as caught:
+        await ensure(["runsc"])
+    assert caught.value.code == "software_unsupported"
+    assert "found on PATH" in (caught.value.hint or "")
+    assert list(tmp_path.rglob("runsc*")) == [tmp_path / "software-staging/runsc.lock"]
 
 
 def _bytes(layer: Installed) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from agentos.errors import LimitExceeded, MachineError
-from agentos.machine.processes import list_processes, thread_states
+from agentos.machine.processes import Proc, list_processes, look, thread_states
 
 if TYPE_CHECKING:
     from agentos.machine.isolation.backends import RunningMachine
@@ -84,10 +83,11 @@ async def standing_still(vm: AgentOs) -> AsyncIterator[bool]:
         MachineError: A process could not be stopped in many attempts.
     """
     stopped: set[int] = set()
-    proc = await vm.open_fd("/proc", os.O_RDONLY | os.O_DIRECTORY)
     try:
         for _ in range(MOST_ROUNDS):
-            moving = [p.pid for p in list_processes(proc) if _moves(proc, p.pid, stopped)]
+            async with look(vm.commands) as proc:
+                running = list_processes(proc)
+                moving = [p.pid for p in running if _moves(proc, p.pid, stopped)]
             if not moving:
                 break
             for pid in moving:
@@ -101,14 +101,13 @@ async def standing_still(vm: AgentOs) -> AsyncIterator[bool]:
                 hint="end what keeps starting processes, and try again",
                 retryable=True,
             )
-        yield not list_processes(proc)
+        yield not running
     finally:
-        os.close(proc)
         for pid in stopped:
             await _signal(vm, pid, signal.SIGCONT)
 
 
-def _moves(proc: int, pid: int, stopped: set[int]) -> bool:
+def _moves(proc: Proc, pid: int, stopped: set[int]) -> bool:
     """Tell whether a process may still write.
 
     A thread that waits in the kernel with a stop pending does not: it is the parent of a vfork

@@ -44,11 +44,17 @@ class Channel:
     Args:
         sock: The host's end of the pair, non-blocking.
         on_lost: Called once when the machine is gone, with the reason.
+        hands_out: Whether init can send descriptors; behind a kernel of its own it cannot.
     """
 
     def __init__(
-        self, sock: socket.socket, on_lost: Callable[[MachineError], None] | None = None
+        self,
+        sock: socket.socket,
+        on_lost: Callable[[MachineError], None] | None = None,
+        *,
+        hands_out: bool = True,
     ) -> None:
+        self.hands_out = hands_out
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self.on_lost = on_lost
@@ -59,13 +65,15 @@ class Channel:
         self._exits: dict[int, asyncio.Future[Reply]] = {}
         self._boot: asyncio.Future[None] = self._loop.create_future()
         self._writable: asyncio.Future[None] | None = None
-        self._signals: deque[bytes] = deque()
+        self._unanswered: deque[bytes] = deque()
         self._lost: MachineError | None = None
         self.init_pid: int | None = None
         #: Variables of its commands; relative paths start at HOME.
         self.places: Mapping[str, str] = PLACES
         #: Whether init sees the processes of the host, and has no terminals of its own.
         self.shares_host = False
+        #: Held by who fetches the list of processes, which comes in pieces.
+        self.listing = asyncio.Lock()
         self.discarded: set[Closable] = set()
         #: Asked why init has ended by itself, if anybody knows.
         self.explain: Callable[[], MachineError | None] = lambda: None
@@ -159,7 +167,7 @@ class Channel:
         if self._writable is not None:
             self._writable.set_result(None)
             self._writable = None
-        self._send_signals()
+        self._send_waiting()
 
     def receive(self) -> None:
         """Take in every packet that has arrived."""
@@ -210,20 +218,27 @@ class Channel:
 
     def signal_nowait(self, pid: int, number: int, scope: int) -> None:
         """Send a signal without waiting for the answer, as soon as the socket has room."""
-        self._signals.append(encode_request(Op.SIGNAL, 0, (pid, number, scope, 0), []))
-        self._send_signals()
+        self._send_unanswered(encode_request(Op.SIGNAL, 0, (pid, number, scope, 0), []))
 
-    def _send_signals(self) -> None:
-        while self._signals and not self._lost:
+    def resize_nowait(self, pid: int, rows: int, cols: int) -> None:
+        """Resize the terminal of a command, without waiting for the answer."""
+        self._send_unanswered(encode_request(Op.RESIZE, 0, (pid, rows, cols, 0), []))
+
+    def _send_unanswered(self, packet: bytes) -> None:
+        self._unanswered.append(packet)
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        while self._unanswered and not self._lost:
             try:
-                self._sock.send(self._signals[0], socket.MSG_NOSIGNAL)
+                self._sock.send(self._unanswered[0], socket.MSG_NOSIGNAL)
             except BlockingIOError:
                 self._loop.add_writer(self._sock.fileno(), self._wake_writers)
                 return
             except OSError as error:
                 self.lose(f"the machine's control socket failed: {error.strerror}")
                 return
-            self._signals.popleft()
+            self._unanswered.popleft()
 
     def lose(self, reason: str | MachineError) -> None:
         """End the channel: every waiter gets the reason."""
@@ -270,6 +285,15 @@ class Channel:
     def close_in_fork(self) -> None:
         """Let go of the socket in a forked copy of the host: a copy keeps no machine alive."""
         os.close(self._sock.detach())
+
+
+def control_pair() -> tuple[socket.socket, socket.socket]:
+    """Return the host's end of a control socket, non-blocking, and the machine's."""
+    host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    host_end.setblocking(False)
+    for end in (host_end, machine_end):  # room for one packet of the largest size
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    return host_end, machine_end
 
 
 def resolve(future: asyncio.Future[None]) -> None:

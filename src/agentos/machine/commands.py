@@ -18,7 +18,7 @@ from agentos.machine.process import (
     argv_of,
     run,
 )
-from agentos.machine.processes import ProcessInfo, list_processes
+from agentos.machine.processes import ProcessInfo, list_processes, look
 from agentos.machine.protocol import ExecFlag, Op
 
 if TYPE_CHECKING:
@@ -215,11 +215,8 @@ class CommandVerbs(FileVerbs):
 
     async def processes(self) -> list[ProcessInfo]:
         """List what runs in the machine."""
-        proc = await self.open_fd("/proc", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            return list_processes(proc, self.commands.init_seen)
-        finally:
-            os.close(proc)
+        async with look(self.commands) as proc:
+            return list_processes(proc)
 
     async def signal(self, pid: int, number: int) -> None:
         """Send a signal to one process of the machine.

@@ -17,7 +17,14 @@ from agentos.errors import MachineError
 from agentos.machine.channel import PLACES, Channel
 from agentos.machine.commands import SYSTEM_PATH, CommandVerbs
 from agentos.machine.files import MachineNotStarted, Path
-from agentos.machine.isolation.backends import Backend, Isolation, RunningMachine, check, choose
+from agentos.machine.isolation.backends import (
+    Backend,
+    Isolation,
+    RunningMachine,
+    check,
+    check_limits,
+    choose,
+)
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.offers import require
 from agentos.machine.layers.config import ImageConfig
@@ -107,6 +114,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         root: bool = False,
     ) -> None:
         check(isolation)
+        check_limits(isolation, limits)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
         policy = _policy(network)
@@ -192,7 +200,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
 
     async def _boot(self, branch: Branch | None = None) -> RunningMachine:
         assert self._image is not None
-        self._backend = self._backend or await choose(self.isolation)
+        self._backend = self._backend or await choose(self.isolation, self.limits)
         start = functools.partial(
             self._backend,
             self._image,
@@ -417,10 +425,10 @@ class AgentOs(CommandVerbs, ServerVerbs):
     async def stats(self) -> Stats:
         """Measure what the machine uses, and say what holds it to its limits."""
         if self._guard is not None and not self.closed:
-            return self._guard.stats()
+            return await self._guard.stats()
         from agentos.machine.limits.stats import stats_without_limits
 
-        return await stats_without_limits(self.channel)
+        return await stats_without_limits(self.channel, self.commands)
 
     def watch(self, path: Path = ".", *, recursive: bool = True) -> Watch:
         """Watch for changes of files.

@@ -7,7 +7,7 @@ import contextlib
 import errno
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -199,7 +199,7 @@ async def run(
     check: bool,
     max_output: int,
     shown: str,
-    limit_hit: Callable[[], str | None] | None = None,
+    limit_hit: Callable[[], Awaitable[str | None]] | None = None,
 ) -> ExecResult:
     """Run a command to its end with its output captured.
 
@@ -235,7 +235,7 @@ async def run(
     result = ExecResult(
         exit_code_of(ended.a), output.value(), errors.value(), decode_usage(ended.data)
     )
-    if result.exit_code and limit_hit and (limit := limit_hit()):
+    if result.exit_code and limit_hit and (limit := await limit_hit()):
         raise LimitExceeded(
             f"{shown} ended with exit code {result.exit_code}: the machine used up its {limit}",
             limit=limit,

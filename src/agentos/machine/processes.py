@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
+
+from agentos.errors import MachineError
+from agentos.machine.channel import Channel
+from agentos.machine.protocol import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +35,47 @@ class ProcessInfo:
     command: tuple[str, ...]
 
 
-def list_processes(proc: int, init: int = 1) -> list[ProcessInfo]:
-    """List the processes below a descriptor of the machine's `/proc`.
+class Proc(Protocol):
+    """A machine's `/proc`: what its files say, and the numbers in its directories.
+
+    Attributes:
+        init: The pid of the machine's init there.
+    """
+
+    @property
+    def init(self) -> int: ...
+    def read(self, path: str) -> bytes | None: ...
+    def numbers(self, path: str) -> list[str]: ...
+
+
+@asynccontextmanager
+async def look(channel: Channel) -> AsyncIterator[Proc]:
+    """Look at what the init of a channel runs: as it is now, or as it was a moment ago.
+
+    Args:
+        channel: To the init that runs the commands.
+    """
+    if not channel.hands_out:
+        yield await _records(channel)
+        return
+    flags = (os.O_RDONLY | os.O_DIRECTORY, 0, 0, 0)
+    fd = (await channel.call(Op.OPEN, [b"/proc"], flags)).fd
+    try:
+        yield ProcDirectory(fd, channel.init_seen)
+    finally:
+        os.close(fd)
+
+
+def list_processes(proc: Proc) -> list[ProcessInfo]:
+    """List the processes of a machine.
 
     Left out are init, and what has ended and waits for init to reap it; and where init is not
     pid 1, so that others share the `/proc`, what does not come from it.
     """
-    found = (_read_process(proc, name) for name in os.listdir(proc) if name.isdigit())
+    found = (_read_process(proc, pid) for pid in proc.numbers(""))
     seen = {p.pid: p for p in found if p}
-    ours = descendants({p.pid: p.ppid for p in seen.values()}, init)
-    alive = (p for p in map(seen.__getitem__, ours) if p.state != "Z" or p.ppid != init)
+    ours = descendants({p.pid: p.ppid for p in seen.values()}, proc.init)
+    alive = (p for p in map(seen.__getitem__, ours) if p.state != "Z" or p.ppid != proc.init)
     return sorted(alive, key=lambda p: p.pid)
 
 
@@ -62,53 +100,135 @@ def descendants(parents: Mapping[int, int], init: int) -> set[int]:
     return found
 
 
-def thread_states(proc: int, pid: int) -> list[str]:
+def thread_states(proc: Proc, pid: int) -> list[str]:
     """Return the kernel's letters of a process's threads that have not ended."""
-    try:
-        fd = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc)
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    try:
-        stats = [_read(fd, f"{thread}/stat") for thread in os.listdir(fd)]
-    finally:
-        os.close(fd)
-    states = [stat.rpartition(b")")[2].split()[0].decode() for stat in stats if stat]
+    stats = [proc.read(f"{pid}/task/{thread}/stat") for thread in proc.numbers(f"{pid}/task")]
+    states = [os.fsdecode(_fields(stat)[0]) for stat in stats if stat]
     return [state for state in states if state not in "ZX"]
 
 
-def _read_process(proc: int, pid: str) -> ProcessInfo | None:
-    status = _read(proc, f"{pid}/stat")
+def _read_process(proc: Proc, pid: str) -> ProcessInfo | None:
+    status = proc.read(f"{pid}/stat")
     if not status:
         return None  # it ended while we looked
-    name, _, rest = status.partition(b"(")[2].rpartition(b")")
-    fields = rest.split()
-    state = fields[0].decode()
+    fields, name = _fields(status), status.partition(b"(")[2].rpartition(b")")[0]
+    state = os.fsdecode(fields[0])
     if state == "Z":  # its first thread ended; others may go on
         state = next(iter(thread_states(proc, int(pid))), "Z")
-    command = (_read(proc, f"{pid}/cmdline") or b"").rstrip(b"\0")
+    command = (proc.read(f"{pid}/cmdline") or b"").rstrip(b"\0")
+    ppid, pgid, sid, started = (_number(fields[i]) for i in (1, 2, 3, 19))
     return ProcessInfo(
         pid=int(pid),
-        ppid=int(fields[1]),
-        pgid=int(fields[2]),
-        sid=int(fields[3]),
+        ppid=ppid,
+        pgid=pgid,
+        sid=sid,
         state=state,
-        started=int(fields[19]),
+        started=started,
         executable=os.fsdecode(name),
         command=tuple(os.fsdecode(word) for word in command.split(b"\0")) if command else (),
     )
 
 
-def _read(proc: int, path: str) -> bytes | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    try:
-        chunks = []
-        while chunk := os.read(fd, 65536):
-            chunks.append(chunk)
-        return b"".join(chunks)
-    except ProcessLookupError:
-        return None
-    finally:
-        os.close(fd)
+def _fields(stat: bytes) -> list[bytes]:
+    """What comes after the name, which may hold anything."""
+    fields = stat.rpartition(b")")[2].split()
+    if len(fields) < _FIELDS:
+        raise _broken()
+    return fields
+
+
+def _number(field: bytes) -> int:
+    if not field.lstrip(b"-").isdigit():
+        raise _broken()
+    return int(field)
+
+
+class ProcDirectory:
+    """A descriptor of the machine's `/proc`."""
+
+    def __init__(self, fd: int, init: int = 1) -> None:
+        self._fd = fd
+        self.init = init
+
+    def numbers(self, path: str) -> list[str]:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        try:
+            fd = os.open(path or ".", flags, dir_fd=self._fd)
+        except (FileNotFoundError, ProcessLookupError):
+            return []
+        try:
+            return [name for name in os.listdir(fd) if name.isdigit()]
+        finally:
+            os.close(fd)
+
+    def read(self, path: str) -> bytes | None:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        try:
+            chunks = []
+            while chunk := os.read(fd, 65536):
+                chunks.append(chunk)
+            return b"".join(chunks)
+        except ProcessLookupError:
+            return None
+        finally:
+            os.close(fd)
+
+
+class _Records:
+    """What an init wrote of its `/proc`."""
+
+    def __init__(self, files: dict[str, bytes], init: int) -> None:
+        self._files = files
+        self.init = init
+        self._numbers: dict[str, dict[str, None]] = {}
+        for file in files:
+            above = ""
+            for name in file.split("/"):
+                self._numbers.setdefault(above, {})[name] = None
+                above = f"{above}/{name}" if above else name
+
+    def numbers(self, path: str) -> list[str]:
+        return [name for name in self._numbers.get(path, ()) if name.isdigit()]
+
+    def read(self, path: str) -> bytes | None:
+        return self._files.get(path)
+
+
+async def _records(channel: Channel) -> _Records:
+    """Fetch them piece by piece; the first request of a round has init look anew."""
+    written = b""
+    async with channel.listing:
+        while True:
+            at = (len(written), 0, 0, 0)
+            reply = await channel.call(Op.PROCESSES, [], at, "/proc")
+            written += reply.data
+            if len(written) == reply.a:
+                return _Records(_files_of(written), reply.b)
+            if not reply.data or not len(written) < reply.a <= _MOST_WRITTEN:
+                raise _broken()
+
+
+def _files_of(written: bytes) -> dict[str, bytes]:
+    """Take records apart: each a path with its NUL, a size, and what the file says."""
+    files, at = {}, 0
+    while at < len(written):
+        name_ends = written.find(b"\0", at)
+        starts = name_ends + 1 + _SIZE
+        ends = starts + int.from_bytes(written[name_ends + 1 : starts], sys.byteorder)
+        if name_ends < 0 or max(starts, ends) > len(written):
+            raise _broken()
+        files[os.fsdecode(written[at:name_ends])] = written[starts:ends]
+        at = ends
+    return files
+
+
+_FIELDS = 20
+_SIZE = 4
+_MOST_WRITTEN = 2**28
+
+
+def _broken() -> MachineError:
+    return MachineError("the list of the machine's processes is none", code="guest_broken")

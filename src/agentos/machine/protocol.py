@@ -26,6 +26,9 @@ class Op(IntEnum):
     SIGNAL = 11
     LISTEN = 12
     SOCKET = 13
+    PROCESSES = 14
+    BOUND = 15
+    RESIZE = 16
     ATTACH = 20
     DETACH = 21
     COPY = 22
@@ -52,6 +55,8 @@ class ExecFlag(IntFlag):
     PTY = 1
     CONTAIN = 2
     ROOT = 4
+    MONITOR = 8
+    NULL = 16  # of a guest, and 32 and 64: its stdin, stdout, stderr is /dev/null
 
 
 class ListenKind(IntEnum):

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import signal
+import socket
 import struct
 import termios
 
@@ -17,6 +18,8 @@ from agentos.machine.protocol import Reply, Scope
 from agentos.machine.readiness import Descriptor
 
 _CHUNK = 64 * 1024
+#: How Linux says that nobody has the terminal open, and that what was typed was not read.
+_HUNG_UP = (errno.EIO, errno.ECONNRESET)
 
 
 class Terminal:
@@ -45,13 +48,24 @@ class Terminal:
     async def open(cls, channel: Channel, launch: Launch) -> Terminal:
         """Start the command of `launch` on a new terminal."""
         exit: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if not channel.shares_host:
+        if channel.shares_host:
+            return await cls._open_outside(channel, launch, exit)
+        if channel.hands_out:
             reply = await launch.send(channel, [], exit)
             return cls(channel, reply.a, reply.fd, exit)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            reply = await launch.send(channel, [theirs.fileno()], exit)
+            return cls(channel, reply.a, ours.detach(), exit)
+
+    @classmethod
+    async def _open_outside(
+        cls, channel: Channel, launch: Launch, exit: asyncio.Future[Reply]
+    ) -> Terminal:
+        """Give it one of the host's, which the machine's processes cannot reach by name."""
         with contextlib.ExitStack() as unless_started, contextlib.ExitStack() as theirs:
-            master, slave = (
-                os.openpty()
-            )  # the machine's processes cannot reach any terminal by name
+            master, slave = os.openpty()
             unless_started.callback(os.close, master)
             theirs.callback(os.close, slave)
             os.set_blocking(master, False)
@@ -69,7 +83,7 @@ class Terminal:
                 except BlockingIOError:
                     await self._master.ready()
                 except OSError as error:
-                    if error.errno == errno.EIO:  # how Linux says that nobody has it open
+                    if error.errno in _HUNG_UP:
                         return b""
                     raise
             return b""
@@ -99,8 +113,11 @@ class Terminal:
         """
         if not (0 < rows < 2**16 and 0 < cols < 2**16):
             raise ValueError(f"a terminal has 1 to 65535 rows and columns, not {rows} x {cols}")
-        size = struct.pack("HHHH", rows, cols, 0, 0)
-        fcntl.ioctl(self._open_master(), termios.TIOCSWINSZ, size)
+        master = self._open_master()
+        if self._channel.hands_out:
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        else:
+            self._channel.resize_nowait(self.pid, rows, cols)
 
     def _open_master(self) -> int:
         if self._master.fd < 0:

@@ -18,13 +18,14 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-enum { CONTROL = 3, STAGE_DIRECTORY = 4, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
+enum { CONTROL = 3, STAGE_DIRECTORY = 4, LAST_DESCRIPTOR = 0x7fffffff, PACKET_MAX = 384 * 1024, MAX_LOWERS = 200, MAX_BINDS = 64 };
 
 /* Requests from the host: header, then NUL-terminated strings, then descriptors. */
 enum op {
     OP_EXEC = 1,     /* a: EXEC_ flags, b: rows << 16 | columns, c: argc, d: envc; cwd, argv, env;
-                      three descriptors, of a terminal none if the machine is to make it
-                      -> a: pid, b: pid of its supervisor or 0; the terminal that it made */
+                      its stdin, stdout and stderr, or of a terminal nothing, or a socket to copy
+                      to and from -> a: pid, b: pid of its supervisor or 0; the terminal, if it
+                      was made and not copied */
     OP_OPEN = 2,     /* a: flags, b: mode; path -> descriptor; never waits for another end */
     OP_STAT = 3,     /* a: follow a last symlink; path -> struct statx */
     OP_MKDIR = 4,    /* a: mode; path */
@@ -37,6 +38,11 @@ enum op {
     OP_SIGNAL = 11,  /* a: pid, b: signal, c: SCOPE_ */
     OP_LISTEN = 12,  /* a: port, b: LISTEN_; address -> descriptor */
     OP_SOCKET = 13,  /* a: family, b: type, c: protocol -> a socket, neither bound nor connected */
+    OP_PROCESSES = 14, /* a: where to go on, 0 to look anew -> a: size of the whole, b: init's own
+                        pid; a part of the files of /proc that tell of the processes */
+    OP_BOUND = 15,   /* a: how many processes and threads a user of the machine may have, b: and
+                      each command open files; 0 to leave it */
+    OP_RESIZE = 16,  /* a: pid of a command on a terminal that is copied, b: rows, c: columns */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -46,7 +52,9 @@ enum op {
     OP_WATCH_REMOVE = 25, /* a: watch; the descriptor */
     OP_STAGE = 30,   /* a: a layer's number, or -1 for our own stage -> a detached mount of it */
 };
-enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4 /* as user 0 of the machine */ };
+enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4, /* as user 0 of the machine */
+       EXEC_MONITOR = 8 /* a virtual machine's monitor, in a room of its own */,
+       EXEC_NULL = 16 /* of a guest, with two more: stdin, stdout, stderr is /dev/null */ };
 enum { LISTEN_TCP = 0, LISTEN_UDP = 1, LISTEN_TRANSPARENT = 2 /* TCP, for any address */ };
 enum { DETACH_LAZILY = 1, DETACH_UNMAKE = 2 /* remove the mount point too */ };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };
@@ -78,6 +86,7 @@ struct usage {
 /* What the machine is made of. Every string points into the plan packet. */
 struct plan {
     const char *uid_map, *gid_map, *hostname, *size;
+    const char *kvm; /* the host's device, if commands run in a virtual machine */
     uid_t user;
     int lowers, binds, hides;
     struct layer {
@@ -85,6 +94,7 @@ struct plan {
         int stage;        /* another machine's stage, detached */
     } lower[MAX_LOWERS];
     int copy; /* a stage whose writable layer we start with a copy of, or -1 */
+    bool sandbox; /* commands run behind a kernel of their own */
     struct bind {
         const char *from, *to;
     } bind[MAX_BINDS];
@@ -97,6 +107,9 @@ struct place {
     const char *name;
 };
 
+/* launcher.c */
+void keep_only_control(void);
+
 /* id_map.c */
 void write_id_maps(pid_t pid, const struct plan *plan);
 void become_root_of_the_machine(const struct plan *plan);
@@ -107,6 +120,18 @@ int run_as_owner(void);
 /* landlock.c */
 int run_confined(void);
 bool is_the_machine_s_own(int fd);
+
+/* monitor.c */
+int enter_monitors_room(void);
+
+/* guest.c */
+_Noreturn void run_in_guest(const char *address, unsigned long open_files, const char *root);
+
+_Noreturn void give_up(const char *step);
+void power_off(void);
+
+/* carry.c */
+_Noreturn void carry_streams(int to_host, int to_init);
 
 /* pin.c */
 int pin_mount(void);
@@ -130,11 +155,16 @@ int open_listener(const char *address, int port, int kind);
 
 /* lockdown.c */
 int take_ids(id_t id);
+void forbid_by_limits(void);
 void forbid_gains(void);
 void become_user_without_capabilities(uid_t user);
 void become_user_with_capabilities(uid_t user);
 void keep_only_init_capabilities(void);
+void keep_only_inner_capabilities(uid_t user);
+int lock_payload_down(bool from_keeper);
 int lock_root_down(void);
+int own_terminal(int terminal);
+int start_as_user(bool user);
 int lift_file_permissions(bool lifted);
 void drop_bounding_set(void);
 void drop_capabilities(void);
@@ -151,18 +181,32 @@ void await_network(void);
 void await_machine(void);
 void with_capabilities(void (*work)(void));
 
+/* sandbox.c */
+void start_sandbox(const struct plan *plan);
+_Noreturn void serve_inside(void);
+
 /* init.c */
 void block_child_signals(void);
-_Noreturn void serve(void);
+_Noreturn void serve(bool inside);
 _Noreturn void fail(const char *step);
 void send_reply(struct reply reply, const void *data, size_t size, int fd);
 int received_descriptors(struct msghdr *message, int *fds);
 
 /* exec.c */
 void limit_open_files(unsigned long number);
+void bound_commands(const struct request *request);
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count);
 bool remember(pid_t pid, uint32_t id, enum kind ending);
 void reap_children(void);
+
+/* processes.c */
+void list_processes(const struct request *request);
+
+/* relay.c */
+int start_relay(pid_t command, int master, int host);
+bool is_relay(pid_t pid);
+void forget_relay(pid_t pid);
+void resize_terminal(const struct request *request);
 
 /* signals.c */
 int send_signal(pid_t pid, int number, int scope);

@@ -27,7 +27,7 @@ struct command {
     const char *cwd;
     char **argv, **env;
     int fds[3];
-    bool pty, root;
+    bool pty, root, monitor;
 };
 
 /* Which request each running child belongs to, and what its end means to the host: EXITED,
@@ -81,7 +81,10 @@ void reap_children(void) {
     int status;
     struct rusage rusage;
     pid_t pid;
-    while ((pid = wait4(-1, &status, WNOHANG, &rusage)) > 0) report_end(pid, status, &rusage);
+    while ((pid = wait4(-1, &status, WNOHANG, &rusage)) > 0) {
+        report_end(pid, status, &rusage);
+        forget_relay(pid);
+    }
 }
 
 /* ---- in the child: no heap, no return, errors by code ---- */
@@ -127,8 +130,16 @@ static int bound_open_files(void) {
     return setrlimit(RLIMIT_NOFILE, &limit) ? errno : 0;
 }
 
-/* Commands of the machine's user start from a thread that is locked down already. */
-static int lock_down(const struct command *command) { return command->root ? lock_root_down() : 0; }
+void bound_commands(const struct request *request) {
+    struct rlimit most = {(rlim_t)request->a, (rlim_t)request->a};
+    int error = request->a > 0 && setrlimit(RLIMIT_NPROC, &most) ? errno : 0;
+    if (request->b > 0) limit_open_files((unsigned long)request->b);
+    send_reply((struct reply){.kind = REPLY, .id = request->id, .error = error}, NULL, 0, -1);
+}
+
+static int lock_down(const struct command *command) {
+    return command->root ? lock_root_down() : lock_payload_down(command->monitor);
+}
 
 /* Returns the errno of the step that failed, and its name. */
 static int become_command(const struct command *command, const char **step) {
@@ -139,10 +150,12 @@ static int become_command(const struct command *command, const char **step) {
     for (int i = 0; i < 3; i++)
         if (dup2(command->fds[i], i) < 0) return errno;
     if (command->pty && ioctl(0, TIOCSCTTY, 0)) return errno;
-    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC)) return errno;
+    if (syscall(SYS_close_range, 3, LAST_DESCRIPTOR, CLOSE_RANGE_CLOEXEC)) return errno;
+    int error;
+    *step = "room";
+    if (command->monitor && (error = enter_monitors_room())) return error;
     *step = "lock down";
-    int error = bound_open_files();
-    if (error || (error = lock_down(command))) return error;
+    if ((error = bound_open_files()) || (error = lock_down(command))) return error;
     *step = "cwd"; /* with the rights of whom the command runs as */
     if (chdir(command->cwd)) return errno;
     if (sigprocmask(SIG_SETMASK, &none, NULL)) return errno;
@@ -180,8 +193,10 @@ static pid_t run(const struct command *command, int *error, const char **step) {
     int started[2];
     pid_t pid = -1;
     if (!pipe2(started, O_CLOEXEC)) {
-        pid = clone(start_child, stack + sizeof stack, CLONE_VM | SIGCHLD, &start);
-        if (pid < 0) start.error = errno;
+        start.error = start_as_user(true);
+        if (!start.error) pid = clone(start_child, stack + sizeof stack, CLONE_VM | SIGCHLD, &start);
+        if (pid < 0 && !start.error) start.error = errno;
+        if (start_as_user(false)) fail("be init again");
         close(started[1]);
         if (pid > 0) wait_for_child(pid, started[0]);
         close(started[0]);
@@ -223,7 +238,7 @@ static _Noreturn void supervise(const struct command *command, int report) {
     snprintf(outcome.step, sizeof outcome.step, "%s", step);
     if (!outcome.error && lock_down(command)) _exit(127);
     if (write(report, &outcome, sizeof outcome) < 0 || outcome.error) _exit(127);
-    if (syscall(SYS_close_range, 0, ~0U, 0)) _exit(127);
+    if (syscall(SYS_close_range, 0, LAST_DESCRIPTOR, 0)) _exit(127);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -261,14 +276,31 @@ static pid_t run_contained(const struct command *command, int *error, const char
 
 /* ---- terminals ---- */
 
+/* gVisor's kernel does not know the other way, which needs no path. */
+static int open_slave(int master) {
+    enum { FLAGS = O_RDWR | O_NOCTTY | O_CLOEXEC };
+    unsigned number;
+    char path[32];
+    int slave = ioctl(master, TIOCGPTPEER, FLAGS);
+    if (slave >= 0 || errno != ENOTTY) return slave;
+    if (ioctl(master, TIOCGPTN, &number)) return -1;
+    snprintf(path, sizeof path, "/dev/pts/%u", number);
+    return open(path, FLAGS);
+}
+
 /* Returns the master, the slave in `slave`; -1 with errno. */
 static int open_terminal(int size, int *slave) {
     struct winsize window = {.ws_row = (unsigned short)(size >> 16), .ws_col = (unsigned short)(size & 0xffff)};
     int unlock = 0, master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (master < 0) return -1;
     if (!ioctl(master, TIOCSPTLCK, &unlock) && !ioctl(master, TIOCSWINSZ, &window)) {
-        *slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        if (*slave >= 0) return master;
+        *slave = open_slave(master);
+        if (*slave >= 0) {
+            int error = own_terminal(*slave);
+            if (!error) return master;
+            close(*slave);
+            errno = error;
+        }
     }
     int error = errno;
     close(master);
@@ -293,15 +325,16 @@ void start_command(const struct request *request, size_t size, const int *fds, i
     static char *argv[MAX_WORDS + 1], *env[MAX_WORDS + 1];
     const char *cursor = request->text, *end = (const char *)request + size, *step;
     struct command command = {.argv = argv, .env = env, .pty = request->a & EXEC_PTY,
-                              .root = request->a & EXEC_ROOT};
+                              .root = request->a & EXEC_ROOT,
+                              .monitor = request->a & EXEC_MONITOR};
     command.cwd = next_text(&cursor, end);
     if (request->c < 1 || request->c > MAX_WORDS || request->d < 0 || request->d > MAX_WORDS)
         return refuse(request->id, E2BIG, "exec");
     if (!command.cwd || !read_words(&cursor, end, request->c, argv) ||
-        !read_words(&cursor, end, request->d, env) || (fd_count != 3 && !(command.pty && fd_count == 0)))
+        !read_words(&cursor, end, request->d, env) || (fd_count != 3 && !(command.pty && fd_count <= 1)))
         return refuse(request->id, EBADMSG, "exec");
     int error, master = -1, slave = -1;
-    if (fd_count == 0) {
+    if (fd_count < 3) {
         if ((master = open_terminal(request->b, &slave)) < 0)
             return refuse(request->id, errno, "terminal");
         for (int i = 0; i < 3; i++) command.fds[i] = slave;
@@ -312,16 +345,16 @@ void start_command(const struct request *request, size_t size, const int *fds, i
     pid_t child = 0, pid = contain ? run_contained(&command, &error, &step, &child)
                                    : run(&command, &error, &step);
     if (slave >= 0) close(slave);
-    if (pid > 0 && !error && !remember(pid, request->id, EXITED)) {
-        kill(pid, SIGKILL);
-        error = ENOMEM;
-    }
+    bool relayed = fd_count == 1 && pid > 0 && !error;
+    if (relayed && (error = start_relay(pid, master, fds[0]))) relayed = false;
+    if (pid > 0 && !error && !remember(pid, request->id, EXITED)) error = ENOMEM;
+    if (pid > 0 && error) kill(pid, SIGKILL);
     if (error) refuse(request->id, error, step);
     else
         send_reply((struct reply){.kind = REPLY,
                                   .id = request->id,
                                   .a = contain ? child : pid,
                                   .b = contain ? pid : 0},
-                   NULL, 0, master);
-    if (master >= 0) close(master);
+                   NULL, 0, relayed ? -1 : master);
+    if (master >= 0 && !relayed) close(master);
 }

@@ -16,6 +16,7 @@ enum { MAX_FDS = 4 };
 static char packet[PACKET_MAX];
 static size_t packet_size;
 static int fds[MAX_FDS], fd_count;
+static bool inside; /* of a sandbox, whose kernel does not say that the host hung up */
 
 /* One packet, with `fd` beside it unless that is negative. A host that went away is
  * noticed by the main loop, so a failed send needs no answer here. */
@@ -78,6 +79,9 @@ static void answer(void) {
     const char *end = packet + packet_size;
     switch (request->op) {
     case OP_EXEC: return start_command(request, packet_size, fds, fd_count);
+    case OP_PROCESSES: return list_processes(request);
+    case OP_BOUND: return bound_commands(request);
+    case OP_RESIZE: return resize_terminal(request);
     case OP_ATTACH:
     case OP_DETACH:
     case OP_COPY: return mount_operation(request, end, fds, fd_count);
@@ -90,7 +94,7 @@ static void answer(void) {
 
 static bool takes_capabilities(const struct request *request) {
     switch (request->op) {
-    case OP_EXEC: return request->a & EXEC_ROOT;
+    case OP_EXEC: return request->a & (EXEC_ROOT | EXEC_MONITOR);
     case OP_SIGNAL:
     case OP_LISTEN:
     case OP_SOCKET:
@@ -124,14 +128,15 @@ static void serve_packet(bool hung_up) {
                              .msg_controllen = sizeof control.space};
     ssize_t size = recvmsg(CONTROL, &message, MSG_CMSG_CLOEXEC);
     if (size < 0 && errno == EINTR) return;
-    if (size < 0 || (size == 0 && hung_up)) _exit(0);
+    if (size < 0 || (size == 0 && (hung_up || inside))) _exit(0);
     packet_size = (size_t)size;
     fd_count = received_descriptors(&message, fds);
     answer_or_refuse(message.msg_flags);
     for (int i = 0; i < fd_count; i++) close(fds[i]);
 }
 
-_Noreturn void serve(void) {
+_Noreturn void serve(bool in_sandbox) {
+    inside = in_sandbox;
     int children = watch_children();
     send_reply((struct reply){.kind = READY}, NULL, 0, -1);
     for (;;) {

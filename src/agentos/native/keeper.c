@@ -57,7 +57,7 @@ void await_network(void) { wait_for(&keeper.network_made); }
 
 void await_machine(void) { wait_for(&keeper.machine_built); }
 
-/* Landlock's init is one thread, and has none. */
+/* Of an init that has none, which is one thread, it does without. */
 void with_capabilities(void (*work)(void)) {
     if (!keeper.build) return work();
     keeper.work = work;

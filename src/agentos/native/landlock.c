@@ -206,7 +206,7 @@ static _Noreturn void become_init(pid_t guardian) {
     if (chdir(order.home)) fail(order.home);
     confine_init();
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) fail("hide init from the machine's processes");
-    serve();
+    serve(false);
 }
 
 static _Noreturn void guard(pid_t init) {

@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -14,8 +15,8 @@
 #include <unistd.h>
 
 /* The stage's number is taken at once, so that no other descriptor gets it. */
-static void close_inherited_descriptors(void) {
-    if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0)) fail("close inherited descriptors");
+void keep_only_control(void) {
+    if (syscall(SYS_close_range, CONTROL + 1, LAST_DESCRIPTOR, 0)) fail("close inherited descriptors");
     if (fcntl(CONTROL, F_SETFD, FD_CLOEXEC)) fail("keep the control socket to init");
     if (fcntl(0, F_DUPFD_CLOEXEC, STAGE_DIRECTORY) < 0) fail("reserve a descriptor for the stage");
 }
@@ -53,10 +54,11 @@ static void build_machine(const struct plan *plan) {
     enter_root();
     await_network();
     join_network();
-    if (syscall(SYS_close_range, STAGE_DIRECTORY + 1, ~0U, 0)) fail("close the host's directories");
+    if (syscall(SYS_close_range, STAGE_DIRECTORY + 1, LAST_DESCRIPTOR, 0)) fail("close the host's directories");
     open_low_ports(); /* writes to /proc/sys, so before it is masked */
-    mask_proc();
     if (sethostname(plan->hostname, strlen(plan->hostname))) fail("set the host name");
+    if (plan->sandbox) start_sandbox(plan); /* mounts a proc of its own, which a masked one forbids */
+    mask_proc();
     become_user_with_capabilities(plan->user);
 }
 
@@ -81,15 +83,18 @@ static _Noreturn void become_init(const struct plan *plan) {
     become_user_without_capabilities(plan->user);
     /* Last: a process that is not dumpable does not own its files under /proc. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) fail("hide init from the machine's processes");
-    serve();
+    serve(false);
 }
 
 int main(int argc, char **argv) {
     static struct plan plan;
-    close_inherited_descriptors();
+    if (argc >= 4 && !strcmp(argv[1], "guest"))
+        run_in_guest(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
+    keep_only_control();
     if (argc && !strcmp(argv[0], "agentos-pin")) return pin_mount();
     if (argc && !strcmp(argv[0], "agentos-owner")) return run_as_owner();
     if (argc && !strcmp(argv[0], "agentos-landlock")) return run_confined();
+    if (argc && !strcmp(argv[0], "/dev/agentos-inside")) serve_inside();
     drop_root_groups();
     umask(022);
     read_plan(&plan);

@@ -73,6 +73,19 @@ void keep_only_init_capabilities(void) {
     if (set_capabilities(kept, permitted, grantable)) fail("drop init's capabilities");
 }
 
+/* gVisor's kernel shields no init from signals: inside it, init stays another than the machine's
+ * user, whom its commands become. */
+static uid_t become_first;
+
+void keep_only_inner_capabilities(uid_t user) {
+    const uint64_t inner = 1ULL << CAP_KILL | 1ULL << CAP_SETUID | 1ULL << CAP_SETGID |
+                           1ULL << CAP_CHOWN; /* of terminals */
+    make_grantable();
+    drop_bounding_set();
+    become_first = user;
+    if (set_capabilities(inner, inner | grantable, grantable)) fail("drop init's capabilities");
+}
+
 /* Mount points are wanted where the machine's user may not write. Returns 0 or errno. */
 int lift_file_permissions(bool lifted) {
     uint64_t effective = lifted ? kept | in_reserve : kept;
@@ -89,34 +102,78 @@ static void forbid_core_dumps(void) {
     if (setrlimit(RLIMIT_CORE, &limit)) fail("forbid core dumps");
 }
 
+/* gVisor's kernel sets no limit of priorities, not even the one that is there. */
+static bool is_none(const struct rlimit *limit) { return limit->rlim_max == 0; }
+
 /* The host's user may be one whose programs run before all others. */
 static void forbid_priority(void) {
-    struct rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_NICE, &none) || setrlimit(RLIMIT_RTPRIO, &none)) fail("forbid priority");
+    struct rlimit nice, real_time, none = {0, 0};
+    if (getrlimit(RLIMIT_NICE, &nice) || getrlimit(RLIMIT_RTPRIO, &real_time)) fail("read priorities");
+    if (!is_none(&nice) && setrlimit(RLIMIT_NICE, &none)) fail("forbid priority");
+    if (!is_none(&real_time) && setrlimit(RLIMIT_RTPRIO, &none)) fail("forbid priority");
+}
+
+/* Of init, and so of the commands that it starts. */
+void forbid_by_limits(void) {
+    forbid_core_dumps();
+    forbid_priority();
 }
 
 /* For the thread that serves, and so for the commands that it starts: they inherit this. */
 void forbid_gains(void) {
-    forbid_core_dumps();
-    forbid_priority();
+    forbid_by_limits();
     if ((errno = refuse_system_calls())) fail("refuse system calls");
+}
+
+/* Where the kernel knows of them: gVisor's does not. Returns 0 or errno. */
+static int clear_ambient_capabilities(void) {
+    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) && errno != EINVAL ? errno : 0;
 }
 
 /* What it opens for the host obeys the permissions of the machine's user. */
 void become_user_without_capabilities(uid_t user) {
     if (getuid() != user && take_ids(user)) fail("become the machine's user");
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)) fail("clear ambient capabilities");
+    if ((errno = clear_ambient_capabilities())) fail("clear ambient capabilities");
     drop_capabilities();
 }
 
-/* Of a command that starts from the keeper, in a child that shares init's memory until it execs.
- * That memory stays hidden though its dumpability follows the ids. Returns 0 or errno. */
-int lock_root_down(void) {
-    if (!grantable) return EPERM;
-    if (set_capabilities(kept | for_root, kept | for_root, grantable)) return errno;
-    if (syscall(SYS_setgroups, 0, NULL) || take_ids(0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-        return errno;
-    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)) return errno;
-    if (set_capabilities(grantable, grantable, grantable)) return errno;
+/* Of a command, in a child that shares init's memory until it execs. Returns 0 or errno. */
+static int lock_down(uint64_t capabilities) {
+    int error = clear_ambient_capabilities();
+    if (error) return error;
+    if (set_capabilities(capabilities, capabilities, capabilities)) return errno;
     return refuse_system_calls();
+}
+
+/* Init's memory stays hidden though its dumpability follows the ids. */
+static int become(uid_t user) {
+    return syscall(SYS_setgroups, 0, NULL) || take_ids(user) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+               ? errno
+               : 0;
+}
+
+/* A thread that is locked down already starts its like. */
+int lock_payload_down(bool from_keeper) {
+    int error = become_first ? become(become_first) : 0;
+    if (error) return error;
+    return become_first || from_keeper ? lock_down(0) : 0;
+}
+
+int lock_root_down(void) {
+    const uint64_t needed = become_first ? for_root : kept | for_root;
+    if (!grantable) return EPERM;
+    if (set_capabilities(needed, needed, grantable)) return errno;
+    int error = become(0);
+    return error ? error : lock_down(grantable);
+}
+
+/* gVisor's kernel counts a process for the real user of who starts it. Returns 0 or errno. */
+int start_as_user(bool user) {
+    if (!become_first) return 0;
+    return syscall(SYS_setresuid, user ? become_first : 0, 0, 0) ? errno : 0;
+}
+
+/* A terminal is its user's, who may open it by name. Returns 0 or errno. */
+int own_terminal(int terminal) {
+    return become_first && fchown(terminal, become_first, (gid_t)-1) ? errno : 0;
 }

@@ -62,12 +62,14 @@ void read_plan(struct plan *plan) {
         const char *key = word(&cursor, end);
         if (!strcmp(key, "uid-map")) plan->uid_map = word(&cursor, end);
         else if (!strcmp(key, "gid-map")) plan->gid_map = word(&cursor, end);
+        else if (!strcmp(key, "kvm")) plan->kvm = word(&cursor, end);
         else if (!strcmp(key, "hostname")) plan->hostname = word(&cursor, end);
         else if (!strcmp(key, "size")) plan->size = word(&cursor, end);
         else if (!strcmp(key, "open-files")) limit_open_files(strtoul(word(&cursor, end), NULL, 10));
         else if (!strcmp(key, "user")) plan->user = (uid_t)strtoul(word(&cursor, end), NULL, 10);
         else if (!strcmp(key, "lower")) add_lower(plan, (struct layer){word(&cursor, end), -1});
         else if (!strcmp(key, "layer")) add_lower(plan, (struct layer){NULL, next_stage()});
+        else if (!strcmp(key, "sandbox")) plan->sandbox = true;
         else if (!strcmp(key, "copy")) plan->copy = next_stage();
         else if (!strcmp(key, "bind")) {
             if (plan->binds == MAX_BINDS) too_many("bind host directories");

@@ -30,6 +30,7 @@ enum { DETACH = 2 };
 
 static int lower_fd[MAX_LOWERS];
 static int bind_fd[MAX_BINDS];
+static int kvm_fd = -1;
 
 static const char *below_root(const char *path) {
     static char joined[PATH_MAX];
@@ -60,6 +61,9 @@ void pin_host_directories(const struct plan *plan) {
         if (lower_fd[i] < 0) fail(plan->lower[i].path);
     }
     for (int i = 0; i < plan->binds; i++) bind_fd[i] = copy_read_only(plan->bind[i].from);
+    if (!plan->kvm) return;
+    kvm_fd = (int)syscall(SYS_open_tree, AT_FDCWD, plan->kvm, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (kvm_fd < 0) fail(plan->kvm);
 }
 
 static void make_directory(const char *path, mode_t mode) {
@@ -196,6 +200,15 @@ static void make_device(const char *name) {
     if (mount(from, to, NULL, MS_BIND, NULL)) fail(from);
 }
 
+static void attach_kvm(void) {
+    const char *path = below_root("/dev/kvm");
+    if (kvm_fd < 0) return;
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0) fail(path);
+    close(fd);
+    if (syscall(SYS_move_mount, kvm_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)) fail("attach /dev/kvm");
+}
+
 static void link_device(const char *target, const char *path) {
     if (symlink(target, below_root(path))) fail(path);
 }
@@ -205,6 +218,7 @@ static void mount_dev(void) {
         fail("mount /dev");
     const char *nodes[] = {"null", "zero", "full", "random", "urandom", "tty", NULL};
     for (int i = 0; nodes[i]; i++) make_device(nodes[i]);
+    attach_kvm();
     make_directory(below_root("/dev/pts"), 0755);
     if (mount("devpts", below_root("/dev/pts"), "devpts", MS_NOSUID | MS_NOEXEC,
               "newinstance,ptmxmode=0666,mode=620"))

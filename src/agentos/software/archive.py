@@ -45,7 +45,7 @@ def checksum(path: Path, algorithm: str, stop: Event) -> str:
 
 
 def unpack(archive: Path, root: Path, keep: Mapping[str, str], stop: Event) -> int:
-    """Unpack chosen members of a zip or gzipped tar, readable by every user.
+    """Unpack chosen members of a zip or tar, readable by every user.
 
     Args:
         archive: The file.
@@ -104,7 +104,7 @@ def _zip_members(path: Path) -> Iterator[_Member]:
 
 
 def _tar_members(path: Path) -> Iterator[_Member]:
-    with tarfile.open(path, "r:gz") as archive:
+    with tarfile.open(path, "r:*") as archive:
         for info in archive:
             if not info.isdir():
                 opener = _tar_opener(archive, info)

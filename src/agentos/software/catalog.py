@@ -40,25 +40,28 @@ class Artifact:
     """One archive in a registry, and which of its members make the layer.
 
     Args:
-        client: The program that fetches it by name: `pip` or `npm`.
+        client: The program that fetches it by name: `pip`, `npm` or `apt`.
         requirement: Name and version in that client's own spelling.
-        integrity: The archive's checksum, as `sha256-` or `sha512-` and base64.
+        integrity: The archive's checksum, as `sha256-` or `sha512-` and base64; None where the
+            client verifies a signature of the packages' makers, as apt does.
         size: Bytes to download.
         unpacked: Bytes of the members that are kept.
         keep: Where members go: path in the archive -> path in the layer; a key that
             ends in `/` keeps everything below it.
         platform: What the build runs on.
         links: Symbolic links to add: path in the layer -> relative target.
+        release: Of Debian, the release that has it.
     """
 
-    client: Literal["pip", "npm"]
+    client: Literal["pip", "npm", "apt"]
     requirement: str
-    integrity: str
+    integrity: str | None
     size: int
     unpacked: int
     keep: Mapping[str, str]
     platform: Platform = Platform()
     links: Mapping[str, str] | None = None
+    release: str | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,26 @@ def _codex(machine: str, suffix: str, sha512: str, size: int, unpacked: int) -> 
     )
 
 
+def _runsc(machine: str) -> Artifact:
+    return Artifact(
+        client="apt",
+        requirement="runsc=0.0~20240729.0-*",
+        integrity=None,
+        size=7_121_792,
+        unpacked=30_311_000,
+        keep={"./usr/bin/runsc": "bin/runsc", "./usr/share/doc/runsc/copyright": "LICENSE"},
+        platform=Platform(machine),
+        release="trixie",
+    )
+
+
 _PACKAGES = (
+    # gVisor, for machines with isolation="gvisor"; older releases have one that is too old.
+    Package(
+        name="runsc",
+        version="20240729.0",
+        artifacts=(_runsc("x86_64"), _runsc("aarch64")),
+    ),
     Package(
         name="node",
         version="24.19.0",

@@ -100,10 +100,11 @@ async def _install_alone(
             archive = await download(package, artifact, staging, _node(catalog), tick)
         except DiskFull as error:
             raise _disk_full(package, artifact) from error
-        algorithm = artifact.integrity.split("-", 1)[0]
-        found = await _in_thread(lambda stop: checksum(archive, algorithm, stop))
-        if found != artifact.integrity:
-            raise mismatch(package, artifact, found)
+        if artifact.integrity:
+            algorithm = artifact.integrity.split("-", 1)[0]
+            found = await _in_thread(lambda stop: checksum(archive, algorithm, stop))
+            if found != artifact.integrity:
+                raise mismatch(package, artifact, found)
         layer = staging.directory("layer")
         size = await _in_thread(lambda stop: unpack(archive, layer, artifact.keep, stop))
         for link, target in (artifact.links or {}).items():

@@ -70,6 +70,10 @@ async def download(
         SoftwareError: The registry refused, or has no such package or version.
         DiskFull: There was no room.
     """
+    if artifact.client == "apt":
+        from agentos.software import debian
+
+        return await debian.download(package, artifact, staging, tick)
     arrived = staging.directory("download")
     env = os.environ | {"TMPDIR": str(staging.directory("tmp"))}
     if artifact.client == "pip":
@@ -91,6 +95,7 @@ async def _pip(
     env: dict[str, str],
     tick: Callable[[], None],
 ) -> Reply:
+    assert artifact.integrity, "the registry itself is not trusted"
     algorithm, digest = artifact.integrity.split("-", 1)
     wanted = staging.path / "requirements.txt"
     # The hash makes pip choose the right one among several files of the same version.
@@ -154,7 +159,7 @@ def _pip_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
     if _DISK_FULL.search(reply.stderr):
         return DiskFull()
     if got := re.search(r"Got\s+([0-9a-f]{64,128})", reply.stderr):
-        algorithm = artifact.integrity.split("-", 1)[0]
+        algorithm = (artifact.integrity or "sha256").split("-", 1)[0]
         digest = base64.b64encode(bytes.fromhex(got[1])).decode()
         return mismatch(package, artifact, f"{algorithm}-{digest}")
     said = _last_error(reply.stderr)

@@ -18,7 +18,7 @@ from typing import Self
 
 from agentos.errors import MachineError
 from agentos.machine.network import NetworkPolicy
-from agentos.machine.processes import ProcessInfo, list_processes
+from agentos.machine.processes import ProcDirectory, ProcessInfo, list_processes
 
 #: Adopts orphans, starts the command in a session of its own, and kills the rest after it.
 _SUPERVISOR = """
@@ -236,6 +236,6 @@ class HostMachine:
 def _host_processes() -> list[ProcessInfo]:
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        return list_processes(proc)
+        return list_processes(ProcDirectory(proc))
     finally:
         os.close(proc)

@@ -8,7 +8,7 @@ import os
 import signal
 
 from agentos.machine.channel import resolve
-from agentos.machine.processes import list_processes
+from agentos.machine.processes import ProcDirectory, descendants, list_processes
 
 
 async def end_family(pid: int) -> None:
@@ -34,13 +34,10 @@ def _descendants(pid: int) -> set[int]:
     """The process and those below it that are there now."""
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        parents = {process.pid: process.ppid for process in list_processes(proc)}
+        parents = {process.pid: process.ppid for process in list_processes(ProcDirectory(proc))}
     finally:
         os.close(proc)
-    found = {pid} & parents.keys()
-    while below := {child for child, parent in parents.items() if parent in found} - found:
-        found |= below
-    return found
+    return ({pid} & parents.keys()) | descendants(parents, pid)
 
 
 def _signal(pidfd: int, number: int) -> None:

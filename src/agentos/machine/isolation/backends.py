@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import Channel
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import IdMap
 from agentos.machine.layers.host_image import Image
+
+if TYPE_CHECKING:
+    from agentos.machine.limits.limits import Limits
 
 Isolation = Literal["namespace", "gvisor", "microvm", "landlock", "strong"]
 
@@ -65,13 +69,45 @@ def check(isolation: str) -> None:
         )
 
 
-async def choose(isolation: Isolation) -> Backend:
+def check_limits(isolation: str, limits: Limits | None) -> None:
+    """Refuse a limit that would not hold: the host cannot count the processes of a guest."""
+    if isolation == "microvm" and limits is not None and limits.pids is not None:
+        raise IsolationUnavailable(
+            "a limit of processes does not reach those of a virtual machine",
+            code="limit_unavailable",
+            hint="leave Limits(pids=...) out: what the guest can start is bounded by its memory",
+        )
+
+
+async def choose(isolation: Isolation, limits: Limits | None = None) -> Backend:
     """Return what starts machines of a kind.
+
+    Args:
+        isolation: The kind; of "strong" it is the strongest that is here.
+        limits: What it has to hold them to.
 
     Raises:
         IsolationUnavailable: This host does not have it; nothing weaker is taken instead.
     """
+    if isolation == "strong":
+        return await _choose_strong(limits)
+    check_limits(isolation, limits)
     return await _CHOICES[isolation]()
+
+
+async def _choose_strong(limits: Limits | None) -> Backend:
+    reasons = []
+    kinds: tuple[Isolation, ...] = ("microvm", "gvisor")
+    for kind in kinds:
+        try:
+            return await choose(kind, limits)
+        except IsolationUnavailable as error:
+            reasons.append(f"{kind}: {error.message}" + f" ({error.hint})" * bool(error.hint))
+    raise IsolationUnavailable(
+        f"there is no strong isolation on this host: {'; '.join(reasons)}",
+        code="strong_unavailable",
+        hint='make one of them available, or ask by name for a weaker one, such as "namespace"',
+    )
 
 
 async def _namespace() -> Backend:
@@ -87,29 +123,26 @@ async def _landlock() -> Backend:
     return landlock.LandlockMachine.start
 
 
-async def _strong() -> Backend:
-    """Take the strongest that is here; what is weaker than asked for is never taken."""
-    reasons = []
-    for kind in ("microvm", "gvisor"):
-        try:
-            return await _CHOICES[kind]()
-        except IsolationUnavailable as error:
-            reasons.append(f"{kind}: {error.message}" + f" ({error.hint})" * bool(error.hint))
-    raise IsolationUnavailable(
-        f"there is no strong isolation on this host: {'; '.join(reasons)}",
-        code="strong_unavailable",
-        hint='make one of them available, or ask by name for a weaker one, such as "namespace"',
-    )
+async def _gvisor() -> Backend:
+    from agentos.machine.isolation.gvisor import GvisorMachine
+    from agentos.machine.isolation.runsc import find_runsc
+
+    find_runsc()
+    return GvisorMachine.start
 
 
-async def _missing() -> Backend:
-    raise IsolationUnavailable("this isolation is not built in yet", hint='use "namespace"')
+async def _microvm() -> Backend:
+    from agentos.machine.isolation.kvm_probe import require_kvm
+    from agentos.machine.isolation.microsandbox import find_monitor
+    from agentos.machine.isolation.microvm import MicrovmMachine
+
+    await require_kvm()  # first: without it no package helps
+    return functools.partial(MicrovmMachine.start, find_monitor())
 
 
 _CHOICES: dict[str, Callable[[], Awaitable[Backend]]] = {
     "namespace": _namespace,
-    "gvisor": _missing,
-    "microvm": _missing,
+    "gvisor": _gvisor,
+    "microvm": _microvm,
     "landlock": _landlock,
-    "strong": _strong,
 }

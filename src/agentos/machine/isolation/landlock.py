@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agentos.errors import IsolationUnavailable, MachineError
-from agentos.machine.channel import BootFailed, Channel
+from agentos.machine.channel import BootFailed, Channel, control_pair
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import IdMap, choose_id_map
 from agentos.machine.isolation.namespace import (
     _wait,
-    control_pair,
     end_of,
     spawn_launcher,
 )

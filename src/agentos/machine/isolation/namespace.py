@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agentos.errors import IsolationUnavailable, MachineError
-from agentos.machine.channel import BootFailed, Channel, resolve
+from agentos.machine.channel import BootFailed, Channel, control_pair, resolve
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import MACHINE_USER, choose_id_map
+from agentos.machine.isolation.sandbox import Sandbox
 from agentos.machine.layers.host_image import Image
 from agentos.machine.protocol import Op
 
@@ -56,6 +57,8 @@ class NamespaceMachine:
         branch: Branch | None = None,
         open_files: int | None = None,
         on_lost: Callable[[MachineError], None] | None = None,
+        kvm: Path | None = None,
+        sandbox: Sandbox | None = None,
     ) -> NamespaceMachine:
         """Build a machine and wait until its init serves.
 
@@ -67,17 +70,25 @@ class NamespaceMachine:
             branch: What it takes over from another machine; its descriptors are closed.
             open_files: How many descriptors each of its commands may have.
             on_lost: Called when the machine is gone.
+            kvm: The device for a virtual machine of its commands.
+            sandbox: To be started in it; its descriptors are closed.
 
         Raises:
             IsolationUnavailable: This host does not permit it; the hint says what would.
         """
         branch = branch or Branch(image.ids or choose_id_map())
         plan = _plan(image, hostname, size, binds, branch)
+        if kvm is not None:
+            plan += b"kvm\0%b\0" % os.fsencode(kvm)
         if open_files is not None:
             plan += b"open-files\0%d\0" % open_files
         host_end, machine_end = control_pair()
         try:
-            socket.send_fds(host_end, [plan], branch.stages)
+            if sandbox:
+                socket.send_fds(host_end, [plan + b"sandbox\0"], branch.stages)
+                socket.send_fds(host_end, [sandbox.configuration], sandbox.descriptors)
+            else:
+                socket.send_fds(host_end, [plan], branch.stages)
             launcher = spawn_launcher("agentos-init", machine_end.fileno())
         except BaseException:
             host_end.close()
@@ -85,6 +96,8 @@ class NamespaceMachine:
         finally:
             machine_end.close()
             branch.close()
+            if sandbox:
+                sandbox.close()
         machine = cls(Channel(host_end, on_lost), launcher, branch)
         try:
             await machine.channel.booted()
@@ -168,15 +181,6 @@ def _plan(
     for path in image.hidden:
         words += ["hide", path]
     return b"".join(os.fsencode(word) + b"\0" for word in words)
-
-
-def control_pair() -> tuple[socket.socket, socket.socket]:
-    """Return the host's end of a control socket, non-blocking, and the machine's."""
-    host_end, machine_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    host_end.setblocking(False)
-    for end in (host_end, machine_end):  # room for one packet of the largest size
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-    return host_end, machine_end
 
 
 def spawn_launcher(role: str, control: int) -> int:

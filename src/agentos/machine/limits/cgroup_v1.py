@@ -53,6 +53,9 @@ class Pids(GroupV1):
     def limit(self, number: int) -> None:
         self.write("pids.max", str(number))
 
+    def lift(self) -> None:
+        self.write("pids.max", "max")
+
     def refusals(self) -> int:
         with contextlib.suppress(FileNotFoundError):
             return self.entry("pids.events", "max")

@@ -59,6 +59,9 @@ class Pids(GroupV2):
     def limit(self, number: int) -> None:
         self.write("pids.max", str(number))
 
+    def lift(self) -> None:
+        self.write("pids.max", "max")
+
     def refusals(self) -> int:
         return self.entry("pids.events", "max")
 

@@ -53,11 +53,11 @@ class Enforcement:
     pids: PidsGroup | None = None
     groups: list[Group] = field(default_factory=list)
 
-    def attach(self, pid: int) -> None:
-        """Put a machine's init in; all else in the machine comes from it."""
+    def attach(self, init: int) -> None:
+        """Put a machine's init in, with what it has started; all else comes from them."""
         for group in self.groups:
             try:
-                group.attach(pid)
+                _attach_family(group, init)
             except OSError as error:
                 raise IsolationUnavailable(
                     f"cannot put the machine into {group.path}: {error.strerror}",
@@ -65,10 +65,36 @@ class Enforcement:
                     hint=REMEDY,
                 ) from error
 
+    def leave_pids_to_its_own_kernel(self) -> None:
+        """Count what the machine's kernel calls processes, not what that kernel is made of."""
+        if self.pids is not None:
+            self.pids.lift()
+            self.pids = None
+            self.ways["pids"] = "rlimit"
+
     async def remove(self) -> None:
         """Remove the groups of a machine that has ended."""
         while self.groups:
             await remove(self.groups.pop().path)
+
+
+def _attach_family(group: Group, init: int) -> None:
+    """Put processes in until each has been, with those that they started meanwhile."""
+    attached: set[int] = set()
+    while new := _family(init) - attached:
+        for pid in new:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                group.attach(pid)
+        attached |= new
+
+
+def _family(pid: int) -> set[int]:
+    found = {pid}
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for child in children.read_text(encoding="ascii").split():
+                found |= _family(int(child))
+    return found
 
 
 def ways_without_limits(disk: str = "tmpfs") -> dict[str, str]:

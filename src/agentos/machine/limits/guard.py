@@ -17,7 +17,7 @@ from agentos.machine.limits.alarms import Alarm, Hits, Level, OnWarning
 from agentos.machine.limits.choose import REMEDY, enforce
 from agentos.machine.limits.limits import LEAST_DISK, Limits, LimitWarning
 from agentos.machine.limits.stats import Stats, measure
-from agentos.machine.limits.usage import Sight, disk_of, see
+from agentos.machine.limits.usage import Inside, Sight, disk_of, see
 from agentos.machine.limits.watchdog import MemoryWatchdog
 from agentos.machine.protocol import INIT_THREADS, Scope
 
@@ -43,6 +43,7 @@ class Guard:
         self._enforced = enforce(limits)
         self._dog: MemoryWatchdog | None = None
         self._sight: Sight | None = None
+        self._inside: Inside | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._hits_watched: list[Hits] = []
         self._kills_seen = 0
@@ -84,10 +85,16 @@ class Guard:
         assert channel.init_pid is not None
         if channel.shares_host:
             self._refuse_what_needs_namespaces()
+        if machine.commands is not channel:
+            self._enforced.leave_pids_to_its_own_kernel()
+            self._inside = Inside(machine.commands)
         self._enforced.attach(channel.init_pid)
         if self._enforced.ways["pids"] == "rlimit":
             assert self._limits.pids is not None
-            _bound_processes(channel.init_pid, self._limits.pids + INIT_THREADS)
+            if self._inside:
+                await self._inside.bound(self._limits.pids)
+            else:
+                _bound_processes(channel.init_pid, self._limits.pids + INIT_THREADS)
         channel.explain = self._explain
         sight = await see(channel, below)
         await self._stop_watching()
@@ -97,7 +104,7 @@ class Guard:
             self._dog = MemoryWatchdog(memory, sight, _killer(channel))
             self._watch(_repeat(channel, [self._dog], watchdog.INTERVAL))
         if self._on_warning:
-            self._watch(_repeat(channel, self._alarms(sight), alarms.INTERVAL))
+            self._watch(_repeat(channel, self._alarms(sight), alarms.INTERVAL, self._inside))
         self._machine = machine
         self._run_clock()
 
@@ -151,7 +158,8 @@ class Guard:
             what = "used up, so a process was killed"
             hits.append(Hits("memory", memory.kills, bound, what, warn))
         if limits.pids:
-            levels.append(Level("pids", sight.pids, limits.pids, warn))
+            count = self._inside.latest if self._inside else sight.pids
+            levels.append(Level("pids", count, limits.pids, warn))
             if pids:
                 hits.append(Hits("pids", pids.refusals, limits.pids, "a fork was refused", warn))
         if limits.disk_bytes:
@@ -164,15 +172,15 @@ class Guard:
         if self._on_warning:
             asyncio.get_running_loop().call_soon(self._on_warning, warning)
 
-    def hits_from_now(self) -> Callable[[], str | None]:
+    def hits_from_now(self) -> Callable[[], Awaitable[str | None]]:
         """Return what names the limit that was run into since now, if any was."""
         kills, refusals = self._hits()
 
-        def hit() -> str | None:
+        async def hit() -> str | None:
             kills_now, refusals_now = self._hits()
             if kills_now > kills:
                 return "memory"
-            return "pids" if refusals_now > refusals or self._no_pid_is_left() else None
+            return "pids" if refusals_now > refusals or await self._no_pid_is_left() else None
 
         return hit
 
@@ -189,16 +197,19 @@ class Guard:
         self._kills_seen = memory.kills() if memory else 0
         return self._kills_seen, pids.refusals() if pids else 0
 
-    def _no_pid_is_left(self) -> bool:
+    async def _no_pid_is_left(self) -> bool:
         """Whether a fork of the command that just ended would be refused: rlimits do not count."""
         if self._enforced.ways["pids"] != "rlimit" or self._sight is None:
             return False
-        return self._sight.pids() + 1 >= (self._limits.pids or 0)
+        pids = await self._inside.pids() if self._inside else self._sight.pids()
+        return pids + 1 >= (self._limits.pids or 0)
 
-    def stats(self) -> Stats:
+    async def stats(self) -> Stats:
         """Measure the machine."""
         assert self._sight is not None
         seen = measure(self._sight, self._enforced.ways)
+        if self._inside:
+            seen = replace(seen, pids=await self._inside.pids())
         memory, cpu = self._enforced.memory or self._dog, self._enforced.cpu
         if memory:
             seen = replace(seen, memory=memory.used(), memory_peak=memory.peak())
@@ -250,13 +261,19 @@ def _killer(channel: Channel) -> Callable[[int], None]:
     return lambda pid: channel.signal_nowait(pid, signal.SIGKILL, Scope.PROCESS)
 
 
-async def _repeat(channel: Channel, looked_at: list[Alarm], interval: float) -> None:
+async def _repeat(
+    channel: Channel, looked_at: list[Alarm], interval: float, inside: Inside | None = None
+) -> None:
     """Look until the machine ends; one that cannot be watched any more is ended."""
     try:
         while not channel.lost:
+            if inside:
+                await inside.pids()
             for alarm in looked_at:
                 alarm.look()
             await asyncio.sleep(interval)
+    except MachineError as error:  # it ended while we looked, or says what cannot be
+        channel.lose(error)
     except OSError as error:
         channel.lose(MachineError(f"the machine's limits cannot be watched any more: {error}"))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentos.machine.channel import Channel
 from agentos.machine.limits.choose import ways_without_limits
-from agentos.machine.limits.usage import Sight, see
+from agentos.machine.limits.usage import Inside, Sight, see
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,11 @@ def measure(sight: Sight, ways: Mapping[str, str]) -> Stats:
     )
 
 
-async def stats_without_limits(channel: Channel) -> Stats:
+async def stats_without_limits(channel: Channel, commands: Channel) -> Stats:
     """Measure a machine that was given no limits."""
     sight = await see(channel)
     try:
-        return measure(sight, ways_without_limits(disk="none" if channel.shares_host else "tmpfs"))
+        seen = measure(sight, ways_without_limits(disk="none" if channel.shares_host else "tmpfs"))
     finally:
         sight.close()
+    return seen if commands is channel else replace(seen, pids=await Inside(commands).pids())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from agentos.machine.channel import Channel
-from agentos.machine.processes import descendants
+from agentos.machine.processes import descendants, list_processes, look, thread_states
 from agentos.machine.protocol import Op
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -135,6 +135,29 @@ def _disk_within(directory: int) -> Disk:
                 used += os.lstat(name, dir_fd=fd).st_blocks * 512
     space = os.fstatvfs(directory)
     return Disk(used, used + space.f_bavail * space.f_frsize)
+
+
+class Inside:
+    """What a kernel of the machine's own counts as processes; ours sees only that kernel."""
+
+    def __init__(self, commands: Channel) -> None:
+        self._commands = commands
+        self._latest = 0
+
+    async def bound(self, number: int) -> None:
+        """Let there be no more processes and threads than these."""
+        await self._commands.call(Op.BOUND, [], (number, 0, 0, 0), "processes")
+
+    async def pids(self) -> int:
+        """Count processes and threads."""
+        async with look(self._commands) as proc:
+            running = list_processes(proc)
+            self._latest = sum(len(thread_states(proc, process.pid)) for process in running)
+        return self._latest
+
+    def latest(self) -> int:
+        """Return what `pids` found last."""
+        return self._latest
 
 
 async def see(channel: Channel, below: int = 0) -> Sight:
