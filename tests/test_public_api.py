@@ -55,6 +55,7 @@ NAMES = [
     "SessionNotFound",
     "SessionRecord",
     "SessionTaken",
+    "Skill",
     "SoftwareError",
     "Stats",
     "Step",

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agentos.agents.skills import Skill
     from agentos.errors import (
         AgentCrashed,
         AgentError,
@@ -86,6 +87,7 @@ _HOMES = {
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
     "SessionRecord": "agentos.sessions.transcripts",
+    "Skill": "agentos.agents.skills",
     "Stats": "agentos.machine.limits.stats",
     "Step": "agentos.models.rehearsal",
     "SyncReport": "agentos.machine.mounts.objects.sync",
@@ -142,6 +144,7 @@ __all__ = [
     "SessionNotFound",
     "SessionRecord",
     "SessionTaken",
+    "Skill",
     "SoftwareError",
     "Stats",
     "Step",
