@@ -21,6 +21,7 @@ BENCHMARKS = (
     "many_machines",
     "stream",
     "gateway",
+    "transcripts",
     "network",
     "imports",
 )
