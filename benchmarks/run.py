@@ -22,6 +22,7 @@ BENCHMARKS = (
     "many_machines",
     "stream",
     "gateway",
+    "transcripts",
     "network",
     "imports",
 )

@@ -56,6 +56,7 @@ NAMES = [
     "SessionNotFound",
     "SessionRecord",
     "SessionTaken",
+    "Skill",
     "SoftwareError",
     "Stats",
     "Step",

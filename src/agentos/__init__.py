@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agentos.agents.skills import Skill
     from agentos.errors import (
         AgentCrashed,
         AgentError,
@@ -88,6 +89,7 @@ _HOMES = {
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
     "SessionRecord": "agentos.sessions.transcripts",
+    "Skill": "agentos.agents.skills",
     "Stats": "agentos.machine.limits.stats",
     "Step": "agentos.models.rehearsal",
     "SyncReport": "agentos.machine.mounts.objects.sync",
@@ -146,6 +148,7 @@ __all__ = [
     "SessionNotFound",
     "SessionRecord",
     "SessionTaken",
+    "Skill",
     "SoftwareError",
     "Stats",
     "Step",

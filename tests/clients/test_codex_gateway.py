@@ -46,13 +46,13 @@ STEPS = [
 async def played(
     vm: AgentOs,
     *steps: Step,
-    model: str = "played/gpt-5.5",
+    model: str | None = "played/gpt-5.5",
     agent: str = "codex",
     retries: int = 2,
     **settings: object,
 ) -> AsyncIterator[tuple[Session, ModelGateway, RehearsalModel]]:
     """A session of Codex whose calls go through a gateway to the rehearsal model."""
-    of_the_session = ("budget", "profile", "env")
+    of_the_session = ("budget", "profile", "profile_file", "env")
     session_settings = {name: settings.pop(name) for name in of_the_session if name in settings}
     async with RehearsalModel(Scenario(steps=list(steps))) as rehearsal:
         provider = Provider("played", rehearsal.base_url, rehearsal.api_key, retries=retries)
@@ -109,7 +109,8 @@ async def test_not_even_the_session_key_is_written_or_given_to_commands(
 
 async def test_calls_are_told_apart(vm: AgentOs) -> None:
     prices = {"played/gpt-5.5": Price(input=2.0, output=10.0)}
-    settings = {"prices": prices, "profile": "careful", "agent": "codex-acp"}
+    role = {"profile": "careful", "profile_file": 'developer_instructions = "Take care."\n'}
+    settings = {"prices": prices, **role, "agent": "codex-acp"}
     async with played(vm, *STEPS, **settings) as (session, gateway, model):  # type: ignore[arg-type]
         await session.prompt("look around")
         await model.wait_for(Kind.TITLE)
@@ -119,6 +120,7 @@ async def test_calls_are_told_apart(vm: AgentOs) -> None:
     (title,) = [call for call in gateway.calls if call.kind is Kind.TITLE]
     assert {call.session for call in gateway.calls} == {session.id}
     assert {call.profile for call in gateway.calls} == {"careful"}
+    assert "Take care." in json.dumps(model.turns[0].body)
     assert len({call.turn for call in turns}) == 1
     assert turns[0].thread == session.agent_session
     assert title.thread != session.agent_session
@@ -300,3 +302,25 @@ async def _until_turn_ended(session: Session):  # type: ignore[no-untyped-def]
         yield event
         if event.type == "turn_ended":
             return
+
+
+async def test_a_profile_is_a_file_or_has_a_budget(vm: AgentOs) -> None:
+    with pytest.raises(ConfigInvalid, match="no profile 'carful'"):
+        async with played(vm, Step(say="never"), profile="carful"):
+            pass
+    budgets = [Budget(tokens=10**6, per="profile", profile="cheap")]
+    async with played(vm, Step(say="hi"), budgets=budgets, profile="cheap") as opened:
+        session, gateway, _ = opened
+        await session.prompt("go")
+    assert [call.profile for call in gateway.calls] == ["cheap"]
+
+
+async def test_a_profile_names_the_route(vm: AgentOs) -> None:
+    file = 'model = "played/gpt-5.5"\n'
+    async with played(vm, Step(say="hi"), model=None, profile="planner", profile_file=file) as (
+        session,
+        gateway,
+        _,
+    ):
+        await session.prompt("go")
+    assert [(call.profile, call.model_served) for call in gateway.calls] == [("planner", "gpt-5.5")]

@@ -72,6 +72,19 @@ async def test_json_is_one_event_a_line(workspace: Path) -> None:
     assert rows[-1]["data"]["changes"][0]["path"] == "a.txt"
 
 
+async def test_a_session_is_resumed(workspace: Path) -> None:
+    async with model_of(Step(say="I call it Ada."), Step(say="It is Ada.")) as model:
+        code, out, err = await agentos(*run_words(model))
+        assert code == 0, err
+        id = out.split("--resume ")[1].split()[0]
+        code, out, err = await agentos(*run_words(model, "--resume", id, "-w", str(workspace)))
+        assert code == 0, err
+        assert "It is Ada." in out
+        assert "I call it Ada." in json.dumps(model.turns[-1].body)
+    code, out, _ = await agentos("sessions", "export", id, "-f", "markdown")
+    assert out.count("## Prompt") == 2
+
+
 async def test_without_credentials_one_readable_message() -> None:
     code, _, err = await agentos("run", "codex", "do it")
     assert code == 1

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentos.agents.codex_config import CodexHome, caller_config, merged, read_home
+from agentos.agents.codex_files import codex_files
 from agentos.agents.codex_model import (
     KEYS,
     PROVIDER,
@@ -18,6 +19,7 @@ from agentos.agents.codex_model import (
 )
 from agentos.agents.definition import AgentDefinition, AgentRequest, Endpoint, Launch
 from agentos.agents.machine import AgentMachine
+from agentos.agents.provisions import Provisions
 from agentos.errors import ConfigInvalid
 
 _SOFTWARE = "/opt/agentos"
@@ -51,7 +53,7 @@ class Codex(AgentDefinition):
 
     async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:
         env = machine.environment(request.env)
-        home = await read_home(machine, env)
+        home = await read_home(machine, env, request.profile)
         source = choose_source(home, request, env, in_memory=True)
         return Launch(
             argv=[f"{self._locate('codex')}/bin/codex", "app-server"],
@@ -64,6 +66,14 @@ class Codex(AgentDefinition):
             config=_settings(home, request, source, env),
             mode="ask" if request.asks else None,
         )
+
+    async def place(self, machine: AgentMachine, request: AgentRequest) -> Provisions | None:
+        return await codex_files(machine, request)
+
+    async def profile(
+        self, machine: AgentMachine, request: AgentRequest
+    ) -> Mapping[str, Any] | None:
+        return await _profile(machine, request)
 
     async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
         return await _has_credentials(machine, request)
@@ -106,7 +116,7 @@ class CodexAcp(AgentDefinition):
 
     async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:
         env = machine.environment(request.env)
-        home = await read_home(machine, env)
+        home = await read_home(machine, env, request.profile)
         source = choose_source(home, request, env)
         node = f"{self._locate('node')}/bin"
         return Launch(
@@ -126,6 +136,14 @@ class CodexAcp(AgentDefinition):
             warnings=_warnings(machine, home, request, ours_win=False),
         )
 
+    async def place(self, machine: AgentMachine, request: AgentRequest) -> Provisions | None:
+        return await codex_files(machine, request)
+
+    async def profile(
+        self, machine: AgentMachine, request: AgentRequest
+    ) -> Mapping[str, Any] | None:
+        return await _profile(machine, request)
+
     async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
         return await _has_credentials(machine, request)
 
@@ -144,17 +162,21 @@ class CodexAcp(AgentDefinition):
         return words
 
 
+async def _profile(machine: AgentMachine, request: AgentRequest) -> Mapping[str, Any] | None:
+    return (await read_home(machine, machine.environment(request.env), request.profile)).profile
+
+
 async def _has_credentials(machine: AgentMachine, request: AgentRequest) -> bool:
     env = machine.environment(request.env)
-    return has_own_source(await read_home(machine, env), env)
+    return has_own_source(await read_home(machine, env, request.profile), env)
 
 
 def _settings(
     home: CodexHome, request: AgentRequest, source: ModelSource, env: Mapping[str, str]
 ) -> dict[str, Any]:
     provider_model = request.provider.model if request.provider else None
-    settings = merged(source.settings, _session_settings(home, request, provider_model))
-    return merged(settings, caller_config(env))
+    ours = merged(source.settings, _session_settings(home, request, provider_model))
+    return merged(merged(home.profile or {}, ours), caller_config(env))
 
 
 def _session_settings(

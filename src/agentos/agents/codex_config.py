@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentos.agents.machine import AgentMachine
+from agentos.agents.profile import Profile
 from agentos.errors import ConfigInvalid
 
 
@@ -18,13 +19,15 @@ class CodexHome:
 
     Attributes:
         path: The directory in the machine.
-        settings: `config.toml`, and over it the caller's own `CODEX_CONFIG`.
+        settings: `config.toml`, over it the profile, over it the caller's own `CODEX_CONFIG`.
         login: `auth.json`, or None if there is none.
+        profile: The settings of the profile alone; None if it has no file.
     """
 
     path: str
     settings: Mapping[str, Any]
     login: Mapping[str, Any] | None = None
+    profile: Mapping[str, Any] | None = None
 
     @property
     def config_file(self) -> str:
@@ -44,16 +47,29 @@ class CodexHome:
         return value if isinstance(value, str) and value else None
 
 
-async def read_home(machine: AgentMachine, env: Mapping[str, str]) -> CodexHome:
+def codex_home(env: Mapping[str, str]) -> str:
+    """Return Codex's home directory in a machine."""
+    return env.get("CODEX_HOME") or f"{env['HOME']}/.codex"
+
+
+def profile_file(name: str) -> str:
+    """Return what Codex names the file of a profile, in its home directory."""
+    return f"{name}.config.toml"
+
+
+async def read_home(
+    machine: AgentMachine, env: Mapping[str, str], profile: Profile | None = None
+) -> CodexHome:
     """Read the configuration and the login that a session with this environment will use.
 
     Raises:
         ConfigInvalid: A file is not what it should be; the message names file and line.
     """
-    path = env.get("CODEX_HOME") or f"{env['HOME']}/.codex"
-    file = await _settings(machine, f"{path}/config.toml")
-    settings = merged(file, caller_config(env))
-    return CodexHome(path, settings, await _login(machine, f"{path}/auth.json"))
+    path = codex_home(env)
+    file = _toml(await _read(machine, f"{path}/config.toml"), f"{path}/config.toml") or {}
+    role = None if profile is None else await _profile(machine, path, profile)
+    settings = merged(merged(file, role or {}), caller_config(env))
+    return CodexHome(path, settings, await _login(machine, f"{path}/auth.json"), role)
 
 
 def caller_config(env: Mapping[str, str]) -> Mapping[str, Any]:
@@ -77,10 +93,15 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-async def _settings(machine: AgentMachine, path: str) -> Mapping[str, Any]:
-    text = await _read(machine, path)
+async def _profile(machine: AgentMachine, home: str, profile: Profile) -> Mapping[str, Any] | None:
+    path = f"{home}/{profile_file(profile.name)}"
+    text = await _read(machine, path) if profile.text is None else profile.text
+    return _toml(text, path)
+
+
+def _toml(text: str | None, path: str) -> Mapping[str, Any] | None:
     try:
-        return tomllib.loads(text or "")
+        return None if text is None else tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigInvalid(f"{path} in the machine is not valid TOML: {error}") from error
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from agentos.agents.guidance import Guidance
 from agentos.agents.machine import AgentMachine
+from agentos.agents.profile import Profile
+from agentos.agents.provisions import Provisions
 from agentos.errors import ConfigInvalid, NetworkDenied
 
 HOST_LOOPBACK = "host.agentos.internal"
@@ -148,6 +151,13 @@ class AgentRequest:
     provider: ModelAccess | None = None
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict)
     asks: bool = False
+    guidance: Guidance = field(default_factory=Guidance)
+    profile: Profile | None = None
+
+    @property
+    def booked_under(self) -> str | None:
+        """The profile's name, if there is one."""
+        return None if self.profile is None else self.profile.name
 
 
 @dataclass(frozen=True)
@@ -205,6 +215,31 @@ class AgentDefinition(ABC):
             ConfigInvalid: Its configuration in the machine cannot be read.
             NetworkDenied: The policy forbids its model provider.
         """
+
+    async def place(self, machine: AgentMachine, request: AgentRequest) -> Provisions | None:
+        """Work out what to write where the agent reads it: skills, instructions, a profile.
+
+        Raises:
+            ConfigInvalid: It reads nothing of the kind.
+        """
+        del machine
+        if not request.guidance.is_empty or (request.profile and request.profile.text):
+            raise ConfigInvalid(
+                f"{self.name} has no place for skills, instructions, memories or a profile's file",
+                hint="use instructions= and model=",
+            )
+        return None
+
+    async def profile(
+        self, machine: AgentMachine, request: AgentRequest
+    ) -> Mapping[str, Any] | None:
+        """Return the settings of the profile that a request names; None if it has no file.
+
+        Raises:
+            ConfigInvalid: The file cannot be read.
+        """
+        del machine, request
+        return None
 
     async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
         """Tell whether it would find credentials for a model by itself.

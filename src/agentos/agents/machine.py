@@ -91,6 +91,18 @@ class AgentMachine(Protocol):
     async def mkdir(self, path: str, *, parents: bool = False) -> None:
         """Make a directory; with `parents` it may be there already."""
 
+    async def chmod(self, path: str, mode: int) -> None:
+        """Set the permissions of a file."""
+
+    async def symlink(self, target: str, path: str) -> None:
+        """Make a link."""
+
+    async def readlink(self, path: str) -> str:
+        """Return where a link leads; raises `OSError` with `EINVAL` if it is none."""
+
+    async def remove(self, path: str) -> None:
+        """Remove a file or a link."""
+
     async def spawn(
         self,
         command: Sequence[str],

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli import demo, doctor, image, models, net, record, run, shell, snapshot, software
+from agentos.cli import (
+    demo,
+    doctor,
+    image,
+    models,
+    net,
+    record,
+    run,
+    sessions,
+    shell,
+    snapshot,
+    software,
+)
 from agentos.errors import AgentOsError
 
 app = typer.Typer(
@@ -25,6 +37,7 @@ app.command("shell")(shell.shell)
 app.command("record")(record.record)
 app.command("replay")(record.replay)
 app.command("doctor")(doctor.doctor)
+app.add_typer(sessions.app, name="sessions")
 app.add_typer(models.app, name="models")
 app.add_typer(software.app, name="software")
 app.add_typer(image.app, name="image")

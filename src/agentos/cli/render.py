@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from agentos.machine.workspace import Change
-    from agentos.sessions import SessionEvent, TurnResult
+    from agentos.sessions import Session, SessionEvent, TurnResult
 
 _MOST_LINES = 30
 
@@ -30,6 +30,9 @@ class Renderer(Protocol):
 
     def ended(self, result: TurnResult) -> None:
         """The turn ended."""
+
+    def kept(self, session: Session) -> None:
+        """The session is over and can be resumed."""
 
     def changes(self, changes: Sequence[Change]) -> None:
         """What the agent changed in the workspace."""
@@ -54,6 +57,9 @@ class JsonRenderer:
 
     def ended(self, result: TurnResult) -> None:
         del result  # the turn_ended event said it
+
+    def kept(self, session: Session) -> None:
+        del session  # every event names it
 
     def changes(self, changes: Sequence[Change]) -> None:
         files = [{"path": c.path, "kind": c.kind, "diff": c.diff()} for c in changes]
@@ -89,6 +95,8 @@ class TextRenderer:
             self._tool(event.data)
         elif event.type == "warning":
             self._line(f"warning: {event.data.get('message', '')}", "yellow")
+        elif event.type == "agent_started" and (resumed := event.data.get("resumed")):
+            self._line(f"Resumed; lost: {'; '.join(resumed['lost'])}.", "dim")
         elif event.type == "agent_exited":
             self._end_speech()
 
@@ -141,10 +149,21 @@ class TextRenderer:
             heading = line.startswith(("+++", "---", "diff "))
             self._line(line, "bold" if heading else styles.get(line[:1], ""))
 
+    def failed(self, message: str) -> None:
+        """Say that a turn failed."""
+        self._line(f"failed: {message}", "red")
+
+    def end(self) -> None:
+        """End the line that is being written."""
+        self._end_speech()
+
     def ended(self, result: TurnResult) -> None:
         self._end_speech()
         if result.stop_reason != "end_turn":
             self._line(f"The turn ended: {result.stop_reason}.", "yellow")
+
+    def kept(self, session: Session) -> None:
+        self._line(f'Go on: agentos run {session.agent} "..." --resume {session.id}', "dim")
 
     def changes(self, changes: Sequence[Change]) -> None:
         self._end_speech()
@@ -170,7 +189,7 @@ class TextRenderer:
 
     def _write(self, text: str, style: str) -> None:
         if text:
-            self._console.print(_printable(text), style=style, end="", markup=False)
+            self._console.print(printable(text), style=style, end="", markup=False)
             self._at_line_start = text.endswith("\n")
 
 
@@ -178,7 +197,7 @@ def _headline(data: Mapping[str, Any]) -> str:
     return f"$ {data['command']}" if data.get("command") else str(data.get("title") or "tool call")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Keep an agent's output from moving the cursor or retitling the terminal."""
     return "".join(
         c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text

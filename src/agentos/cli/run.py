@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agentos.machine.network import NetworkPolicy
     from agentos.models.budgets import Budget
     from agentos.models.provider import ModelProvider
+    from agentos.sessions import Session
 
 WORKSPACE = "/home/agentos/workspace"
 
@@ -55,6 +56,7 @@ class Task:
     limits: Limits | None = None
     image: str = "host"
     isolation: Kind = "namespace"
+    resume: str | None = None
 
 
 def run(
@@ -73,6 +75,9 @@ def run(
     instructions: Annotated[
         str | None, typer.Option("--instructions", help="Added to the agent's own.")
     ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="ID", help="Go on with this session.")
+    ] = None,
     env: Env = None,
     allow: Allow = None,
     network: Network = None,
@@ -86,6 +91,8 @@ def run(
     """Let an agent work in a machine of its own: agentos run codex "PROMPT" -e OPENAI_API_KEY."""
     from agentos.cli.render import renderer
 
+    if resume and instructions:
+        raise typer.BadParameter("a resumed session keeps its --instructions")
     task = Task(
         agent=agent,
         prompt=prompt,
@@ -99,6 +106,7 @@ def run(
         image=image,
         budget=_budget(budget),
         isolation=kind(isolation),
+        resume=resume,
     )
     raise typer.Exit(run_command(perform(task, renderer(as_json))))
 
@@ -122,6 +130,7 @@ async def perform(task: Task, show: Renderer) -> int:
     from agentos.machine.machine import AgentOs
     from agentos.machine.workspace import Workspace as Copy
 
+    task = await _resuming(task) if task.resume else task
     await install_showing_progress(get_agent(task.agent).software)
     async with AgentOs(
         image=task.image, network=task.network, limits=task.limits, isolation=task.isolation
@@ -144,7 +153,27 @@ async def perform(task: Task, show: Renderer) -> int:
 async def _work(vm: AgentOs, task: Task, show: Renderer) -> int:
     from agentos.cli.interrupt import cancel_on_interrupt
 
-    session = await vm.create_session(
+    async with await _open(vm, task) as session:
+        turn = session.prompt(task.prompt)
+        with cancel_on_interrupt(session):
+            async for event in turn:
+                show.event(event)
+            result = await turn
+    show.ended(result)
+    show.kept(session)
+    return 130 if result.stop_reason == "cancelled" else 0
+
+
+async def _open(vm: AgentOs, task: Task) -> Session:
+    if task.resume:
+        return await vm.resume_session(
+            task.resume,
+            env=task.env,
+            model=task.model,
+            provider=task.provider,
+            budget=task.budget,
+        )
+    return await vm.create_session(
         task.agent,
         env=task.env,
         cwd=WORKSPACE,
@@ -153,11 +182,18 @@ async def _work(vm: AgentOs, task: Task, show: Renderer) -> int:
         provider=task.provider,
         budget=task.budget,
     )
-    async with session:
-        turn = session.prompt(task.prompt)
-        with cancel_on_interrupt(session):
-            async for event in turn:
-                show.event(event)
-            result = await turn
-    show.ended(result)
-    return 130 if result.stop_reason == "cancelled" else 0
+
+
+async def _resuming(task: Task) -> Task:
+    """Find the session that a task goes on with, before anything is made."""
+    from agentos.errors import ConfigInvalid
+    from agentos.sessions.transcripts.keeper import open_transcripts
+
+    async with open_transcripts() as transcripts:
+        record = await transcripts.named(task.resume or "")
+    if record.agent != task.agent:
+        raise ConfigInvalid(
+            f"session {record.id} is one of {record.agent}, not of {task.agent}",
+            hint=f"agentos run {record.agent} ... --resume {record.id}",
+        )
+    return replace(task, resume=record.id)

@@ -37,6 +37,7 @@ from agentos.machine.network.servers.verbs import ServerVerbs
 from agentos.machine.protocol import ListenKind, Op
 
 if TYPE_CHECKING:
+    from agentos.agents.skills import Skill
     from agentos.machine.changes import Diff
     from agentos.machine.layers.store import Snapshot
     from agentos.machine.limits.guard import Guard
@@ -549,6 +550,10 @@ class AgentOs(CommandVerbs, ServerVerbs):
         provider: ModelProvider | ModelGateway | str | None = None,
         credentials: Credentials | None = None,
         profile: str | None = None,
+        profile_file: str | pathlib.Path | None = None,
+        skills: Sequence[Skill | str | pathlib.Path] = (),
+        instructions_file: str | pathlib.Path | None = None,
+        memories: Sequence[str | pathlib.Path] = (),
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
         permission: Permission = "allow",
@@ -566,7 +571,17 @@ class AgentOs(CommandVerbs, ServerVerbs):
             credentials: `"gateway"` keeps the provider's key on the host, `"env"` takes what is
                 in `env` or the machine; by default the gateway if `agentos.toml` configures a
                 provider and the session has no credentials of its own.
-            profile: What its model calls are booked under.
+            profile: A role, such as `"planner"`: the settings of its file in the machine apply
+                (Codex: `~/.codex/planner.config.toml`), and its model calls are booked under it.
+            profile_file: The profile's file, in the agent's own format; written into the machine.
+                As with skills and instructions, a `str` with a line break is the text itself,
+                everything else a path on the host.
+            skills: Skills that the agent can look up: directories with a `SKILL.md`, the texts
+                of one, or `Skill`s. They stay in the machine.
+            instructions_file: An `AGENTS.md`. It becomes a marked part of the agent's own, in
+                place of the former one, and stays in the machine.
+            memories: What was learned earlier, each a text, or the `Path` of one; a marked part
+                of the same file.
             budget: What it may spend on models; through the gateway only.
             mcp_servers: MCP servers by name, beside those in the agent's own configuration.
             permission: `"allow"`, `"ask"`, `"reject"`, or a callback.
@@ -591,6 +606,10 @@ class AgentOs(CommandVerbs, ServerVerbs):
             provider=provider,
             credentials=credentials,
             profile=profile,
+            profile_file=profile_file,
+            skills=skills,
+            instructions_file=instructions_file,
+            memories=memories,
             budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,
@@ -617,6 +636,10 @@ class AgentOs(CommandVerbs, ServerVerbs):
         provider: ModelProvider | ModelGateway | str | None = None,
         credentials: Credentials | None = None,
         profile: str | None = None,
+        profile_file: str | pathlib.Path | None = None,
+        skills: Sequence[Skill | str | pathlib.Path] = (),
+        instructions_file: str | pathlib.Path | None = None,
+        memories: Sequence[str | pathlib.Path] = (),
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
         permission: Permission = "allow",
@@ -634,7 +657,11 @@ class AgentOs(CommandVerbs, ServerVerbs):
             model: By default the one that it had.
             provider: A model provider on the host.
             credentials: Where its credentials are.
-            profile: What its calls are booked under.
+            profile: By default the one that it had.
+            profile_file: The profile's file.
+            skills: Written into this machine, like the two that follow.
+            instructions_file: An `AGENTS.md`.
+            memories: What was learned earlier.
             budget: What it may spend.
             mcp_servers: MCP servers by name.
             permission: The permission policy.
@@ -654,6 +681,10 @@ class AgentOs(CommandVerbs, ServerVerbs):
             provider=provider,
             credentials=credentials,
             profile=profile,
+            profile_file=profile_file,
+            skills=skills,
+            instructions_file=instructions_file,
+            memories=memories,
             budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,

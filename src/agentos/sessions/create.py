@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
 from agentos.agents.definition import Launch
+from agentos.agents.guidance import Guidance
 from agentos.agents.machine import AgentMachine
+from agentos.agents.profile import Profile
 from agentos.errors import AgentCrashed
 from agentos.sessions.connection import AgentConnection, Opened
 from agentos.sessions.log_of_session import begin_log
-from agentos.sessions.model_choice import Credentials, ModelChoice, choose
+from agentos.sessions.model_choice import Credentials, ModelChoice, choose, with_profile
 from agentos.sessions.permissions import Permission, check_policy
 from agentos.sessions.session import Session
 
 if TYPE_CHECKING:
     from agentos.agents.definition import McpServer
+    from agentos.agents.skills import Skill
     from agentos.models.budgets import Budget
     from agentos.models.gateway import ModelGateway
     from agentos.models.provider import ModelProvider
@@ -37,6 +41,10 @@ async def create_session(
     provider: ModelProvider | ModelGateway | str | None = None,
     credentials: Credentials | None = None,
     profile: str | None = None,
+    profile_file: str | Path | None = None,
+    skills: Sequence[Skill | str | Path] = (),
+    instructions_file: str | Path | None = None,
+    memories: Sequence[str | Path] = (),
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
@@ -44,7 +52,7 @@ async def create_session(
 ) -> Session:
     """Start an agent in a machine and open a session with it.
 
-    An error leaves nothing of it behind.
+    An error leaves nothing of it behind but files that were given.
 
     Args:
         machine: Where it works.
@@ -58,7 +66,11 @@ async def create_session(
         credentials: `"gateway"` keeps the provider's key on the host, `"env"` takes what is in
             `env` or the machine; by default the gateway if `agentos.toml` configures a provider
             and the session has no credentials of its own.
-        profile: What its calls are booked under.
+        profile: A role: its file's settings apply, and calls are booked under it.
+        profile_file: The profile's file, in the agent's own format.
+        skills: Skills: directories, texts of a SKILL.md, or `Skill`s.
+        instructions_file: An AGENTS.md: its path, or its text.
+        memories: What was learned earlier: texts, or paths of files.
         budget: What it may spend; through the gateway only.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
         permission: `"allow"`, `"ask"`, `"reject"`, or a function.
@@ -74,11 +86,18 @@ async def create_session(
     """
     check_policy(permission)
     definition = get_agent(agent) if isinstance(agent, str) else agent
-    asks = permission != "allow"
     wanted = AgentRequest(
-        dict(env or {}), cwd, model, instructions, None, dict(mcp_servers or {}), asks
+        dict(env or {}),
+        cwd,
+        model,
+        instructions,
+        None,
+        dict(mcp_servers or {}),
+        permission != "allow",
+        Guidance.of(skills, instructions_file, memories),
+        Profile.of(profile, profile_file),
     )
-    asked = ModelChoice(provider, model, credentials, profile, budget)
+    asked = ModelChoice(provider, model, credentials, wanted.booked_under, budget)
     return await _open(machine, definition, wanted, asked, permission, ready=ready)
 
 
@@ -91,6 +110,10 @@ async def resume_session(
     provider: ModelProvider | ModelGateway | str | None = None,
     credentials: Credentials | None = None,
     profile: str | None = None,
+    profile_file: str | Path | None = None,
+    skills: Sequence[Skill | str | Path] = (),
+    instructions_file: str | Path | None = None,
+    memories: Sequence[str | Path] = (),
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
@@ -100,7 +123,7 @@ async def resume_session(
     from agentos.sessions.transcripts.keeper import open_transcripts
 
     check_policy(permission)
-    asked_now = ModelChoice(provider, model, credentials, profile, budget)
+    guidance = Guidance.of(skills, instructions_file, memories)
     async with open_transcripts() as transcripts:
         record = await transcripts.get(session_id)
         definition = get_agent(record.agent)
@@ -113,9 +136,11 @@ async def resume_session(
             None,
             dict(mcp_servers or {}),
             permission != "allow",
+            guidance,
+            Profile.of(profile or then.get("profile"), profile_file),
         )
         past = await Past.claim(transcripts, session_id)
-        choice = replace(asked_now, model=wanted.model)
+        choice = ModelChoice(provider, wanted.model, credentials, wanted.booked_under, budget)
         return await _open(machine, definition, wanted, choice, permission, past=past)
 
 
@@ -135,9 +160,12 @@ async def _open(
 
         await ensure(definition.software)
     async with AsyncExitStack() as resources:
+        asked = await with_profile(machine, definition, wanted, asked)
         choice = await choose(machine, definition, wanted, asked, resources)
         request = replace(wanted, provider=choice.access, model=choice.model)
         launch = await definition.prepare(machine, request)
+        if (provisions := await definition.place(machine, request)) is not None:
+            await provisions.write(machine)
         for endpoint in launch.endpoints:
             await endpoint.open(machine, "the model provider")
         resumed, opened = None, None

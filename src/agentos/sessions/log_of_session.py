@@ -51,6 +51,7 @@ async def begin_log(
             "cwd": request.cwd,
             "model": request.model,
             "instructions": request.instructions,
+            "profile": request.booked_under,
         }
         record = SessionRecord(
             new_id(),

@@ -29,13 +29,17 @@ _machine_ids: weakref.WeakKeyDictionary[AgentMachine, str] = weakref.WeakKeyDict
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """What a caller says of the model; see `create_session`."""
+    """What a caller says of the model; see `create_session`.
+
+    `has_file` says whether the agent has a file of the profile.
+    """
 
     provider: ModelProvider | ModelGateway | str | None = None
     model: str | None = None
     credentials: Credentials | None = None
     profile: str | None = None
     budget: Budget | None = None
+    has_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,23 @@ class Chosen:
     grant: Grant | None = None
 
 
+async def with_profile(
+    machine: AgentMachine, definition: AgentDefinition, request: AgentRequest, choice: ModelChoice
+) -> ModelChoice:
+    """Let the file of a profile name the model where the caller does not.
+
+    Raises:
+        ConfigInvalid: The file cannot be read.
+    """
+    if request.profile is None:
+        return choice
+    settings = await definition.profile(machine, request)
+    if settings is None:
+        return choice
+    model = settings.get("model") if choice.model is None else choice.model
+    return replace(choice, model=model if isinstance(model, str) else None, has_file=True)
+
+
 async def choose(
     machine: AgentMachine,
     definition: AgentDefinition,
@@ -104,14 +125,18 @@ async def choose(
     if lent is None:
         gateway = await _gateway(machine, definition, request, choice, resources)
     if gateway is not None:
+        if not (choice.has_file or gateway.has_budget_of(choice.profile)):
+            raise _no_profile(choice.profile)
         named = provider if isinstance(provider, str) else None
         route = gateway.route_of(named, choice.model)
         return await resources.enter_async_context(_granted(machine, gateway, route, choice))
-    if choice.budget is not None or choice.profile is not None:
+    if choice.budget is not None:
         raise ConfigInvalid(
-            "budget= and profile= are kept by the gateway, which this session does not use",
+            "budget= is kept by the gateway, which this session does not use",
             hint='credentials="gateway"',
         )
+    if choice.profile is not None and not choice.has_file:
+        raise _no_profile(choice.profile)
     if lent is not None:
         access = await resources.enter_async_context(model_access(machine, lent))
         return Chosen(access, lent.model)
@@ -119,6 +144,14 @@ async def choose(
         return Chosen(model=choice.model)
     access = await resources.enter_async_context(model_access(machine, provider))
     return Chosen(access, choice.model)
+
+
+def _no_profile(name: str | None) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"there is no profile {name!r}: it has neither a file nor a budget",
+        code="profile_unknown",
+        hint=f"pass profile_file=, or write it in the machine (Codex: ~/.codex/{name}.config.toml)",
+    )
 
 
 async def _gateway(

@@ -170,6 +170,22 @@ class HostMachine:
         """Make a directory."""
         await asyncio.to_thread(Path(path).mkdir, parents=parents, exist_ok=parents)
 
+    async def chmod(self, path: str, mode: int) -> None:
+        """Set the permissions of a file."""
+        await asyncio.to_thread(os.chmod, path, mode)
+
+    async def symlink(self, target: str, path: str) -> None:
+        """Make a link."""
+        await asyncio.to_thread(os.symlink, target, path)
+
+    async def readlink(self, path: str) -> str:
+        """Return where a link leads."""
+        return await asyncio.to_thread(os.readlink, path)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file or a link."""
+        await asyncio.to_thread(os.unlink, path)
+
     async def spawn(
         self,
         command: Sequence[str],

@@ -87,6 +87,7 @@ class ModelGateway:
         self._sink = sink
         self._store = store
         self._journal: CallJournal | None = None
+        self.budgets = tuple(budgets)
         self._budgets = Budgets(budgets, history=self._spent)
         self._upstreams = Upstreams(self.providers, around)
         self._resources = contextlib.AsyncExitStack()
@@ -144,6 +145,10 @@ class ModelGateway:
     async def close(self) -> None:
         """End every call and stop listening; safe to repeat."""
         await self._resources.aclose()
+
+    def has_budget_of(self, profile: str | None) -> bool:
+        """Whether a profile has a budget of its own; sessions without a profile need none."""
+        return profile is None or any(budget.profile == profile for budget in self.budgets)
 
     def route_of(self, provider: str | None, model: str | None) -> str:
         """Find the route that a caller means.

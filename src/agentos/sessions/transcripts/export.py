@@ -16,7 +16,7 @@ Events = AsyncIterator[SessionEvent]
 
 async def as_json_lines(record: SessionRecord, events: Events) -> AsyncIterator[str]:
     """Yield the record of a session, then its events, a line of JSON each."""
-    yield json.dumps({"session": asdict(record)}, default=_plain) + "\n"
+    yield json.dumps({"session": asdict(record)}, default=plain) + "\n"
     async for event in events:
         yield json.dumps(asdict(event), ensure_ascii=False) + "\n"
 
@@ -91,7 +91,8 @@ def _text(data: Mapping[str, Any]) -> str:
     return str(content.get("text", "")) if isinstance(content, Mapping) else ""
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """Put into JSON what JSON has no word for: moments."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     raise TypeError(f"{value!r} has no place in JSON")

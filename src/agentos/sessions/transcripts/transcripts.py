@@ -190,15 +190,25 @@ class Transcripts:
 
     async def latest(self, session_id: str, type: str) -> SessionEvent | None:
         """Return the last event of a type, if there is one."""
+        found = await self._events_of_one(session_id, type, EVENTS.c.seq.desc())
+        return found[-1] if found else None
+
+    async def first(self, session_id: str, type: str) -> SessionEvent | None:
+        """Return the first event of a type, if there is one."""
+        found = await self._events_of_one(session_id, type, EVENTS.c.seq)
+        return found[0] if found else None
+
+    async def _events_of_one(self, session_id: str, type: str, order: Any) -> list[SessionEvent]:
+        """Return the events of the first row of a type in an order."""
         query = (
             select(EVENTS)
             .where(EVENTS.c.session_id == session_id, EVENTS.c.type == type)
-            .order_by(EVENTS.c.seq.desc())
+            .order_by(order)
             .limit(1)
         )
         async with self._store.reading() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else list(events_of(dict(row)))[-1]
+        return [] if row is None else list(events_of(dict(row)))
 
     async def get(self, session_id: str) -> SessionRecord:
         """Return what is kept of a session.
@@ -212,6 +222,23 @@ class Transcripts:
         if row is None:
             raise _unknown(session_id)
         return _record(row)
+
+    async def named(self, beginning: str) -> SessionRecord:
+        """Return what is kept of the one session whose id begins so.
+
+        Raises:
+            SessionNotFound: There is none, or there are several.
+        """
+        query = select(SESSIONS).where(SESSIONS.c.id.startswith(beginning, autoescape=True))
+        async with self._store.reading() as connection:
+            rows = (await connection.execute(query.limit(2))).all()
+        if not rows or not beginning:
+            raise _unknown(beginning)
+        if len(rows) > 1:
+            raise SessionNotFound(
+                f"several sessions begin with {beginning!r}", hint="write more of the id"
+            )
+        return _record(rows[0])
 
     async def sessions(
         self, *, machine: str | None = None, limit: int = 100

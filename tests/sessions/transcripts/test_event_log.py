@@ -1,0 +1,85 @@
+"""The event log over a real store: slow readers, and owners that come and go."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from tests.sessions.transcripts.conftest import all_of
+
+from agentos.errors import SessionTaken
+from agentos.sessions.event_log import AT_HAND, EventLog
+from agentos.sessions.events import SessionEvent
+from agentos.sessions.transcripts import Transcripts
+from agentos.sessions.transcripts.keeper import StoredSession
+
+BATCH = 500
+EVENTS = 8 * AT_HAND
+
+
+async def test_a_reader_that_stops_costs_no_memory_and_misses_nothing(
+    transcripts: Transcripts, epoch: int, url: str
+) -> None:
+    log = EventLog("s", StoredSession("s", epoch, url))
+    slow = log.follow()
+    log.append("note", {"n": 1})
+    seen = [(await anext(slow)).seq]
+    for n in range(2, EVENTS, BATCH):
+        for m in range(n, n + BATCH):
+            log.append("note", {"n": m})
+        await log.between(log.last_seq, log.last_seq)
+        # What is at hand, and no more than as much in the hands of the reader.
+        assert _alive() <= 2 * AT_HAND + 2 * BATCH
+    log.close()
+    async for event in slow:
+        seen.append(event.seq)
+        assert event.data == {"n": event.seq}
+        if event.seq % BATCH == 0:
+            assert _alive() <= 2 * AT_HAND + 2 * BATCH
+    assert seen == list(range(1, log.last_seq + 1))
+    assert log.last_seq > 3 * AT_HAND
+    await log.finish()
+
+
+def _alive() -> int:
+    return sum(type(thing) is SessionEvent for thing in gc.get_objects())
+
+
+async def test_readers_at_different_places_see_the_same(
+    transcripts: Transcripts, epoch: int, url: str
+) -> None:
+    log = EventLog("s", StoredSession("s", epoch, url))
+    early = log.follow()
+    for n in range(1, AT_HAND + 300):
+        log.append("note", {"n": n})
+        if n == 1:
+            assert (await anext(early)).seq == 1
+    await log.between(log.last_seq, log.last_seq)
+    log.compact()
+    log.close()
+    await log.finish()
+    first = [event async for event in early]
+    assert [event.seq for event in first] == list(range(2, log.last_seq + 1))
+    assert [event async for event in log.follow(1)] == first
+    assert [event async for event in log.follow(AT_HAND)] == first[AT_HAND - 1 :]
+    assert await all_of(transcripts, after=1) == first
+
+
+async def test_a_former_owners_log_fails_and_delivers_nothing_more(
+    transcripts: Transcripts, epoch: int, url: str
+) -> None:
+    former = EventLog("s", StoredSession("s", epoch, url))
+    former.append("note", {"by": "former"})
+    reader = former.follow()
+    assert (await anext(reader)).data == {"by": "former"}
+    new = EventLog("s", StoredSession("s", await transcripts.claim("s"), url), 1)
+    former.append("note", {"by": "former, too late"})
+    new.append("note", {"by": "new"})
+    with pytest.raises(SessionTaken, match="written by another owner"):
+        await anext(reader)
+    assert isinstance(former.failed.result(), SessionTaken)
+    await new.between(2, 2)
+    new.close()
+    for log in (former, new):
+        await log.finish()
+    assert [event.data["by"] for event in await all_of(transcripts)] == ["former", "new"]
