@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from agentos.errors import SoftwareError
-from agentos.software import CATALOG, Platform, resolve
+from agentos.software import CATALOG, Artifact, Platform, resolve
 from agentos.software.catalog import with_requirements
 
 _LENGTHS = {"sha256": 32, "sha512": 64}
@@ -21,7 +21,7 @@ def test_every_package_is_pinned_for_every_platform(name: str, machine: str, lib
     assert len(base64.b64decode(digest, validate=True)) == _LENGTHS[algorithm]
     assert package.version in artifact.requirement
     assert 0 < artifact.size < artifact.unpacked
-    assert artifact.keep
+    assert artifact.keep if isinstance(artifact, Artifact) else artifact.lock
     assert artifact.client == "pip" or "node" in package.requires
 
 

@@ -17,11 +17,11 @@ def says(program: Path, *arguments: str, path: str = os.defpath) -> str:
 
 
 async def test_codex_and_what_it_requires_run() -> None:
-    layers = await ensure(["codex"])
+    layers = await ensure(["codex-acp"])
     assert [(layer.name, layer.version) for layer in layers] == [
-        (name, CATALOG[name].version) for name in ("node", "codex-acp", "codex")
+        (name, CATALOG[name].version) for name in ("node", "codex", "codex-acp")
     ]
-    node, adapter, codex = layers
+    node, codex, adapter = layers
     path = f"{node.path / 'bin'}:{os.defpath}"
     assert says(node.path / "bin/node", "--version") == f"v{node.version}"
     assert says(node.path / "bin/npm", "--version", path=path).count(".") == 2

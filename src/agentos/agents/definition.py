@@ -6,14 +6,33 @@ import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid, NetworkDenied
 
+if TYPE_CHECKING:
+    from agentos.software.catalog import Package
+
+#: A package by its name in the software catalog, or one that the catalog does not have.
+Software: TypeAlias = "str | Package"
+
 HOST_LOOPBACK = "host.agentos.internal"
 _INTERNAL = ".agentos.internal"
+_SOFTWARE = "/opt/agentos"
+
+
+def installed_at(name: str) -> str:
+    """Return where a machine sees a package of the software catalog, at its pinned version."""
+    from agentos.software.catalog import resolve
+
+    return place_of(resolve(name))
+
+
+def place_of(package: Package) -> str:
+    """Return where a machine sees a package."""
+    return f"{_SOFTWARE}/{package.name}/{package.version}"
 
 
 @dataclass(frozen=True)
@@ -172,6 +191,8 @@ class Launch:
         driver: What the command speaks: ACP, or the protocol of Codex's app-server.
         config: Settings of the session, for drivers that pass them on (Codex).
         mode: The agent's mode to begin with; None for its own choice.
+        model: The model to choose among those that an ACP agent announces; None for its own.
+        session_meta: What ACP's `session/new` carries as `_meta`.
     """
 
     argv: Sequence[str]
@@ -183,6 +204,8 @@ class Launch:
     driver: Literal["acp", "codex"] = "acp"
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     mode: str | None = None
+    model: str | None = None
+    session_meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AgentDefinition(ABC):
@@ -190,11 +213,17 @@ class AgentDefinition(ABC):
 
     Attributes:
         name: What callers ask for.
-        software: The packages it needs, by their names in the software catalog.
+        software: The packages it needs.
+        description: One line for people.
+        credentials: Variables with a key that it would use by itself.
+        config_variable: The variable in which it takes settings as a JSON object, if any.
     """
 
     name: str
-    software: Sequence[str] = ()
+    software: Sequence[Software] = ()
+    description: str = ""
+    credentials: Sequence[str] = ()
+    config_variable: str | None = None
 
     @abstractmethod
     async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:

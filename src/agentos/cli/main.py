@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli import demo, doctor, image, models, net, run, shell, snapshot, software
+from agentos.cli import agents, demo, doctor, image, models, net, run, shell, snapshot, software
 from agentos.errors import AgentOsError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("run")(run.run)
 app.command("exec")(shell.exec_)
 app.command("shell")(shell.shell)
 app.command("doctor")(doctor.doctor)
+app.add_typer(agents.app, name="agents")
 app.add_typer(models.app, name="models")
 app.add_typer(software.app, name="software")
 app.add_typer(image.app, name="image")

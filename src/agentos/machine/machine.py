@@ -30,6 +30,7 @@ from agentos.machine.network.servers.verbs import ServerVerbs
 from agentos.machine.protocol import ListenKind, Op
 
 if TYPE_CHECKING:
+    from agentos.agents.definition import AgentDefinition
     from agentos.machine.changes import Diff
     from agentos.machine.layers.store import Snapshot
     from agentos.machine.limits.guard import Guard
@@ -532,7 +533,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
 
     async def create_session(
         self,
-        agent: str = "codex",
+        agent: str | AgentDefinition = "codex",
         *,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
@@ -548,7 +549,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         """Start an agent in this machine and open a session with it.
 
         Args:
-            agent: Its name, such as `"codex"`.
+            agent: Its name, such as `"codex"`, the path of its file, or an `Agent` of your own.
             env: Environment of the agent, such as `OPENAI_API_KEY`.
             cwd: Where it works; by default the home directory.
             model: The model it asks for; for the gateway, such as `"openai/gpt-5.5"`.

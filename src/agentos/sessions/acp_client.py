@@ -104,14 +104,19 @@ class AcpConnection:
             await self._call(self._acp.authenticate(login.method, **login.meta))
         servers: list[Any] = [as_acp(name, server) for name, server in mcp_servers.items()]
         if resume is None:
-            made: Any = await self._call(self._acp.new_session(cwd=launch.cwd, mcp_servers=servers))
+            made: Any = await self._call(
+                self._acp.new_session(cwd=launch.cwd, mcp_servers=servers, **launch.session_meta)
+            )
             id = made.session_id
         else:
             made, id = await self._resume(launch.cwd, servers, resume), resume
+        options: Sequence[Mapping[str, Any]] = _plain(made).get("configOptions", [])
+        if launch.model and any(option.get("id") == "model" for option in options):
+            options = await self.set_option(id, "model", launch.model)
         return Opened(
             id,
             said.get("agentCapabilities", {}),
-            _plain(made).get("configOptions", []),
+            options,
             said.get("agentInfo", {}),
         )
 

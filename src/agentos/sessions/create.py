@@ -48,7 +48,7 @@ async def create_session(
 
     Args:
         machine: Where it works.
-        agent: Its name, or a definition of your own.
+        agent: Its name, the path of its file, or a definition of your own.
         env: Environment of the agent, such as `OPENAI_API_KEY`.
         cwd: Where it works; by default the home directory.
         model: The model it asks for.

@@ -62,18 +62,46 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class NpmTree:
+    """An npm package with all that it depends on, each in the place where Node looks for it.
+
+    Args:
+        requirement: Name and version of the package.
+        lock: The file in `agentos/software/locks` that pins every package of the tree with its
+            checksum; None lets npm choose, as for an agent that the catalog does not have.
+        size: Bytes to download.
+        unpacked: Bytes of the tree.
+        integrity: The checksum of the lock.
+        platform: What it runs on; npm leaves out what is for another platform.
+    """
+
+    requirement: str
+    lock: str | None = None
+    size: int = 0
+    unpacked: int = 0
+    integrity: str = ""
+    platform: Platform = Platform()
+    client: Literal["npm"] = "npm"
+
+    @property
+    def name(self) -> str:
+        """The package's name, which may begin with a scope."""
+        return self.requirement.rpartition("@")[0]
+
+
+@dataclass(frozen=True)
 class Package:
     """A named piece of software at its pinned version, and what it needs to run."""
 
     name: str
     version: str
-    artifacts: tuple[Artifact, ...]
+    artifacts: tuple[Artifact | NpmTree, ...]
     requires: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
 
-    def artifact_for(self, platform: Platform) -> Artifact:
+    def artifact_for(self, platform: Platform) -> Artifact | NpmTree:
         """Choose the build that runs on a platform.
 
         Raises:
@@ -113,15 +141,15 @@ def resolve(name: str, catalog: Catalog | None = None) -> Package:
     return known[name]
 
 
-def with_requirements(names: Iterable[str], catalog: Catalog) -> list[Package]:
+def with_requirements(names: Iterable[str | Package], catalog: Catalog) -> list[Package]:
     """List packages and all they require, each once, requirements first."""
     ordered: dict[str, Package] = {}
 
-    def add(name: str) -> None:
-        package = resolve(name, catalog)
+    def add(wanted: str | Package) -> None:
+        package = resolve(wanted, catalog) if isinstance(wanted, str) else wanted
         for requirement in package.requires:
             add(requirement)
-        ordered.setdefault(name, package)
+        ordered.setdefault(package.name, package)
 
     for name in names:
         add(name)
