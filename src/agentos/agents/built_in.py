@@ -11,6 +11,10 @@ from agentos.errors import AgentNotFound
 BUILT_IN = {
     "codex": ("agentos.agents.codex", "Codex"),
     "codex-acp": ("agentos.agents.codex", "CodexAcp"),
+    "claude": ("agentos.agents.claude", "Claude"),
+    "opencode": ("agentos.agents.opencode", "OpenCode"),
+    "gemini": ("agentos.agents.gemini", "Gemini"),
+    "pi": ("agentos.agents.pi", "Pi"),
 }
 
 

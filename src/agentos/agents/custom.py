@@ -17,6 +17,7 @@ from agentos.agents.definition import (
     ModelAccess,
     Software,
     installed_at,
+    not_told,
 )
 from agentos.agents.home import fill_home
 from agentos.agents.machine import AgentMachine
@@ -141,7 +142,7 @@ class Agent(AgentDefinition):
             env={**env, **request.env, **model},
             cwd=request.cwd or machine.environment()["HOME"],
             endpoints=endpoints,
-            warnings=_unheard(self.name, request),
+            warnings=not_told(self.name, request),
             model=request.model,
         )
 
@@ -191,9 +192,3 @@ def _filled(text: str, names: Mapping[str, str]) -> str:
     for name, value in names.items():
         text = text.replace(f"{{{name}}}", value)
     return text
-
-
-def _unheard(name: str, request: AgentRequest) -> list[str]:
-    if request.instructions is None:
-        return []
-    return [f"{name} is not given instructions=: ACP has no way to pass them on"]

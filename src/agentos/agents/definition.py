@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid, NetworkDenied
@@ -143,6 +143,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def from_inside(url: str) -> str:
+    """Rewrite a URL of the host's loopback to the name it has inside the machine.
+
+    Example:
+        `http://127.0.0.1:8080/v1` becomes `http://host.agentos.internal:8080/v1`.
+    """
+    endpoint = Endpoint.of(url)
+    if not is_loopback(endpoint.host):
+        return url
+    return urlunsplit(urlsplit(url)._replace(netloc=f"{HOST_LOOPBACK}:{endpoint.port}"))
+
+
 @dataclass(frozen=True)
 class ModelAccess:
     """A model provider as the machine reaches it."""
@@ -271,3 +283,10 @@ class AgentDefinition(ABC):
         """Return the agent's words if the updates of a turn say that its model failed."""
         del updates
         return None
+
+
+def not_told(agent: str, request: AgentRequest) -> list[str]:
+    """Warn that an agent has no way to be given instructions, where there are some."""
+    if request.instructions is None:
+        return []
+    return [f"{agent} is not given instructions=: it has no way to take them"]

@@ -199,6 +199,20 @@ def _codex(machine: str, suffix: str, sha512: str, size: int, unpacked: int) -> 
     )
 
 
+def _opencode(
+    machine: str, libc: str, suffix: str, sha512: str, size: int, unpacked: int
+) -> Artifact:
+    return Artifact(
+        client="npm",
+        requirement=f"opencode-{suffix}@1.18.18",
+        integrity=f"sha512-{sha512}",
+        size=size,
+        unpacked=unpacked,
+        keep={"package/bin/opencode": "bin/opencode"},
+        platform=Platform(machine, libc),
+    )
+
+
 _PACKAGES = (
     Package(
         name="node",
@@ -271,6 +285,88 @@ _PACKAGES = (
                     "package/package.json": "package.json",
                     "package/LICENSE": "LICENSE",
                 },
+            ),
+        ),
+    ),
+    Package(
+        name="claude-agent-acp",
+        version="0.100.0",
+        requires=("node",),
+        artifacts=(
+            NpmTree(
+                requirement="@agentclientprotocol/claude-agent-acp@0.100.0",
+                lock="claude-agent-acp.json",
+                integrity="sha512-BEc1yxFjc2KO8Ff3yNX5dAjEKpFastg5mMU6Sqc2Pg07u1Qhq5VaJiC9Ci3PmY+RahGx/5Mue7nfefCk8ySlig==",
+                size=183_218_364,
+                unpacked=381_700_000,
+            ),
+        ),
+    ),
+    Package(
+        name="opencode",
+        version="1.18.18",
+        requires=("node",),  # npm, which installs it, is a Node program
+        artifacts=(
+            _opencode(
+                "x86_64",
+                "glibc",
+                "linux-x64",
+                "WmeUnhljYJ252wywKTiW4bNDzsas2njpjPUEh0jM6HKNI4vFxJtREtzaWViY4AKEAcOkLWT8Ll17ixvcHz3AnA==",
+                size=60_031_988,
+                unpacked=183_756_928,
+            ),
+            _opencode(
+                "x86_64",
+                "musl",
+                "linux-x64-musl",
+                "lWiWxotqyVTJYiu2dN90KDNDSrwmyhZk8ajzyfAFjwms2TBVx4L0Ly6gkdhz8nxsxwPRv751W8+yUpzetB8AMA==",
+                size=62_384_992,
+                unpacked=194_173_216,
+            ),
+            _opencode(
+                "aarch64",
+                "glibc",
+                "linux-arm64",
+                "e8D3g0qJEIzawEg2+ygW3vkZjAYL2ssyAx4GbihjwXwZFvlZZy5zRWWzdz5KLBoHSTl0FB73vNtnNeXONyHpVQ==",
+                size=59_813_303,
+                unpacked=183_281_808,
+            ),
+            _opencode(
+                "aarch64",
+                "musl",
+                "linux-arm64-musl",
+                "Dp3XByFRRZngPAQotNbOwr22HgZej4r9Ck0Iv/rOVU+oO5fLD9YSpHEwx80FTZOZmFmd/vriCdrR/dGdzabICw==",
+                size=61_926_428,
+                unpacked=192_786_296,
+            ),
+        ),
+    ),
+    Package(
+        name="gemini-cli",
+        version="0.61.0",
+        requires=("node",),
+        artifacts=(
+            Artifact(
+                client="npm",
+                requirement="@google/gemini-cli@0.61.0",
+                integrity="sha512-dbQ9A0qBtFJNi6XBkHvfZ6Azpn6PNgH/P8h2MZ67RLlX8hSAVjup39CRWqdRxZv7YXIuhrFaytr8y0jKnkoxnQ==",
+                size=20_772_697,
+                unpacked=98_292_138,
+                keep={"package/": ""},
+            ),
+        ),
+    ),
+    Package(
+        name="pi",
+        version="0.87.1",
+        requires=("node",),
+        artifacts=(
+            NpmTree(
+                requirement="@earendil-works/pi-coding-agent@0.87.1",
+                lock="pi.json",  # with pi-acp 0.0.34, which speaks ACP for it
+                integrity="sha512-vMBrKEezX845HMkik87ppYj0kSK7SmFlhjvthkc7z9qFnH6CeyuPCMFROWj3QmhEsIxzSG9jua4FXdjv6jedsw==",
+                size=73553003,
+                unpacked=124_600_000,
             ),
         ),
     ),
