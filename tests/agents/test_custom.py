@@ -15,7 +15,7 @@ from agentos.agents.acp_registry import NpmAgent, agent_of_entry
 from agentos.agents.codex import Codex, CodexAcp
 from agentos.agents.custom import Agent
 from agentos.errors import AgentNotFound, ConfigInvalid
-from agentos.sessions.create import create_session
+from agentos.sessions.create import create_session, resume_session
 from agentos.software import NpmTree
 from agentos.testing.host_machine import HostMachine
 
@@ -48,6 +48,16 @@ async def test_a_python_program_is_an_agent(machine: HostMachine) -> None:
         await session.cancel()
         assert (await turn).stop_reason == "cancelled"
         assert not [p for p in await machine.processes() if p.executable == "sleep"]
+
+
+async def test_it_is_resumed_and_told_what_happened(machine: HostMachine) -> None:
+    agent = Agent("echo", home=AGENTS / "echo", command=[sys.executable, "{home}/echo_agent.py"])
+    async with await create_session(machine, agent, instructions="echo told") as session:
+        assert (await session.prompt("echo asked")).text == "told"
+        assert (await session.prompt("echo the colour is blue")).text == "the colour is blue"
+    async with await resume_session(machine, session.id, agent=agent) as again:
+        assert again.resumed is not None
+        assert again.resumed.how == "transcript"
 
 
 async def test_a_model_reaches_it_in_the_variables_it_reads(machine: HostMachine) -> None:
@@ -147,6 +157,13 @@ async def test_a_file_in_the_agentos_home_is_an_agent(folder: Path, machine: Hos
         ("a.toml", "name = 'codex'\ncommand = ['x']", "that of a built-in agent"),
         ("a.json", "[]", "valid dictionary"),
         ("a.json", '{"id": "a", "version": "1"}', "distribution: field required"),
+        ("a.json", '{"id": "../a", "version": "1", "distribution": {}}', "id: string should match"),
+        ("a.json", '{"id": "a", "version": "1/..", "distribution": {}}', "version: string should"),
+        (
+            "a.json",
+            '{"id": "a", "version": "1", "distribution": {"npx": {"package": "file:../a"}}}',
+            "distribution.npx.package: string should match",
+        ),
     ],
 )
 def test_a_bad_file_is_named_with_its_fault(folder: Path, name: str, text: str, words: str) -> None:

@@ -25,6 +25,9 @@ from agentos.agents.machine import AgentMachine
 from agentos.agents.opencode import OpenCode
 from agentos.agents.pi import Pi
 from agentos.errors import AuthenticationRequired, ConfigInvalid
+from agentos.models.gateway import ModelGateway
+from agentos.models.providers import Provider
+from agentos.models.upstream import Wire
 from agentos.testing.host_machine import HostMachine
 
 COMMAND = "expr 6 '*' 7 | sed s/^/seen-/ | tee made.txt"
@@ -55,17 +58,25 @@ async def runs_a_command(vm: AgentOs, agent: Any, **options: Any) -> str:
 @pytest.mark.parametrize("kind", [Claude, OpenCode, Pi], ids=lambda kind: kind.name)
 async def test_it_works_with_a_provider_of_agentos(vm: AgentOs, kind: Any) -> None:
     with played_model(COMMAND) as model:
-        said = await runs_a_command(vm, Provided(kind(), model.url))
+        said = await runs_a_command(
+            vm, Provided(kind(), model.url), instructions="Be kind to plants."
+        )
     assert said.endswith("It says 42.")
     assert model.keys == {"dummy-key"}
     assert {body["model"] for body in model.bodies} == {"played"}
+    place = model.bodies[0]["system"] if kind is Claude else model.bodies[0]["messages"]
+    assert "Be kind to plants." in json.dumps(place)
 
 
-async def test_claude_is_told_the_instructions(vm: AgentOs) -> None:
+@pytest.mark.parametrize("name", ["claude", "opencode", "pi"])
+async def test_it_works_through_the_gateway(vm: AgentOs, name: str) -> None:
+    wire = Wire.MESSAGES if name == "claude" else Wire.CHAT
     with played_model(COMMAND) as model:
-        agent = Provided(Claude(), model.url)
-        await runs_a_command(vm, agent, instructions="Be kind to plants.")
-    assert "Be kind to plants." in json.dumps(model.bodies[0]["system"])
+        provider = Provider("played", f"{model.url}/v1", key="upstream-key", speaks=[wire])
+        async with ModelGateway([provider]) as gateway:
+            said = await runs_a_command(vm, name, provider=gateway, model="played/small")
+    assert said.endswith("It says 42.")
+    assert model.keys == {"upstream-key"}
 
 
 async def test_gemini_works_with_a_key_of_its_own(vm: AgentOs) -> None:

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from tests.software.conftest import Registry, sri
 
+from agentos.agents.acp_registry import agent_of_entry
 from agentos.errors import ChecksumMismatch
+from agentos.sessions.create import create_session
 from agentos.software import NpmTree, Package, ensure
+from agentos.testing.host_machine import HostMachine
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "agents"
 _MAIN = {"name": "main", "version": "1.0.0", "dependencies": {"part": "1.0.0"}}
 
 
@@ -71,3 +75,38 @@ async def test_a_package_that_is_not_the_locked_one_is_refused(
     with pytest.raises(ChecksumMismatch):
         await ensure([package], catalog={"node": node})
     assert not (data / "software/main").exists()
+
+
+_AGENT = b"""#!/usr/bin/env node
+const say = message => console.log(JSON.stringify({ jsonrpc: "2.0", ...message }));
+require("readline").createInterface({ input: process.stdin }).on("line", line => {
+  const { id, method, params } = JSON.parse(line);
+  if (method === "initialize") return say({ id, result: { protocolVersion: 1 } });
+  if (method === "session/new") return say({ id, result: { sessionId: "s" } });
+  if (method !== "session/prompt") return;
+  const content = { type: "text", text: process.argv.slice(2) + " " + process.env.MINE };
+  const update = { sessionUpdate: "agent_message_chunk", content };
+  say({ method: "session/update", params: { sessionId: "s", update } });
+  say({ id, result: { stopReason: "end_turn" } });
+});
+"""
+
+
+async def test_an_agent_of_the_acp_registry_answers(
+    registry: Registry, node: Package, data: Path
+) -> None:
+    manifest = {"name": "shell-agent", "version": "1.0.0", "bin": {"other-name": "agent.js"}}
+    files = {
+        "package/package.json": (json.dumps(manifest).encode(), 0o644),
+        "package/agent.js": (_AGENT, 0o644),
+    }
+    registry.npm_package("shell-agent", files)
+    entry = json.loads((EXAMPLES / "shell-agent.json").read_text())
+    entry["distribution"]["npx"]["env"] = {"MINE": "of the entry"}
+
+    def locate(package: Package) -> str:
+        return str(data / "software" / package.name / package.version)
+
+    agent = agent_of_entry(entry, locate)
+    async with HostMachine() as machine, await create_session(machine, agent) as session:
+        assert (await session.prompt("go")).text == "--acp of the entry"

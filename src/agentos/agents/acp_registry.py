@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from agentos.agents.custom import Agent
 from agentos.agents.definition import AgentDefinition, AgentRequest, Launch, place_of
@@ -17,9 +17,16 @@ from agentos.errors import ConfigInvalid, SoftwareError
 from agentos.software.catalog import NpmTree, Package, resolve
 from agentos.software.store import find
 
+# Both become parts of paths, and a package has to be one of a registry, no URL.
+_NAME = r"^[a-z0-9][a-z0-9-]*$"
+_VERSION = r"^[0-9A-Za-z][0-9A-Za-z.+-]*$"
+_PACKAGE = (
+    r"^(@[A-Za-z0-9._~-]+/)?[A-Za-z0-9_~][A-Za-z0-9._~-]*((@|==)[0-9A-Za-z][0-9A-Za-z.+-]*)?$"
+)
+
 
 class _Runner(BaseModel):
-    package: str
+    package: str = Field(pattern=_PACKAGE)
     args: list[str] = []
     env: dict[str, str] = {}
 
@@ -31,13 +38,15 @@ class _Distribution(BaseModel):
 
 
 class _Entry(BaseModel):
-    id: str
-    version: str
+    id: str = Field(pattern=_NAME)
+    version: str = Field(pattern=_VERSION)
     description: str = ""
     distribution: _Distribution
 
 
-def agent_of_entry(entry: Mapping[str, Any]) -> AgentDefinition:
+def agent_of_entry(
+    entry: Mapping[str, Any], locate: Callable[[Package], str] = place_of
+) -> AgentDefinition:
     """Make an agent of an entry of the public ACP registry.
 
     A package of npm is installed once, for all machines. One of PyPI is started by the machine's
@@ -45,6 +54,7 @@ def agent_of_entry(entry: Mapping[str, Any]) -> AgentDefinition:
 
     Args:
         entry: The entry, as its `agent.json` says.
+        locate: Tells where a machine sees a package.
 
     Raises:
         ConfigInvalid: The entry has neither `npx` nor `uvx`.
@@ -54,7 +64,7 @@ def agent_of_entry(entry: Mapping[str, Any]) -> AgentDefinition:
     if npx := said.distribution.npx:
         tree = NpmTree(npx.package if "@" in npx.package[1:] else f"{npx.package}@{said.version}")
         package = Package(f"acp-{said.id}", said.version, (tree,), ("node",))
-        return NpmAgent(said.id, package, npx.args, npx.env, said.description)
+        return NpmAgent(said.id, package, npx.args, npx.env, said.description, locate)
     if uvx := said.distribution.uvx:
         command = ["uvx", uvx.package, *uvx.args]
         return Agent(said.id, command=command, env=uvx.env, description=said.description)
@@ -84,7 +94,7 @@ class NpmAgent(AgentDefinition):
         args: Sequence[str],
         env: Mapping[str, str],
         description: str = "",
-        locate: Callable[[Package], str] | None = None,
+        locate: Callable[[Package], str] = place_of,
     ) -> None:
         self.name = name
         self.package = package
@@ -92,7 +102,7 @@ class NpmAgent(AgentDefinition):
         self.env = dict(env)
         self.description = description
         self.software = ("node", package)
-        self._locate = locate or place_of
+        self._locate = locate
 
     async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:
         program = await asyncio.to_thread(_program, self.package)

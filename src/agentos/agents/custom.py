@@ -17,7 +17,6 @@ from agentos.agents.definition import (
     ModelAccess,
     Software,
     installed_at,
-    not_told,
 )
 from agentos.agents.home import fill_home
 from agentos.agents.machine import AgentMachine
@@ -142,7 +141,7 @@ class Agent(AgentDefinition):
             env={**env, **request.env, **model},
             cwd=request.cwd or machine.environment()["HOME"],
             endpoints=endpoints,
-            warnings=not_told(self.name, request),
+            preface=request.instructions,
             model=request.model,
         )
 

@@ -205,6 +205,8 @@ class Launch:
         mode: The agent's mode to begin with; None for its own choice.
         model: The model to choose among those that an ACP agent announces; None for its own.
         session_meta: What ACP's `session/new` carries as `_meta`.
+        preface: What an ACP agent is told before the first prompt, for agents that have no
+            other way to take instructions.
     """
 
     argv: Sequence[str]
@@ -218,6 +220,7 @@ class Launch:
     mode: str | None = None
     model: str | None = None
     session_meta: Mapping[str, Any] = field(default_factory=dict)
+    preface: str | None = None
 
 
 class AgentDefinition(ABC):
@@ -283,10 +286,3 @@ class AgentDefinition(ABC):
         """Return the agent's words if the updates of a turn say that its model failed."""
         del updates
         return None
-
-
-def not_told(agent: str, request: AgentRequest) -> list[str]:
-    """Warn that an agent has no way to be given instructions, where there are some."""
-    if request.instructions is None:
-        return []
-    return [f"{agent} is not given instructions=: it has no way to take them"]

@@ -12,7 +12,6 @@ from agentos.agents.definition import (
     Launch,
     Software,
     installed_at,
-    not_told,
 )
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
@@ -62,7 +61,7 @@ class Gemini(AgentDefinition):
             cwd=request.cwd or env["HOME"],
             authentication=Authentication("gemini-api-key"),
             endpoints=endpoints,
-            warnings=not_told(self.name, request),
+            preface=request.instructions,
         )
 
     async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:

@@ -15,7 +15,6 @@ from agentos.agents.definition import (
     ModelAccess,
     Software,
     installed_at,
-    not_told,
 )
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
@@ -68,7 +67,7 @@ class OpenCode(AgentDefinition):
             },
             cwd=request.cwd or env["HOME"],
             endpoints=endpoints,
-            warnings=not_told(self.name, request),
+            preface=request.instructions,
         )
 
     async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:

@@ -14,7 +14,6 @@ from agentos.agents.definition import (
     ModelAccess,
     Software,
     installed_at,
-    not_told,
 )
 from agentos.agents.machine import AgentMachine
 from agentos.errors import ConfigInvalid
@@ -71,7 +70,7 @@ class Pi(AgentDefinition):
             },
             cwd=request.cwd or env["HOME"],
             endpoints=endpoints,
-            warnings=not_told(self.name, request),
+            preface=request.instructions,
             model=None if request.provider else request.model,
         )
 

@@ -605,6 +605,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         self,
         session_id: str,
         *,
+        agent: AgentDefinition | None = None,
         env: Mapping[str, str] | None = None,
         model: str | None = None,
         provider: ModelProvider | ModelGateway | str | None = None,
@@ -623,6 +624,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
 
         Args:
             session_id: From `sessions`, or `session.id`.
+            agent: The agent, if it was an `Agent` of your own; else its name says which.
             env: As for `create_session`, like all that follow.
             model: By default the one that it had.
             provider: A model provider on the host.
@@ -642,6 +644,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         session = await resume_session(
             self,
             session_id,
+            agent=agent,
             env=env,
             model=model,
             provider=provider,

@@ -86,6 +86,7 @@ async def resume_session(
     machine: AgentMachine,
     session_id: str,
     *,
+    agent: AgentDefinition | None = None,
     env: Mapping[str, str] | None = None,
     model: str | None = None,
     provider: ModelProvider | ModelGateway | str | None = None,
@@ -103,7 +104,7 @@ async def resume_session(
     asked_now = ModelChoice(provider, model, credentials, profile, budget)
     async with open_transcripts() as transcripts:
         record = await transcripts.get(session_id)
-        definition = get_agent(record.agent)
+        definition = agent or get_agent(record.agent)
         then = record.settings
         wanted = AgentRequest(
             dict(env or {}),
