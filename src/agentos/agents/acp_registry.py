@@ -20,9 +20,7 @@ from agentos.software.store import find
 # Both become parts of paths, and a package has to be one of a registry, no URL.
 _NAME = r"^[a-z0-9][a-z0-9-]*$"
 _VERSION = r"^[0-9A-Za-z][0-9A-Za-z.+-]*$"
-_PACKAGE = (
-    r"^(@[A-Za-z0-9._~-]+/)?[A-Za-z0-9_~][A-Za-z0-9._~-]*((@|==)[0-9A-Za-z][0-9A-Za-z.+-]*)?$"
-)
+_PACKAGE = r"^(@[A-Za-z0-9._~-]+/)?[A-Za-z0-9_~][A-Za-z0-9._~-]*((@|==)[0-9A-Za-z.+-]+)?$"
 
 
 class _Runner(BaseModel):
