@@ -79,6 +79,23 @@ async def test_it_works_through_the_gateway(vm: AgentOs, name: str) -> None:
     assert model.keys == {"upstream-key"}
 
 
+@pytest.mark.parametrize("kind", [Claude, OpenCode], ids=lambda kind: kind.name)
+async def test_it_does_not_do_what_is_rejected(vm: AgentOs, kind: Any) -> None:
+    with played_model(COMMAND) as model:
+        agent: Any = Provided(kind(), model.url)
+        async with await vm.create_session(agent, permission="reject") as session:
+            result = await session.prompt("Run the command.")
+    assert [event for event in result.events if event.type == "permission_requested"]
+    with pytest.raises(FileNotFoundError):
+        await vm.read_text("made.txt")
+
+
+async def test_pi_warns_that_it_asks_nobody() -> None:
+    async with HostMachine() as machine:
+        request = AgentRequest(env={"OPENAI_API_KEY": "dummy-key"}, asks=True)
+        assert "asks nobody" in (await Pi().prepare(machine, request)).warnings[0]
+
+
 async def test_gemini_works_with_a_key_of_its_own(vm: AgentOs) -> None:
     with played_model(COMMAND) as model:
         env = {"GEMINI_API_KEY": "dummy-key", "GOOGLE_GEMINI_BASE_URL": model.url}

@@ -51,6 +51,8 @@ class OpenCode(AgentDefinition):
     async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:
         env = machine.environment(request.env)
         settings: dict[str, Any] = {"autoupdate": False, "share": "disabled"}
+        if request.asks:  # else it allows itself everything
+            settings["permission"] = dict.fromkeys(("edit", "bash", "webfetch"), "ask")
         if provider := request.provider:
             settings |= _provided(provider, request.model)
             endpoints = [provider.endpoint] if provider.endpoint else []

@@ -71,6 +71,9 @@ class Pi(AgentDefinition):
             cwd=request.cwd or env["HOME"],
             endpoints=endpoints,
             preface=request.instructions,
+            warnings=["pi asks nobody for permission: it does what it wants"]
+            if request.asks
+            else [],
             model=None if request.provider else request.model,
         )
 
