@@ -9,6 +9,7 @@ import agentos
 from agentos import AgentOsError
 
 NAMES = [
+    "Agent",
     "AgentCrashed",
     "AgentError",
     "AgentNotFound",

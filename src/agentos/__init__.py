@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agentos.agents.custom import Agent
     from agentos.agents.skills import Skill
     from agentos.errors import (
         AgentCrashed,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from agentos.usage.prices import Price
 
 _HOMES = {
+    "Agent": "agentos.agents.custom",
     "AgentOs": "agentos.machine.machine",
     "Budget": "agentos.models.budgets",
     "ExecResult": "agentos.machine.process",
@@ -101,6 +103,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Agent",
     "AgentCrashed",
     "AgentError",
     "AgentNotFound",

@@ -13,7 +13,7 @@ def test_codex_is_known() -> None:
     assert get_agent("codex-acp").software == ("codex", "codex-acp", "node")
 
 
-@pytest.mark.parametrize("name", ["codx", "Codex", "opencode"])
+@pytest.mark.parametrize("name", ["codx", "Codex", "codes"])
 def test_an_unknown_agent_is_refused_with_what_there_is(name: str) -> None:
     with pytest.raises(AgentNotFound, match=r"did you mean 'codex'.* known agents: codex"):
         get_agent(name)
@@ -22,7 +22,7 @@ def test_an_unknown_agent_is_refused_with_what_there_is(name: str) -> None:
 def test_a_name_like_none_gets_no_suggestion() -> None:
     with pytest.raises(AgentNotFound) as caught:
         get_agent("zzz")
-    assert caught.value.hint == "known agents: codex, codex-acp"
+    assert caught.value.hint == "known agents: codex, codex-acp, claude, opencode, gemini, pi"
 
 
 @pytest.mark.parametrize("both", [{}, {"command": "x", "url": "http://a/"}])

@@ -23,7 +23,8 @@ from agentos import (
     SessionClosed,
     Step,
 )
-from agentos.agents.codex import Codex, CodexAcp, installed_at
+from agentos.agents.codex import Codex, CodexAcp
+from agentos.agents.definition import installed_at
 from agentos.sessions.create import create_session
 
 #: Codex's own patience would make each of these take half a minute.

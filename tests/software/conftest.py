@@ -60,6 +60,7 @@ class Registry:
 
     url: str = ""
     archives: dict[str, bytes] = field(default_factory=dict)
+    dependencies: dict[str, object] = field(default_factory=dict)
     downloads: list[str] = field(default_factory=list)
     metadata_integrity: str | None = None
     breaks_off: bool = False
@@ -94,7 +95,8 @@ class Registry:
                     "tarball": f"{self.url}/files/{file}",
                     "integrity": self.metadata_integrity or sri(data, "sha512"),
                 }
-                version = {"name": name, "version": "1.0.0", "dist": dist}
+                needs = self.dependencies.get(name, {})
+                version = {"name": name, "version": "1.0.0", "dist": dist, "dependencies": needs}
                 listing = {"name": name, "dist-tags": {"latest": "1.0.0"}}
                 return json.dumps(listing | {"versions": {"1.0.0": version}}).encode()
         return None

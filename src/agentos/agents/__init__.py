@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from agentos.agents.built_in import BUILT_IN, built_in_agent
 from agentos.agents.definition import (
     AgentDefinition,
     AgentRequest,
@@ -11,7 +14,7 @@ from agentos.agents.definition import (
     McpServer,
     ModelAccess,
 )
-from agentos.errors import AgentNotFound
+from agentos.errors import AgentNotFound, ConfigInvalid
 
 __all__ = [
     "AgentDefinition",
@@ -27,27 +30,40 @@ __all__ = [
 
 
 def agent_names() -> list[str]:
-    """Name the agents that exist."""
-    return ["codex", "codex-acp"]
+    """Name the agents that exist: those built in, then those in the AgentOS home."""
+    from agentos.agents.agent_file import agent_files
+
+    return [*BUILT_IN, *agent_files()]
 
 
 def get_agent(name: str) -> AgentDefinition:
-    """Look an agent up by name.
+    """Look an agent up by name, or read it from a file.
 
     Args:
-        name: Such as `codex`.
+        name: Such as `codex`; or the path of a file, which has a slash in it.
 
     Raises:
         AgentNotFound: There is none of that name; the hint names those there are.
+        ConfigInvalid: Its file cannot be read.
     """
-    from agentos.agents.codex import Codex, CodexAcp
+    if name in BUILT_IN:
+        return built_in_agent(name)
+    from agentos.agents.agent_file import agent_files, read_agent
 
-    for definition in (Codex, CodexAcp):
-        if name == definition.name:
-            return definition()
+    if "/" in name:
+        return read_agent(Path(name).expanduser())
+    files = agent_files()
+    if name in files:
+        agent = read_agent(files[name])
+        if agent.name != name:
+            raise ConfigInvalid(
+                f"{files[name]} holds an agent named {agent.name!r}",
+                hint="name the file like the agent",
+            )
+        return agent
     import difflib
 
-    known = agent_names()
+    known = [*BUILT_IN, *files]
     close = difflib.get_close_matches(name.lower(), known, n=1)
     meant = f"did you mean {close[0]!r}? " if close else ""
     raise AgentNotFound(

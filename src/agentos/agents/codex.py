@@ -17,25 +17,24 @@ from agentos.agents.codex_model import (
     has_own_source,
     with_values,
 )
-from agentos.agents.definition import AgentDefinition, AgentRequest, Endpoint, Launch
+from agentos.agents.definition import (
+    AgentDefinition,
+    AgentRequest,
+    Endpoint,
+    Launch,
+    Software,
+    installed_at,
+)
 from agentos.agents.machine import AgentMachine
 from agentos.agents.provisions import Provisions
 from agentos.errors import ConfigInvalid
 
-_SOFTWARE = "/opt/agentos"
 #: Variables that a process takes in when it starts.
 _READ_AT_START = {
     *("HOME", "PATH", "TMPDIR", "RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
 }
-
-
-def installed_at(name: str) -> str:
-    """Return where a machine sees a package of the software catalog, at its pinned version."""
-    from agentos.software.catalog import resolve
-
-    return f"{_SOFTWARE}/{name}/{resolve(name).version}"
 
 
 class Codex(AgentDefinition):
@@ -46,7 +45,10 @@ class Codex(AgentDefinition):
     """
 
     name = "codex"
-    software: Sequence[str] = ("codex",)
+    software: Sequence[Software] = ("codex",)
+    description = "OpenAI Codex, driven directly"
+    credentials = KEYS
+    config_variable = "CODEX_CONFIG"
 
     def __init__(self, locate: Callable[[str], str] = installed_at) -> None:
         self._locate = locate
@@ -109,7 +111,10 @@ class CodexAcp(AgentDefinition):
     """
 
     name = "codex-acp"
-    software: Sequence[str] = ("codex", "codex-acp", "node")
+    software: Sequence[Software] = ("codex", "codex-acp", "node")
+    description = "OpenAI Codex behind its ACP adapter"
+    credentials = KEYS
+    config_variable = "CODEX_CONFIG"
 
     def __init__(self, locate: Callable[[str], str] = installed_at) -> None:
         self._locate = locate

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from agentos.agents.codex_config import CodexHome
 from agentos.agents.definition import (
-    HOST_LOOPBACK,
     AgentRequest,
     Authentication,
     Endpoint,
     ModelAccess,
-    is_loopback,
+    from_inside,
 )
 from agentos.errors import AuthenticationRequired
 
@@ -163,18 +161,6 @@ def _base_url(home: CodexHome, env: Mapping[str, str]) -> tuple[str, Endpoint]:
     if configured:
         return configured, Endpoint.of(configured)
     return OPENAI, Endpoint.of(OPENAI, granted=True)
-
-
-def from_inside(url: str) -> str:
-    """Rewrite a URL of the host's loopback to the name it has inside the machine.
-
-    Example:
-        `http://127.0.0.1:8080/v1` becomes `http://host.agentos.internal:8080/v1`.
-    """
-    endpoint = Endpoint.of(url)
-    if not is_loopback(endpoint.host):
-        return url
-    return urlunsplit(urlsplit(url)._replace(netloc=f"{HOST_LOOPBACK}:{endpoint.port}"))
 
 
 def _own_provider(url: str, name: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import ipaddress
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
 
 from agentos.agents.guidance import Guidance
 from agentos.agents.machine import AgentMachine
@@ -15,8 +15,27 @@ from agentos.agents.profile import Profile
 from agentos.agents.provisions import Provisions
 from agentos.errors import ConfigInvalid, NetworkDenied
 
+if TYPE_CHECKING:
+    from agentos.software.catalog import Package
+
+#: A package by its name in the software catalog, or one that the catalog does not have.
+Software: TypeAlias = "str | Package"
+
 HOST_LOOPBACK = "host.agentos.internal"
 _INTERNAL = ".agentos.internal"
+_SOFTWARE = "/opt/agentos"
+
+
+def installed_at(name: str) -> str:
+    """Return where a machine sees a package of the software catalog, at its pinned version."""
+    from agentos.software.catalog import resolve
+
+    return place_of(resolve(name))
+
+
+def place_of(package: Package) -> str:
+    """Return where a machine sees a package."""
+    return f"{_SOFTWARE}/{package.name}/{package.version}"
 
 
 @dataclass(frozen=True)
@@ -127,6 +146,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def from_inside(url: str) -> str:
+    """Rewrite a URL of the host's loopback to the name it has inside the machine.
+
+    Example:
+        `http://127.0.0.1:8080/v1` becomes `http://host.agentos.internal:8080/v1`.
+    """
+    endpoint = Endpoint.of(url)
+    if not is_loopback(endpoint.host):
+        return url
+    return urlunsplit(urlsplit(url)._replace(netloc=f"{HOST_LOOPBACK}:{endpoint.port}"))
+
+
 @dataclass(frozen=True)
 class ModelAccess:
     """A model provider as the machine reaches it."""
@@ -182,6 +213,10 @@ class Launch:
         driver: What the command speaks: ACP, or the protocol of Codex's app-server.
         config: Settings of the session, for drivers that pass them on (Codex).
         mode: The agent's mode to begin with; None for its own choice.
+        model: The model to choose among those that an ACP agent announces; None for its own.
+        session_meta: What ACP's `session/new` carries as `_meta`.
+        preface: What an ACP agent is told before the first prompt, for agents that have no
+            other way to take instructions.
     """
 
     argv: Sequence[str]
@@ -193,6 +228,9 @@ class Launch:
     driver: Literal["acp", "codex"] = "acp"
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     mode: str | None = None
+    model: str | None = None
+    session_meta: Mapping[str, Any] = field(default_factory=dict)
+    preface: str | None = None
 
 
 class AgentDefinition(ABC):
@@ -200,11 +238,17 @@ class AgentDefinition(ABC):
 
     Attributes:
         name: What callers ask for.
-        software: The packages it needs, by their names in the software catalog.
+        software: The packages it needs.
+        description: One line for people.
+        credentials: Variables with a key that it would use by itself.
+        config_variable: The variable in which it takes settings as a JSON object, if any.
     """
 
     name: str
-    software: Sequence[str] = ()
+    software: Sequence[Software] = ()
+    description: str = ""
+    credentials: Sequence[str] = ()
+    config_variable: str | None = None
 
     @abstractmethod
     async def prepare(self, machine: AgentMachine, request: AgentRequest) -> Launch:

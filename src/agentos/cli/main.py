@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agentos.cli import (
+    agents,
     demo,
     doctor,
     image,
@@ -38,6 +39,7 @@ app.command("record")(record.record)
 app.command("replay")(record.replay)
 app.command("doctor")(doctor.doctor)
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(agents.app, name="agents")
 app.add_typer(models.app, name="models")
 app.add_typer(software.app, name="software")
 app.add_typer(image.app, name="image")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from agentos.software import Installed, Progress
+    from agentos.software import Installed, Package, Progress
 
 app = typer.Typer(no_args_is_help=True, help="Install the software that machines share.")
 
@@ -49,7 +49,7 @@ def install(names: Annotated[list[str], typer.Argument(metavar="NAME...")]) -> N
         typer.echo(f"{layer.name} {layer.version}  {_megabytes(layer.size)}  {layer.path}")
 
 
-async def install_showing_progress(names: Iterable[str]) -> list[Installed]:
+async def install_showing_progress(names: Iterable[str | Package]) -> list[Installed]:
     """Install what is missing, with a bar on a terminal and plain lines elsewhere."""
     from agentos.software import ensure
 

@@ -37,6 +37,7 @@ from agentos.machine.network.servers.verbs import ServerVerbs
 from agentos.machine.protocol import ListenKind, Op
 
 if TYPE_CHECKING:
+    from agentos.agents.definition import AgentDefinition
     from agentos.agents.skills import Skill
     from agentos.machine.changes import Diff
     from agentos.machine.layers.store import Snapshot
@@ -541,7 +542,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
 
     async def create_session(
         self,
-        agent: str = "codex",
+        agent: str | AgentDefinition = "codex",
         *,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
@@ -561,7 +562,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         """Start an agent in this machine and open a session with it.
 
         Args:
-            agent: Its name, such as `"codex"`.
+            agent: Its name, such as `"codex"`, the path of its file, or an `Agent` of your own.
             env: Environment of the agent, such as `OPENAI_API_KEY`.
             cwd: Where it works; by default the home directory.
             model: The model it asks for; for the gateway, such as `"openai/gpt-5.5"`.
@@ -631,6 +632,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         self,
         session_id: str,
         *,
+        agent: AgentDefinition | None = None,
         env: Mapping[str, str] | None = None,
         model: str | None = None,
         provider: ModelProvider | ModelGateway | str | None = None,
@@ -653,6 +655,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
 
         Args:
             session_id: From `sessions`, or `session.id`.
+            agent: The agent, if it was an `Agent` of your own; else its name says which.
             env: As for `create_session`, like all that follow.
             model: By default the one that it had.
             provider: A model provider on the host.
@@ -676,6 +679,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         session = await resume_session(
             self,
             session_id,
+            agent=agent,
             env=env,
             model=model,
             provider=provider,

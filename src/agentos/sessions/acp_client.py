@@ -49,6 +49,7 @@ class AcpConnection:
         self.name = name
         self._ear = Ear()
         self._hello: Mapping[str, Any] | None = None
+        self._preface: str | None = None
         self._transport = AcpTransport(
             process.stdin, process.stdout, self._on_notification, self._on_garbage
         )
@@ -104,14 +105,20 @@ class AcpConnection:
             await self._call(self._acp.authenticate(login.method, **login.meta))
         servers: list[Any] = [as_acp(name, server) for name, server in mcp_servers.items()]
         if resume is None:
-            made: Any = await self._call(self._acp.new_session(cwd=launch.cwd, mcp_servers=servers))
+            made: Any = await self._call(
+                self._acp.new_session(cwd=launch.cwd, mcp_servers=servers, **launch.session_meta)
+            )
             id = made.session_id
+            self._preface = launch.preface
         else:
             made, id = await self._resume(launch.cwd, servers, resume), resume
+        options: Sequence[Mapping[str, Any]] = _plain(made).get("configOptions", [])
+        if launch.model and any(option.get("id") == "model" for option in options):
+            options = await self.set_option(id, "model", launch.model)
         return Opened(
             id,
             said.get("agentCapabilities", {}),
-            _plain(made).get("configOptions", []),
+            options,
             said.get("agentInfo", {}),
         )
 
@@ -139,6 +146,9 @@ class AcpConnection:
     async def prompt(self, session_id: str, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Send a prompt and wait for the end of its turn."""
         prompt: list[Any] = list(blocks)
+        if self._preface is not None:
+            prompt.insert(0, {"type": "text", "text": self._preface})
+            self._preface = None
         return _plain(await self._call(self._acp.prompt(session_id=session_id, prompt=prompt)))
 
     async def cancel(self, session_id: str) -> None:

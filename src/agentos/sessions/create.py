@@ -56,7 +56,7 @@ async def create_session(
 
     Args:
         machine: Where it works.
-        agent: Its name, or a definition of your own.
+        agent: Its name, the path of its file, or a definition of your own.
         env: Environment of the agent, such as `OPENAI_API_KEY`.
         cwd: Where it works; by default the home directory.
         model: The model it asks for.
@@ -105,6 +105,7 @@ async def resume_session(
     machine: AgentMachine,
     session_id: str,
     *,
+    agent: AgentDefinition | None = None,
     env: Mapping[str, str] | None = None,
     model: str | None = None,
     provider: ModelProvider | ModelGateway | str | None = None,
@@ -126,7 +127,7 @@ async def resume_session(
     guidance = Guidance.of(skills, instructions_file, memories)
     async with open_transcripts() as transcripts:
         record = await transcripts.get(session_id)
-        definition = get_agent(record.agent)
+        definition = agent or get_agent(record.agent)
         then = record.settings
         wanted = AgentRequest(
             dict(env or {}),

@@ -6,7 +6,15 @@ which a machine sees at `/opt/agentos/<name>/<version>/`.
 
 from __future__ import annotations
 
-from agentos.software.catalog import CATALOG, Artifact, Catalog, Package, Platform, resolve
+from agentos.software.catalog import (
+    CATALOG,
+    Artifact,
+    Catalog,
+    NpmTree,
+    Package,
+    Platform,
+    resolve,
+)
 from agentos.software.install import Progress, ensure
 from agentos.software.store import Installed, installed, remove, software_dir
 
@@ -15,6 +23,7 @@ __all__ = [
     "Artifact",
     "Catalog",
     "Installed",
+    "NpmTree",
     "Package",
     "Platform",
     "Progress",

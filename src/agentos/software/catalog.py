@@ -65,18 +65,46 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class NpmTree:
+    """An npm package with all that it depends on, each in the place where Node looks for it.
+
+    Args:
+        requirement: Name and version of the package.
+        lock: The file in `agentos/software/locks` that pins every package of the tree with its
+            checksum; None lets npm choose, as for an agent that the catalog does not have.
+        size: Bytes to download.
+        unpacked: Bytes of the tree.
+        integrity: The checksum of the lock.
+        platform: What it runs on; npm leaves out what is for another platform.
+    """
+
+    requirement: str
+    lock: str | None = None
+    size: int = 0
+    unpacked: int = 0
+    integrity: str = ""
+    platform: Platform = Platform()
+    client: Literal["npm"] = "npm"
+
+    @property
+    def name(self) -> str:
+        """The package's name, which may begin with a scope."""
+        return self.requirement.rpartition("@")[0]
+
+
+@dataclass(frozen=True)
 class Package:
     """A named piece of software at its pinned version, and what it needs to run."""
 
     name: str
     version: str
-    artifacts: tuple[Artifact, ...]
+    artifacts: tuple[Artifact | NpmTree, ...]
     requires: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
 
-    def artifact_for(self, platform: Platform) -> Artifact:
+    def artifact_for(self, platform: Platform) -> Artifact | NpmTree:
         """Choose the build that runs on a platform.
 
         Raises:
@@ -116,15 +144,15 @@ def resolve(name: str, catalog: Catalog | None = None) -> Package:
     return known[name]
 
 
-def with_requirements(names: Iterable[str], catalog: Catalog) -> list[Package]:
+def with_requirements(names: Iterable[str | Package], catalog: Catalog) -> list[Package]:
     """List packages and all they require, each once, requirements first."""
     ordered: dict[str, Package] = {}
 
-    def add(name: str) -> None:
-        package = resolve(name, catalog)
+    def add(wanted: str | Package) -> None:
+        package = resolve(wanted, catalog) if isinstance(wanted, str) else wanted
         for requirement in package.requires:
             add(requirement)
-        ordered.setdefault(name, package)
+        ordered.setdefault(package.name, package)
 
     for name in names:
         add(name)
@@ -184,6 +212,20 @@ def _runsc(machine: str) -> Artifact:
         keep={"./usr/bin/runsc": "bin/runsc", "./usr/share/doc/runsc/copyright": "LICENSE"},
         platform=Platform(machine),
         release="trixie",
+    )
+
+
+def _opencode(
+    machine: str, libc: str, suffix: str, sha512: str, size: int, unpacked: int
+) -> Artifact:
+    return Artifact(
+        client="npm",
+        requirement=f"opencode-{suffix}@1.18.18",
+        integrity=f"sha512-{sha512}",
+        size=size,
+        unpacked=unpacked,
+        keep={"package/bin/opencode": "bin/opencode"},
+        platform=Platform(machine, libc),
     )
 
 
@@ -265,6 +307,88 @@ _PACKAGES = (
                     "package/package.json": "package.json",
                     "package/LICENSE": "LICENSE",
                 },
+            ),
+        ),
+    ),
+    Package(
+        name="claude-agent-acp",
+        version="0.100.0",
+        requires=("node",),
+        artifacts=(
+            NpmTree(
+                requirement="@agentclientprotocol/claude-agent-acp@0.100.0",
+                lock="claude-agent-acp.json",
+                integrity="sha512-BEc1yxFjc2KO8Ff3yNX5dAjEKpFastg5mMU6Sqc2Pg07u1Qhq5VaJiC9Ci3PmY+RahGx/5Mue7nfefCk8ySlig==",
+                size=183_218_364,
+                unpacked=381_700_000,
+            ),
+        ),
+    ),
+    Package(
+        name="opencode",
+        version="1.18.18",
+        requires=("node",),  # npm, which installs it, is a Node program
+        artifacts=(
+            _opencode(
+                "x86_64",
+                "glibc",
+                "linux-x64",
+                "WmeUnhljYJ252wywKTiW4bNDzsas2njpjPUEh0jM6HKNI4vFxJtREtzaWViY4AKEAcOkLWT8Ll17ixvcHz3AnA==",
+                size=60_031_988,
+                unpacked=183_756_928,
+            ),
+            _opencode(
+                "x86_64",
+                "musl",
+                "linux-x64-musl",
+                "lWiWxotqyVTJYiu2dN90KDNDSrwmyhZk8ajzyfAFjwms2TBVx4L0Ly6gkdhz8nxsxwPRv751W8+yUpzetB8AMA==",
+                size=62_384_992,
+                unpacked=194_173_216,
+            ),
+            _opencode(
+                "aarch64",
+                "glibc",
+                "linux-arm64",
+                "e8D3g0qJEIzawEg2+ygW3vkZjAYL2ssyAx4GbihjwXwZFvlZZy5zRWWzdz5KLBoHSTl0FB73vNtnNeXONyHpVQ==",
+                size=59_813_303,
+                unpacked=183_281_808,
+            ),
+            _opencode(
+                "aarch64",
+                "musl",
+                "linux-arm64-musl",
+                "Dp3XByFRRZngPAQotNbOwr22HgZej4r9Ck0Iv/rOVU+oO5fLD9YSpHEwx80FTZOZmFmd/vriCdrR/dGdzabICw==",
+                size=61_926_428,
+                unpacked=192_786_296,
+            ),
+        ),
+    ),
+    Package(
+        name="gemini-cli",
+        version="0.61.0",
+        requires=("node",),
+        artifacts=(
+            Artifact(
+                client="npm",
+                requirement="@google/gemini-cli@0.61.0",
+                integrity="sha512-dbQ9A0qBtFJNi6XBkHvfZ6Azpn6PNgH/P8h2MZ67RLlX8hSAVjup39CRWqdRxZv7YXIuhrFaytr8y0jKnkoxnQ==",
+                size=20_772_697,
+                unpacked=98_292_138,
+                keep={"package/": ""},
+            ),
+        ),
+    ),
+    Package(
+        name="pi",
+        version="0.87.1",
+        requires=("node",),
+        artifacts=(
+            NpmTree(
+                requirement="@earendil-works/pi-coding-agent@0.87.1",
+                lock="pi.json",  # with pi-acp 0.0.34, which speaks ACP for it
+                integrity="sha512-vMBrKEezX845HMkik87ppYj0kSK7SmFlhjvthkc7z9qFnH6CeyuPCMFROWj3QmhEsIxzSG9jua4FXdjv6jedsw==",
+                size=73553003,
+                unpacked=124_600_000,
             ),
         ),
     ),

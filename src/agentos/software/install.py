@@ -16,6 +16,7 @@ from agentos.software.catalog import (
     CATALOG,
     Artifact,
     Catalog,
+    NpmTree,
     Package,
     Platform,
     with_requirements,
@@ -40,7 +41,7 @@ class Progress(Protocol):
 
 
 async def ensure(
-    names: Iterable[str], *, progress: Progress | None = None, catalog: Catalog = CATALOG
+    names: Iterable[str | Package], *, progress: Progress | None = None, catalog: Catalog = CATALOG
 ) -> list[Installed]:
     """Install packages and what they require, unless they are there.
 
@@ -48,7 +49,7 @@ async def ensure(
     wait. An error, a cancellation or a kill leaves nothing half done.
 
     Args:
-        names: Such as `["codex"]`.
+        names: Such as `["codex"]`; or packages that the catalog does not have.
         progress: Told of each download; by default nobody is.
         catalog: The packages that exist.
 
@@ -84,36 +85,73 @@ async def _install(package: Package, progress: Progress | None, catalog: Catalog
 
 
 async def _install_alone(
-    package: Package, artifact: Artifact, progress: Progress | None, catalog: Catalog
+    package: Package, artifact: Artifact | NpmTree, progress: Progress | None, catalog: Catalog
 ) -> Installed:
-    # Imported here: the usual case, where all is installed, pays for none of it.
-    from agentos.software.archive import checksum, unpack
-    from agentos.software.registry import DiskFull, download, mismatch
-
     with staging_directory() as staging:
         if _free(staging.path) < _needed(artifact):
             raise _disk_full(package, artifact)
         if progress:
             progress.started(package.name, package.version, artifact.size)
         tick = _reporter(progress, staging, artifact.size)
-        try:
-            archive = await download(package, artifact, staging, _node(catalog), tick)
-        except DiskFull as error:
-            raise _disk_full(package, artifact) from error
-        if artifact.integrity:
-            algorithm = artifact.integrity.split("-", 1)[0]
-            found = await _in_thread(lambda stop: checksum(archive, algorithm, stop))
-            if found != artifact.integrity:
-                raise mismatch(package, artifact, found)
         layer = staging.directory("layer")
-        size = await _in_thread(lambda stop: unpack(archive, layer, artifact.keep, stop))
-        for link, target in (artifact.links or {}).items():
-            (layer / link).symlink_to(target)
+        node = _node(catalog)
+        if isinstance(artifact, NpmTree):
+            size = await _grow(package, artifact, layer, staging, node, tick)
+        else:
+            size = await _unpack(package, artifact, layer, staging, node, tick)
         placed = place(package, artifact, layer, size, discard=staging.path / "damaged")
     if progress:
         progress.advanced(artifact.size)
         progress.finished()
     return placed
+
+
+# What follows is imported late: the usual case, where all is installed, pays for none of it.
+
+
+async def _unpack(
+    package: Package,
+    artifact: Artifact,
+    layer: Path,
+    staging: Staging,
+    node: Path | None,
+    tick: Callable[[], None],
+) -> int:
+    from agentos.software.archive import checksum, unpack
+    from agentos.software.registry import DiskFull, download, mismatch
+
+    try:
+        archive = await download(package, artifact, staging, node, tick)
+    except DiskFull as error:
+        raise _disk_full(package, artifact) from error
+    if artifact.integrity is not None:
+        algorithm = artifact.integrity.split("-", 1)[0]
+        found = await _in_thread(lambda stop: checksum(archive, algorithm, stop))
+        if found != artifact.integrity:
+            raise mismatch(package, artifact, found)
+    size = await _in_thread(lambda stop: unpack(archive, layer, artifact.keep, stop))
+    for link, target in (artifact.links or {}).items():
+        (layer / link).symlink_to(target)
+    return size
+
+
+async def _grow(
+    package: Package,
+    tree: NpmTree,
+    layer: Path,
+    staging: Staging,
+    node: Path | None,
+    tick: Callable[[], None],
+) -> int:
+    from agentos.software.npm_tree import seal, write_project
+    from agentos.software.registry import DiskFull, install_tree
+
+    write_project(package, tree, layer)
+    try:
+        await install_tree(package, tree, layer, staging, node, tick)
+    except DiskFull as error:
+        raise _disk_full(package, tree) from error
+    return await _in_thread(lambda stop: seal(layer, stop))
 
 
 def _reporter(progress: Progress | None, staging: Staging, total: int) -> Callable[[], None]:
@@ -140,7 +178,7 @@ async def _in_thread(work: Callable[[threading.Event], T]) -> T:
             stop.set()
 
 
-def _needed(artifact: Artifact) -> int:
+def _needed(artifact: Artifact | NpmTree) -> int:
     """The archive, a copy of it that its client makes on the way, and the layer."""
     return 2 * artifact.size + artifact.unpacked
 
@@ -150,7 +188,7 @@ def _free(path: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def _disk_full(package: Package, artifact: Artifact) -> SoftwareError:
+def _disk_full(package: Package, artifact: Artifact | NpmTree) -> SoftwareError:
     return SoftwareError(
         f"the disk is full: installing {package} in {software_dir()} "
         f"needs {_needed(artifact) / 1e6:,.1f} MB",

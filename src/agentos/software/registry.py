@@ -12,11 +12,11 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agentos.errors import ChecksumMismatch, RegistryUnreachable, SoftwareError
-from agentos.software.catalog import Artifact, Package
+from agentos.software.catalog import Artifact, NpmTree, Package
 from agentos.software.client import Reply, run
 from agentos.software.staging import Staging
 
@@ -81,11 +81,43 @@ async def download(
         if reply.code:
             raise _pip_error(package, artifact, reply)
     else:
-        reply = await _npm(artifact, arrived, staging, env, node, tick)
+        words = ["pack", artifact.requirement, "--pack-destination", str(arrived)]
+        reply = await _npm(words, staging.path, staging, env, node, tick)
         if reply.code:
             raise _npm_error(package, artifact, reply)
     [archive] = arrived.iterdir()
     return archive
+
+
+async def install_tree(
+    package: Package,
+    tree: NpmTree,
+    project: Path,
+    staging: Staging,
+    node: Path | None,
+    tick: Callable[[], None],
+) -> None:
+    """Let npm install what a directory's `package.json` and lock name, and run none of it.
+
+    Args:
+        package: What it belongs to, for messages.
+        tree: What is installed.
+        project: The directory.
+        staging: Where npm writes on the way.
+        node: The layer of Node, which npm needs.
+        tick: Called while it arrives.
+
+    Raises:
+        RegistryUnreachable: npm could not reach its registry.
+        ChecksumMismatch: A package is not the one that the lock pins.
+        SoftwareError: The registry refused, or has no such package or version.
+        DiskFull: There was no room.
+    """
+    env = os.environ | {"TMPDIR": str(staging.directory("tmp"))}
+    words = ["ci" if tree.lock else "install", "--omit=dev", "--no-audit", "--no-fund"]
+    reply = await _npm(words, project, staging, env, node, tick)
+    if reply.code:
+        raise _npm_error(package, tree, reply)
 
 
 async def _pip(
@@ -116,8 +148,8 @@ async def _pip(
 
 
 async def _npm(
-    artifact: Artifact,
-    arrived: Path,
+    words: Sequence[str],
+    project: Path,
     staging: Staging,
     env: dict[str, str],
     node: Path | None,
@@ -134,9 +166,9 @@ async def _npm(
     return await run(
         [
             *(str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")),
-            *("pack", artifact.requirement, "--pack-destination", str(arrived)),
+            *words,
             *("--json", "--loglevel=error", "--no-update-notifier", "--ignore-scripts"),
-            *("--cache", str(staging.path / "cache"), "--prefix", str(staging.path)),
+            *("--cache", str(staging.path / "cache"), "--prefix", str(project)),
             *(("--globalconfig", settings) if settings else ()),
         ],
         staging,
@@ -178,7 +210,7 @@ def _pip_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
     )
 
 
-def _npm_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
+def _npm_error(package: Package, artifact: Artifact | NpmTree, reply: Reply) -> Exception:
     code, said = _npm_words(reply)
     if _DISK_FULL.fullmatch(code) or _DISK_FULL.search(said):
         return DiskFull()
@@ -213,7 +245,7 @@ def _last_error(stderr: str) -> str:
     return (errors or lines)[-1].removeprefix("ERROR: ").removeprefix(_PIP_BULLET)
 
 
-def mismatch(package: Package, artifact: Artifact, found: str) -> ChecksumMismatch:
+def mismatch(package: Package, artifact: Artifact | NpmTree, found: str) -> ChecksumMismatch:
     """Say that an archive is not the pinned one."""
     return ChecksumMismatch(
         f"{package}: {artifact.requirement} has the wrong checksum: "

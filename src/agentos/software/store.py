@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agentos.config import data_dir
 from agentos.errors import SoftwareError
-from agentos.software.catalog import Artifact, Package
+from agentos.software.catalog import Artifact, NpmTree, Package
 from agentos.software.staging import staging_directory
 
 MANIFEST = "agentos-package.json"
@@ -73,7 +73,9 @@ def remove(name: str, version: str | None = None) -> list[Installed]:
     return removed
 
 
-def place(package: Package, artifact: Artifact, layer: Path, size: int, discard: Path) -> Installed:
+def place(
+    package: Package, artifact: Artifact | NpmTree, layer: Path, size: int, discard: Path
+) -> Installed:
     """Move a finished layer to its place, whole or not at all.
 
     Args:
