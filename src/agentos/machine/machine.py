@@ -544,6 +544,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
         permission: Permission = "allow",
+        permission_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        mode: str | None = None,
     ) -> Session:
         """Start an agent in this machine and open a session with it.
 
@@ -561,7 +564,12 @@ class AgentOs(CommandVerbs, ServerVerbs):
             profile: What its model calls are booked under.
             budget: What it may spend on models; through the gateway only.
             mcp_servers: MCP servers by name, beside those in the agent's own configuration.
-            permission: `"allow"`, `"ask"`, `"reject"`, or a callback.
+            permission: `"allow"`, `"ask"`, `"reject"`, `PermissionRules`, or a callback.
+            permission_timeout: Seconds after which an unanswered question is rejected; by
+                default never.
+            idle_timeout: Seconds without work after which the agent's process ends until it is
+                needed again; by default never.
+            mode: One of the agent's modes to begin with.
 
         Raises:
             AgentNotFound: There is no such agent.
@@ -586,6 +594,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
             budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,
+            permission_timeout=permission_timeout,
+            idle_timeout=idle_timeout,
+            mode=mode,
             ready=ready,
         )
         return self._adopted(session)
@@ -612,6 +623,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
         permission: Permission = "allow",
+        permission_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        mode: str | None = None,
     ) -> Session:
         """Go on with a session after its process, its machine or its agent has ended.
 
@@ -630,6 +644,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
             budget: What it may spend.
             mcp_servers: MCP servers by name.
             permission: The permission policy.
+            permission_timeout: When an unanswered question is rejected.
+            idle_timeout: When an agent without work ends until it is needed.
+            mode: By default the one that it began with.
 
         Raises:
             SessionNotFound: There is no such session.
@@ -649,6 +666,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
             budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,
+            permission_timeout=permission_timeout,
+            idle_timeout=idle_timeout,
+            mode=mode,
         )
         return self._adopted(session)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agentos.agents import AgentDefinition, AgentRequest
+from agentos.agents import AgentDefinition
 from agentos.agents.machine import AgentMachine
 from agentos.errors import SessionTaken, StoreError
 from agentos.sessions.connection import Opened
@@ -15,7 +16,33 @@ from agentos.sessions.ids import new_id
 
 if TYPE_CHECKING:
     from agentos.sessions.past import Past
+    from agentos.sessions.request import SessionRequest
     from agentos.sessions.transcripts import Transcripts
+
+
+@dataclass(frozen=True)
+class OwnTranscript:
+    """The transcript of a session that this process drives.
+
+    Attributes:
+        log: Where its events go.
+        epoch: Our right to write it.
+    """
+
+    log: EventLog
+    transcripts: Transcripts
+    epoch: int
+
+    async def past(self) -> Past:
+        """Return what has happened so far, for an agent that goes on with it."""
+        from agentos.sessions.past import Past
+
+        return await Past.read(self.transcripts, self.log.session_id, self.epoch)
+
+    async def note_agent(self, opened: Opened, machine: AgentMachine) -> None:
+        """Note the session that an agent has opened."""
+        place = {"agent_session": opened.session_id, "machine": machine.name, "ended": None}
+        await self.transcripts.change(self.log.session_id, self.epoch, **place)
 
 
 async def begin_log(
@@ -23,9 +50,9 @@ async def begin_log(
     machine: AgentMachine,
     definition: AgentDefinition,
     opened: Opened,
-    request: AgentRequest,
+    request: SessionRequest,
     past: Past | None,
-) -> EventLog:
+) -> OwnTranscript:
     """Begin the transcript of a session, or go on with it.
 
     Args:
@@ -44,13 +71,12 @@ async def begin_log(
     transcripts = await resources.enter_async_context(open_transcripts(url))
     if past is not None:
         id, epoch, last_seq = past.record.id, past.epoch, past.record.last_seq
-        place = {"agent_session": opened.session_id, "machine": machine.name, "ended": None}
-        await transcripts.change(id, epoch, **place)
     else:
         settings = {
-            "cwd": request.cwd,
-            "model": request.model,
-            "instructions": request.instructions,
+            "cwd": request.agent.cwd,
+            "model": request.agent.model,
+            "instructions": request.agent.instructions,
+            "mode": request.mode,
         }
         record = SessionRecord(
             new_id(),
@@ -64,7 +90,10 @@ async def begin_log(
     log = EventLog(id, StoredSession(id, epoch, url), last_seq)
     if past is not None and past.interrupted is not None:
         log.append("turn_ended", _interrupted(past.interrupted))
-    return log
+    own = OwnTranscript(log, transcripts, epoch)
+    if past is not None:
+        await own.note_agent(opened, machine)
+    return own
 
 
 async def _note_the_end(transcripts: Transcripts, id: str, epoch: int) -> None:

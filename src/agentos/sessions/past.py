@@ -63,7 +63,11 @@ class Past:
         Raises:
             SessionNotFound: There is no such session.
         """
-        epoch = await transcripts.claim(session_id)
+        return await cls.read(transcripts, session_id, await transcripts.claim(session_id))
+
+    @classmethod
+    async def read(cls, transcripts: Transcripts, session_id: str, epoch: int) -> Past:
+        """Read what was kept of a session that is ours."""
         record = await transcripts.get(session_id)
         started = await transcripts.latest(session_id, "turn_started")
         ended = await transcripts.latest(session_id, "turn_ended")

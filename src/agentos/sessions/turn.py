@@ -78,10 +78,16 @@ class Turn:
         self.number = number
         self.prompt = prompt
         self.cancelling = False
+        self.killed = False
         self.failure: Exception | None = None
         self._log = log
         self._after = log.last_seq
         self._done: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """The data of its `turn_started`."""
+        return {"turn": self.number, "prompt": self.prompt}
 
     @property
     def done(self) -> bool:
