@@ -13,6 +13,7 @@ from acp.schema import (
     AuthCapabilities,
     ClientCapabilities,
     DeniedOutcome,
+    ForkSessionResponse,
     Implementation,
     RequestPermissionResponse,
 )
@@ -65,7 +66,12 @@ class AcpConnection:
         return cls(machine, process, name)
 
     async def open(
-        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None = None
+        self,
+        launch: Launch,
+        mcp_servers: Mapping[str, McpServer],
+        resume: str | None = None,
+        *,
+        fork: bool = False,
     ) -> Opened:
         """Introduce ourselves, log in if need be, and make the session.
 
@@ -76,7 +82,7 @@ class AcpConnection:
         """
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                return await self._open(launch, mcp_servers, resume)
+                return await self._open(launch, mcp_servers, resume, fork)
         except TimeoutError:
             raise AgentError(
                 f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
@@ -96,7 +102,11 @@ class AcpConnection:
         return self._hello
 
     async def _open(
-        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None
+        self,
+        launch: Launch,
+        mcp_servers: Mapping[str, McpServer],
+        resume: str | None,
+        fork: bool,
     ) -> Opened:
         said = await self.introduce()
         login = launch.authentication
@@ -106,6 +116,9 @@ class AcpConnection:
         if resume is None:
             made: Any = await self._call(self._acp.new_session(cwd=launch.cwd, mcp_servers=servers))
             id = made.session_id
+        elif fork:
+            made = await self._fork(launch.cwd, servers, resume)
+            id = made.session_id
         else:
             made, id = await self._resume(launch.cwd, servers, resume), resume
         return Opened(
@@ -113,6 +126,14 @@ class AcpConnection:
             said.get("agentCapabilities", {}),
             _plain(made).get("configOptions", []),
             said.get("agentInfo", {}),
+        )
+
+    async def _fork(self, cwd: str, servers: list[Any], session_id: str) -> ForkSessionResponse:
+        capabilities = (await self.introduce()).get("agentCapabilities", {})
+        if (capabilities.get("sessionCapabilities") or {}).get("fork") is None:
+            raise AgentError(f"{self.name} cannot fork a session", code="cannot_fork")
+        return await self._call(
+            self._acp.fork_session(cwd=cwd, session_id=session_id, mcp_servers=servers)
         )
 
     async def _resume(self, cwd: str, servers: list[Any], session_id: str) -> BaseModel | None:

@@ -37,6 +37,7 @@ class AgentLife:
         mode: The mode that it was put in.
 
     Attributes:
+        machine: Where the agent works.
         opened: The session that the agent opened last.
         resumed: How the agent took the session up the last time.
         awake: Set while the agent runs.
@@ -52,6 +53,7 @@ class AgentLife:
         on_end: Callable[[], None],
         mode: str | None = None,
     ) -> None:
+        self.machine = starter.machine
         self.awake = asyncio.Event()
         self.ending = False
         self._starter = starter

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agentos.models.budgets import Budget
     from agentos.models.gateway import ModelGateway
     from agentos.models.provider import ModelProvider
+    from agentos.sessions.forking import Branching
     from agentos.sessions.past import Past
     from agentos.sessions.ready import ReadyAgent
 
@@ -86,7 +87,7 @@ async def create_session(
     )
     choice = ModelChoice(provider, model, credentials, profile, budget)
     request = SessionRequest(wanted, choice, permission, permission_timeout, idle_timeout, mode)
-    return await _open(machine, definition, request, ready=ready)
+    return await open_session(machine, definition, request, ready=ready)
 
 
 async def resume_session(
@@ -127,23 +128,35 @@ async def resume_session(
         mode = mode or then.get("mode")
         request = SessionRequest(wanted, choice, permission, permission_timeout, idle_timeout, mode)
         past = await Past.claim(transcripts, session_id)
-        return await _open(machine, definition, request, past=past)
+        return await open_session(machine, definition, request, past=past)
 
 
-async def _open(
+async def open_session(
     machine: AgentMachine,
     definition: AgentDefinition,
     request: SessionRequest,
     *,
     ready: ReadyAgent | None = None,
     past: Past | None = None,
+    owned: Branching | None = None,
 ) -> Session:
-    """Start an agent and open a session with it, a new one or one of the past."""
+    """Start an agent and open a session with it.
+
+    Args:
+        machine: Where it works.
+        definition: The agent.
+        request: What is asked of both.
+        ready: An agent that waits in this machine.
+        past: The session to go on with, or to fork.
+        owned: The machine, if it is to close with the session.
+    """
     if definition.software:
         from agentos.software import ensure
 
         await ensure(definition.software)
     async with AsyncExitStack() as resources:
+        if owned is not None:
+            resources.push_async_callback(owned.close)
         choice = await choose(machine, definition, request.agent, request.model, resources)
         asked = replace(request.agent, provider=choice.access, model=choice.model)
         starter = Starter(machine, definition, asked)
@@ -156,7 +169,8 @@ async def _open(
                 resources, machine, definition, started.opened, request, past
             )
             kept = AsyncExitStack()
-            session = Session(request, starter, started, transcript, resources=kept, past=past)
+            goes_on = past if past and not past.forks else None
+            session = Session(request, starter, started, transcript, resources=kept, past=goes_on)
             until_session.pop_all()  # the session ends its agent itself
         if choice.grant is not None:
             resources.enter_context(choice.grant.to(session))

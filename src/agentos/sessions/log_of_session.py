@@ -61,7 +61,7 @@ async def begin_log(
         definition: The agent.
         opened: What the agent said.
         request: What the caller asked for.
-        past: The session that goes on.
+        past: The session that goes on, or that is forked.
     """
     from agentos.sessions.transcripts.keeper import StoredSession, open_transcripts
     from agentos.sessions.transcripts.transcripts import SessionRecord
@@ -69,7 +69,8 @@ async def begin_log(
 
     url = default_url()
     transcripts = await resources.enter_async_context(open_transcripts(url))
-    if past is not None:
+    goes_on = past is not None and not past.forks
+    if past is not None and goes_on:
         id, epoch, last_seq = past.record.id, past.epoch, past.record.last_seq
     else:
         settings = {
@@ -77,21 +78,23 @@ async def begin_log(
             "model": request.agent.model,
             "instructions": request.agent.instructions,
             "mode": request.mode,
+            "forked_at": past.record.last_seq if past else None,
         }
         record = SessionRecord(
             new_id(),
             definition.name,
             machine.name,
             agent_session=opened.session_id,
+            parent=past.record.id if past else None,
             settings={name: value for name, value in settings.items() if value is not None},
         )
         id, epoch, last_seq = record.id, await transcripts.create(record), 0
     resources.push_async_callback(_note_the_end, transcripts, id, epoch)
     log = EventLog(id, StoredSession(id, epoch, url), last_seq)
-    if past is not None and past.interrupted is not None:
+    if past is not None and goes_on and past.interrupted is not None:
         log.append("turn_ended", _interrupted(past.interrupted))
     own = OwnTranscript(log, transcripts, epoch)
-    if past is not None:
+    if goes_on:
         await own.note_agent(opened, machine)
     return own
 

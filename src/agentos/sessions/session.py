@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 from agentos.errors import (
     AgentCrashed,
     AgentError,
-    AgentOsError,
     BudgetExceeded,
     ConfigInvalid,
     MachineError,
@@ -25,8 +24,10 @@ from agentos.sessions.permissions import PermissionDesk
 from agentos.sessions.playing import TurnPlayer
 from agentos.sessions.turn import Turn, TurnUsage
 from agentos.sessions.turn_queue import TurnQueue
+from agentos.sessions.work import SessionWork
 
 if TYPE_CHECKING:
+    from agentos.agents.machine import AgentMachine
     from agentos.models.budgets import Budget
     from agentos.sessions.log_of_session import OwnTranscript
     from agentos.sessions.model_choice import Grant
@@ -76,16 +77,24 @@ class Session:
         self._starter = starter
         self._resources = resources
         self._log = log
+        self._transcript = transcript
         self._desk = PermissionDesk(request.permission, log, request.permission_timeout)
         self._hearing = Hearing(starter.definition, log, self._desk, started.opened.options)
-        self._queue = TurnQueue(log, past.turns if past else 0)
+        self._queue = TurnQueue(log, past)
         self._stirred = asyncio.Event()
-        self._needed = False
         stir = self._stirred.set
         self._life = AgentLife(starter, started, transcript, self._hearing, stir, request.mode)
         self._player = TurnPlayer(starter.definition, self._life, log, self._hearing)
         log.failed.add_done_callback(lambda _: stir())
-        self._working = asyncio.create_task(self._work(), name=f"agentos session {self.id}")
+        self._work = SessionWork(
+            self._life,
+            self._queue,
+            self._player,
+            log,
+            self._hearing,
+            self._stirred,
+            request.idle_timeout,
+        )
 
     @property
     def agent_session(self) -> str:
@@ -112,11 +121,22 @@ class Session:
         """The turns that have not begun, the next one first."""
         return self._queue.waiting
 
-    def prompt(self, prompt: str | Sequence[Mapping[str, Any]]) -> Turn:
+    @property
+    def machine(self) -> AgentMachine:
+        """The machine that the agent works in."""
+        return self._starter.machine
+
+    def prompt(
+        self, prompt: str | Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> Turn:
         """Send a prompt; it is queued while another one runs.
 
         Args:
             prompt: Text, or ACP content blocks such as `{"type": "text", "text": ...}`.
+            idempotency_key: Names the prompt: sent again with the same key, also after
+                `resume_session`, it is not played again but its turn is returned, with the
+                result or the error that it had. An error of an earlier process is an
+                `AgentError` of the same code.
 
         Returns:
             The turn: await it for its result, or iterate over its events. Either raises
@@ -125,12 +145,38 @@ class Session:
 
         Raises:
             SessionClosed: The session has ended.
+            AgentOsError: (`idempotency_key_reused`) The key was used for another prompt.
         """
         self._require_open()
         blocks = [{"type": "text", "text": prompt}] if isinstance(prompt, str) else list(prompt)
-        turn = self._queue.add(blocks)
+        if idempotency_key and (known := self._queue.known(idempotency_key, blocks)):
+            return known
+        turn = self._queue.add(blocks, idempotency_key)
         self._stirred.set()
         return turn
+
+    async def fork(self) -> Session:
+        """Branch the session together with its machine.
+
+        The new session's agent knows what was said so far, by its own fork if it has one, and
+        works in a machine that starts with the files of this one: `session.machine`, which
+        closes with the session. The running turn is waited for; queued prompts stay here.
+        Commands that run are not part of the branch.
+
+        Returns:
+            The new session, which the caller closes; its record names this one as `parent`.
+
+        Raises:
+            SessionClosed: The session has ended.
+            MachineError: The machine cannot be branched.
+            AgentOsError: As for `create_session`.
+        """
+        from agentos.sessions.forking import fork
+
+        self._require_open()
+        async with self._work.busy:
+            self._require_open()
+            return await fork(self._starter, self._request, self._transcript)
 
     async def cancel(self) -> None:
         """Cancel the running turn and kill what the agent left running.
@@ -208,7 +254,7 @@ class Session:
 
     async def set_mode(self, mode: str) -> None:
         """Choose one of the agent's modes."""
-        await self._agent_awake()
+        await self._need_agent()
         await self._life.set_mode(mode)
 
     async def set_model(self, model: str) -> None:
@@ -221,7 +267,7 @@ class Session:
         Raises:
             AgentError: The agent refused it.
         """
-        await self._agent_awake()
+        await self._need_agent()
         try:
             changed = await self._life.set_option(option, value)
         except AgentCrashed:
@@ -233,7 +279,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Whether it has ended or is ending."""
-        return self._life.ending or self._working.done()
+        return self._life.ending or self._work.running.done()
 
     async def close(self) -> None:
         """End the agent with all that it started; safe to repeat."""
@@ -241,8 +287,8 @@ class Session:
         try:
             await self._life.end()
         finally:
-            self._stirred.set()
-            await asyncio.wait({self._working})
+            await self._work.end()
+            await self._queue.recalled()
             await self._log.finish()
             await self._resources.aclose()
 
@@ -252,76 +298,10 @@ class Session:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _work(self) -> None:
-        error: Exception | None = None
-        try:
-            while not self._life.ending and not self._log.failed.done():
-                await self._step()
-        except AgentOsError as failure:
-            error = failure
-        finally:
-            if self._life.ending:
-                await self._life.ended()
-                error = None
-            self._finish(error)
-
-    async def _step(self) -> None:
-        """Do what is to be done next, or wait for it."""
-        life, queue = self._life, self._queue
-        if life.process_ended:
-            await life.recover()
-        elif (turn := queue.begin()) is not None:
-            await life.wake()
-            await self._player.play(turn)
-            queue.current = None
-            await self._keep_files()
-        elif self._needed:
-            self._needed = False
-            await life.wake()
-        else:
-            await self._wait()
-
-    async def _wait(self) -> None:
-        """Wait for something to do; an agent that waits too long may rest."""
-        self._stirred.clear()
-        patience = self._request.idle_timeout if self._life.awake.is_set() else None
-        try:
-            async with asyncio.timeout(patience):
-                await self._stirred.wait()
-        except TimeoutError:
-            await self._life.rest()
-
-    async def _keep_files(self) -> None:
-        """Keep the agent's own files of the session, for another machine to go on with it."""
-        from agentos.sessions.transcripts.kept_files import KeptFiles
-
-        try:
-            await KeptFiles(self.id).keep(self._starter.machine, self._life.opened.files)
-        except (OSError, MachineError) as error:
-            if not self._life.ending:
-                self._hearing.warn(f"the agent's own files of the session were not kept: {error}")
-
-    def _finish(self, error: Exception | None) -> None:
-        """Leave nobody waiting, whatever the end was."""
-        if self._log.failed.done():
-            error = self._log.failed.result()
-        self._queue.fail(error or self._has_ended())
-        if not self._log.failed.done():
-            self._log.close(error)
-
-    async def _agent_awake(self) -> None:
-        """Wait until the agent runs; wake it if it rests."""
+    async def _need_agent(self) -> None:
         self._require_open()
-        while not self._life.awake.is_set():
-            self._needed = True
-            self._stirred.set()
-            waking = asyncio.ensure_future(self._life.awake.wait())
-            either: set[asyncio.Future[Any]] = {waking, self._working}
-            try:
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                waking.cancel()
-            self._require_open()
+        await self._work.need_agent()
+        self._require_open()
 
     def _require_open(self) -> None:
         if self.closed:

@@ -234,9 +234,10 @@ def _write(line: str) -> None:
 
 
 def _put(data: bytes) -> None:
-    while data:
+    left = memoryview(data)
+    while left:
         try:
-            data = data[os.write(1, data) :]
+            left = left[os.write(1, left) :]
         except BlockingIOError:
             continue
 
