@@ -40,6 +40,7 @@ NAMES = [
     "NetworkRequest",
     "ObjectStoreError",
     "PermissionRequest",
+    "PermissionRules",
     "PortEvent",
     "Price",
     "Process",

@@ -83,6 +83,8 @@ class SessionWork:
             if self._life.ending:
                 await self._life.ended()
                 error = None
+            else:
+                await self._life.end()
             self._finish(error)
 
     async def _step(self) -> bool:
