@@ -42,6 +42,7 @@ NAMES = [
     "NetworkRequest",
     "ObjectStoreError",
     "PermissionRequest",
+    "PermissionRules",
     "PortEvent",
     "Price",
     "Process",

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from agentos.models.providers import Provider
     from agentos.models.rehearsal import RehearsalModel, Scenario, Step
     from agentos.sessions import McpServer, Session, SessionEvent, Turn, TurnResult
+    from agentos.sessions.permission_rules import PermissionRules
     from agentos.sessions.permissions import PermissionRequest
     from agentos.sessions.transcripts import SessionRecord
     from agentos.usage.prices import Price
@@ -80,6 +81,7 @@ _HOMES = {
     "NetworkPolicy": "agentos.machine.network",
     "NetworkRequest": "agentos.machine.network",
     "PermissionRequest": "agentos.sessions.permissions",
+    "PermissionRules": "agentos.sessions.permission_rules",
     "PortEvent": "agentos.machine.network.servers.listening",
     "Price": "agentos.usage.prices",
     "Process": "agentos.machine.process",
@@ -136,6 +138,7 @@ __all__ = [
     "NetworkRequest",
     "ObjectStoreError",
     "PermissionRequest",
+    "PermissionRules",
     "PortEvent",
     "Price",
     "Process",

@@ -58,8 +58,9 @@ async def test_provider_that_is_down(vm: AgentOs, agent: str) -> None:
         await session.prompt("hi")
 
 
-async def test_agent_killed_in_mid_turn(stage: StageMaker, agent: str) -> None:
-    async with stage(Step(say="thinking", hang=True)) as s:
+async def test_agent_killed_in_mid_turn_is_started_again(stage: StageMaker, agent: str) -> None:
+    async with stage(Step(say="Noted."), Step(say="thinking", hang=True), Step(say="Blue.")) as s:
+        await s.session.prompt("My colour is blue.")
         turn = s.session.prompt("hi")
         async for event in turn:
             if event.type == "agent_message_chunk":
@@ -70,9 +71,12 @@ async def test_agent_killed_in_mid_turn(stage: StageMaker, agent: str) -> None:
         with pytest.raises(AgentCrashed) as caught:
             await turn
         assert isinstance(caught.value.stderr_tail, str)
-        with pytest.raises(SessionClosed):
-            s.session.prompt("again")
-        assert await s.vm.processes() == []
+        assert (await s.session.prompt("Which colour?")).text == "Blue."
+        assert s.session.resumed is not None
+        assert s.session.resumed.how == "agent"
+        assert "My colour is blue." in str(s.model.turns[-1].body)
+        (left,) = [p for p in await s.vm.processes() if program in " ".join(p.command[:2])]
+        assert left.pid != process.pid
 
 
 @pytest.mark.parametrize(("broken", "definition"), [("codex", Codex), ("codex-acp", CodexAcp)])

@@ -34,10 +34,13 @@ def scripted(machine: HostMachine) -> Scripted:
 
     @asynccontextmanager
     async def open_session(
-        *turns: Sequence[Step], opening: Sequence[Step] = (), **options: Any
+        *turns: Sequence[Step],
+        opening: Sequence[Step] = (),
+        remembers: bool = False,
+        **options: Any,
     ) -> AsyncIterator[Session]:
         async with asyncio.timeout(30):
-            agent = ScriptedAgent(turns, opening)
+            agent = ScriptedAgent(turns, opening, remembers=remembers)
             async with await create_session(machine, agent, **options) as session:
                 yield session
 

@@ -133,7 +133,9 @@ async def test_a_killed_adapter_is_a_crash(
                 break
         with pytest.raises(AgentCrashed, match="exit code 137"):
             await turn
-        assert session.closed
+        while session.resumed is None:
+            await asyncio.sleep(0)
+        assert not session.closed
 
 
 async def _sleeping(machine: HostMachine) -> int:

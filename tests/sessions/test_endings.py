@@ -70,13 +70,20 @@ async def test_an_agent_that_does_not_obey_is_killed(
 ) -> None:
     monkeypatch.setattr(session_module, "CANCEL_PATIENCE", 0.01)
     monkeypatch.setattr(session_module, "CANCEL_GRACE", 0.01)
-    async with scripted([{"say": "la la la"}, {"deaf": 1}]) as session:
-        turn = session.prompt("go")
-        await reached(turn)
-        await session.cancel()
-        with pytest.raises(AgentCrashed):
-            await turn
-    assert "warning" in [event.type for event in await history(session)]
+    async with scripted(
+        [{"say": "la"}, {"deaf": 1}], [{"say": "la"}, {"deaf": 1}], [{"say": "hi"}]
+    ) as session:
+        for _ in range(2):  # no crash, so it may happen again
+            turn = session.prompt("go")
+            await reached(turn)
+            await session.cancel()
+            assert (await turn).stop_reason == "cancelled"
+        assert (await session.prompt("go")).text == "hi"
+    events = await history(session)
+    assert "did not stop" in str([e.data for e in events if e.type == "warning"])
+    assert [e.data["reason"] for e in events if e.type == "agent_exited"] == [
+        *("cancelled", "cancelled", "closed")
+    ]
 
 
 async def test_a_crash_keeps_the_end_of_stderr(scripted: Scripted) -> None:
@@ -86,39 +93,21 @@ async def test_a_crash_keeps_the_end_of_stderr(scripted: Scripted) -> None:
         {"kill": 9},
     ]
     async with scripted(steps) as session:
-        turn = session.prompt("go")
-        queued = session.prompt("and then")
         with pytest.raises(AgentCrashed, match="exit code 137") as caught:
-            await turn
-        assert caught.value.stderr_tail.endswith("segmentation fault")
-        assert len(caught.value.stderr_tail) == 64 * 2**10
-        with pytest.raises(AgentCrashed):
-            await queued
-        stream = session.events()
-        last = [await anext(stream) for _ in range(len(await history(session)))][-1]
-        with pytest.raises(AgentCrashed):
-            await anext(stream)
-        assert last.type == "agent_exited"
-        assert last.data["exit_code"] == 137
-        with pytest.raises(SessionClosed):
-            session.prompt("more")
-        with pytest.raises(SessionClosed):
-            await session.set_mode("plan")
-    said = [e.type for e in await history(session)]
-    assert "agent_message_chunk" in said, "what it said before it crashed still counts"
+            await session.prompt("go")
+    assert caught.value.stderr_tail.endswith("segmentation fault")
+    assert len(caught.value.stderr_tail) == 64 * 2**10
+    events = await history(session)
+    assert "agent_message_chunk" in [e.type for e in events], "what it said still counts"
+    exited = next(e.data for e in events if e.type == "agent_exited")
+    assert (exited["exit_code"], exited["reason"]) == (137, "crashed")
+    assert exited["stderr_tail"] == caught.value.stderr_tail
 
 
 async def test_an_agent_that_ends_quietly_in_mid_turn_has_crashed(scripted: Scripted) -> None:
     async with scripted([{"exit": 0}]) as session:
         with pytest.raises(AgentCrashed, match="exit code 0"):
             await session.prompt("go")
-
-
-async def test_a_crash_between_turns_ends_the_session(scripted: Scripted) -> None:
-    async with scripted([{"say": "hi"}], [{"run": "kill -9 $PPID"}, {"hang": 1}]) as session:
-        await session.prompt("go")
-        with pytest.raises(AgentCrashed):
-            await session.prompt("die")
 
 
 async def test_an_agent_that_ends_before_the_session_is_made(

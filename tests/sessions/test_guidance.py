@@ -180,7 +180,7 @@ async def test_an_agent_that_waited_finds_them_too(machine: HostMachine, codex: 
         config = {"model_provider": "custom", "model_providers": {"custom": custom}}
         env = {"CODEX_CONFIG": json.dumps(config)}
         async with await create_session(machine, codex, env=env, ready=ready, **options) as session:
-            assert session._connection is ready.connection
+            assert session._life.connection is ready.connection
             await session.prompt("go")
         text = said(model.turns[0].body or {})
         assert "commit-style: How we word commits." in text
@@ -189,7 +189,7 @@ async def test_an_agent_that_waited_finds_them_too(machine: HostMachine, codex: 
 
 @asynccontextmanager
 async def waiting(machine: HostMachine, codex: Codex) -> AsyncIterator[ReadyAgent]:
-    from agentos.sessions.create import connect
+    from agentos.sessions.starting import connect
 
     launch = codex.waiting(machine)
     connection = await connect(machine, launch, "codex")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentos.errors import AgentOsError
+from agentos.errors import AgentOsError, ConfigInvalid
+from agentos.sessions import PermissionRules
 
 if TYPE_CHECKING:
     from agentos.sessions import PermissionRequest, Session
@@ -88,3 +90,63 @@ async def test_cancelling_calls_a_request_off(scripted: Scripted) -> None:
                 await session.cancel()
         assert (await turn).stop_reason == "cancelled"
         assert any(e.type == "permission_resolved" for e in (await turn).events)
+
+
+async def test_rules_allow_reject_and_leave_to_the_caller(scripted: Scripted) -> None:
+    def asking(command: str) -> list[Any]:
+        call = {"kind": "execute", "rawInput": {"command": ["bash", "-lc", command]}}
+        return [{"call": call}, *ASKING]
+
+    rules = PermissionRules([("execute:git *", "allow"), ("execute:git push*", "reject")])
+    turns = [asking("git log"), asking("git push -f"), asking("make")]
+    async with scripted(*turns, permission=rules) as session:
+        assert (await session.prompt("go")).text == "option-allow_once"
+        assert (await session.prompt("go")).text == "option-reject_once"
+        assert await asked(session, "allow_always") == "option-allow_always"
+
+
+async def test_an_unanswered_request_is_rejected_in_time(scripted: Scripted) -> None:
+    async with scripted(ASKING, permission="ask", permission_timeout=0.01) as session:
+        result = await session.prompt("go")
+        assert result.text == "option-reject_once"
+        [resolved] = [e.data for e in result.events if e.type == "permission_resolved"]
+        assert (resolved["option"], resolved["reason"]) == ("option-reject_once", "timeout")
+        with pytest.raises(AgentOsError, match="answered or called off") as caught:
+            session.respond(resolved["request_id"], "allow_once")
+        assert caught.value.code == "permission_already_resolved"
+
+
+async def test_a_function_that_takes_too_long(scripted: Scripted) -> None:
+    async def answer(request: PermissionRequest) -> str:
+        await asyncio.Event().wait()
+        return "allow_once"
+
+    async with scripted(ASKING, permission=answer, permission_timeout=0.01) as session:
+        assert (await session.prompt("go")).text == "option-reject_once"
+
+
+async def test_a_timeout_of_the_function_itself_is_its_error(scripted: Scripted) -> None:
+    def answer(request: PermissionRequest) -> str:
+        raise TimeoutError("nobody at the desk")
+
+    async with scripted(ASKING, permission=answer, permission_timeout=60) as session:
+        with pytest.raises(TimeoutError, match="nobody at the desk"):
+            await session.prompt("go")
+
+
+async def test_a_second_answer_is_refused(scripted: Scripted) -> None:
+    async with scripted(ASKING, permission="ask") as session:
+        turn = session.prompt("go")
+        async for event in turn:
+            if event.type == "permission_requested":
+                session.respond(event.data["request_id"], "allow_once")
+                with pytest.raises(AgentOsError) as caught:
+                    session.respond(event.data["request_id"], "reject_once")
+                assert caught.value.code == "permission_already_resolved"
+        assert (await turn).text == "option-allow_once"
+
+
+async def test_a_permission_timeout_that_is_none(scripted: Scripted) -> None:
+    with pytest.raises(ConfigInvalid, match="permission_timeout=0"):
+        async with scripted(ASKING, permission_timeout=0):
+            pass

@@ -558,6 +558,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
         permission: Permission = "allow",
+        permission_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        mode: str | None = None,
     ) -> Session:
         """Start an agent in this machine and open a session with it.
 
@@ -585,7 +588,12 @@ class AgentOs(CommandVerbs, ServerVerbs):
                 of the same file.
             budget: What it may spend on models; through the gateway only.
             mcp_servers: MCP servers by name, beside those in the agent's own configuration.
-            permission: `"allow"`, `"ask"`, `"reject"`, or a callback.
+            permission: `"allow"`, `"ask"`, `"reject"`, `PermissionRules`, or a callback.
+            permission_timeout: Seconds after which an unanswered question is rejected; by
+                default never.
+            idle_timeout: Seconds without work after which the agent's process ends until it is
+                needed again; by default never.
+            mode: One of the agent's modes to begin with.
 
         Raises:
             AgentNotFound: There is no such agent.
@@ -614,6 +622,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
             budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,
+            permission_timeout=permission_timeout,
+            idle_timeout=idle_timeout,
+            mode=mode,
             ready=ready,
         )
         return self._adopted(session)
@@ -645,6 +656,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
         permission: Permission = "allow",
+        permission_timeout: float | None = None,
+        idle_timeout: float | None = None,
+        mode: str | None = None,
     ) -> Session:
         """Go on with a session after its process, its machine or its agent has ended.
 
@@ -668,6 +682,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
             budget: What it may spend.
             mcp_servers: MCP servers by name.
             permission: The permission policy.
+            permission_timeout: When an unanswered question is rejected.
+            idle_timeout: When an agent without work ends until it is needed.
+            mode: By default the one that it began with.
 
         Raises:
             SessionNotFound: There is no such session.
@@ -692,6 +709,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
             budget=budget,
             mcp_servers=mcp_servers,
             permission=permission,
+            permission_timeout=permission_timeout,
+            idle_timeout=idle_timeout,
+            mode=mode,
         )
         return self._adopted(session)
 

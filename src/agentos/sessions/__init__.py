@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentos.agents.definition import McpServer
 from agentos.sessions.events import SessionEvent
+from agentos.sessions.permission_rules import PermissionRules
 from agentos.sessions.permissions import Permission, PermissionOption, PermissionRequest
 from agentos.sessions.session import Session
 from agentos.sessions.turn import Turn, TurnResult, TurnUsage
@@ -13,6 +14,7 @@ __all__ = [
     "Permission",
     "PermissionOption",
     "PermissionRequest",
+    "PermissionRules",
     "Session",
     "SessionEvent",
     "Turn",

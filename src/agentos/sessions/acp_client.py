@@ -13,6 +13,7 @@ from acp.schema import (
     AuthCapabilities,
     ClientCapabilities,
     DeniedOutcome,
+    ForkSessionResponse,
     Implementation,
     RequestPermissionResponse,
 )
@@ -66,7 +67,12 @@ class AcpConnection:
         return cls(machine, process, name)
 
     async def open(
-        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None = None
+        self,
+        launch: Launch,
+        mcp_servers: Mapping[str, McpServer],
+        resume: str | None = None,
+        *,
+        fork: bool = False,
     ) -> Opened:
         """Introduce ourselves, log in if need be, and make the session.
 
@@ -77,7 +83,7 @@ class AcpConnection:
         """
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                return await self._open(launch, mcp_servers, resume)
+                return await self._open(launch, mcp_servers, resume, fork)
         except TimeoutError:
             raise AgentError(
                 f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
@@ -97,7 +103,11 @@ class AcpConnection:
         return self._hello
 
     async def _open(
-        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None
+        self,
+        launch: Launch,
+        mcp_servers: Mapping[str, McpServer],
+        resume: str | None,
+        fork: bool,
     ) -> Opened:
         said = await self.introduce()
         login = launch.authentication
@@ -110,6 +120,9 @@ class AcpConnection:
             )
             id = made.session_id
             self._preface = launch.preface
+        elif fork:
+            made = await self._fork(launch.cwd, servers, resume)
+            id = made.session_id
         else:
             made, id = await self._resume(launch.cwd, servers, resume), resume
         options: Sequence[Mapping[str, Any]] = _plain(made).get("configOptions", [])
@@ -120,6 +133,14 @@ class AcpConnection:
             said.get("agentCapabilities", {}),
             options,
             said.get("agentInfo", {}),
+        )
+
+    async def _fork(self, cwd: str, servers: list[Any], session_id: str) -> ForkSessionResponse:
+        capabilities = (await self.introduce()).get("agentCapabilities", {})
+        if (capabilities.get("sessionCapabilities") or {}).get("fork") is None:
+            raise AgentError(f"{self.name} cannot fork a session", code="cannot_fork")
+        return await self._call(
+            self._acp.fork_session(cwd=cwd, session_id=session_id, mcp_servers=servers)
         )
 
     async def _resume(self, cwd: str, servers: list[Any], session_id: str) -> BaseModel | None:

@@ -69,7 +69,12 @@ class AgentConnection(Protocol):
         """
 
     async def open(
-        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None = None
+        self,
+        launch: Launch,
+        mcp_servers: Mapping[str, McpServer],
+        resume: str | None = None,
+        *,
+        fork: bool = False,
     ) -> Opened:
         """Introduce ourselves, log in if need be, and make the session.
 
@@ -77,6 +82,7 @@ class AgentConnection(Protocol):
             launch: How the agent was started.
             mcp_servers: MCP servers for this session.
             resume: The agent's own id of a session to go on with, instead of a new one.
+            fork: Go on with a branch of it, of another id.
 
         Raises:
             AuthenticationRequired: The agent's credentials do not do.

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
-from agentos.agents.definition import Launch
 from agentos.agents.guidance import Guidance
 from agentos.agents.machine import AgentMachine
 from agentos.agents.profile import Profile
-from agentos.errors import AgentCrashed
-from agentos.sessions.connection import AgentConnection, Opened
+from agentos.errors import AgentCrashed, AgentError
 from agentos.sessions.log_of_session import begin_log
 from agentos.sessions.model_choice import Credentials, ModelChoice, choose, with_profile
-from agentos.sessions.permissions import Permission, check_policy
+from agentos.sessions.options import refused
+from agentos.sessions.permissions import Permission
+from agentos.sessions.request import SessionRequest
 from agentos.sessions.session import Session
+from agentos.sessions.starting import Started, Starter
 
 if TYPE_CHECKING:
     from agentos.agents.definition import McpServer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from agentos.models.budgets import Budget
     from agentos.models.gateway import ModelGateway
     from agentos.models.provider import ModelProvider
+    from agentos.sessions.forking import Branching
     from agentos.sessions.past import Past
     from agentos.sessions.ready import ReadyAgent
 
@@ -48,6 +50,9 @@ async def create_session(
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
+    permission_timeout: float | None = None,
+    idle_timeout: float | None = None,
+    mode: str | None = None,
     ready: ReadyAgent | None = None,
 ) -> Session:
     """Start an agent in a machine and open a session with it.
@@ -73,7 +78,10 @@ async def create_session(
         memories: What was learned earlier: texts, or paths of files.
         budget: What it may spend; through the gateway only.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
-        permission: `"allow"`, `"ask"`, `"reject"`, or a function.
+        permission: `"allow"`, `"ask"`, `"reject"`, `PermissionRules`, or a function.
+        permission_timeout: Seconds after which an unanswered question is rejected.
+        idle_timeout: Seconds without work after which the agent ends until it is needed.
+        mode: The agent's mode to begin with.
         ready: An agent that waits in this machine; it is taken, or ended if it does not fit.
 
     Raises:
@@ -84,7 +92,6 @@ async def create_session(
         SoftwareError: The agent could not be installed.
         AgentError: The agent did not start, or refused.
     """
-    check_policy(permission)
     definition = get_agent(agent) if isinstance(agent, str) else agent
     wanted = AgentRequest(
         dict(env or {}),
@@ -97,8 +104,9 @@ async def create_session(
         Guidance.of(skills, instructions_file, memories),
         Profile.of(profile, profile_file),
     )
-    asked = ModelChoice(provider, model, credentials, wanted.booked_under, budget)
-    return await _open(machine, definition, wanted, asked, permission, ready=ready)
+    choice = ModelChoice(provider, model, credentials, wanted.booked_under, budget)
+    request = SessionRequest(wanted, choice, permission, permission_timeout, idle_timeout, mode)
+    return await open_session(machine, definition, request, ready=ready)
 
 
 async def resume_session(
@@ -118,12 +126,14 @@ async def resume_session(
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
     permission: Permission = "allow",
+    permission_timeout: float | None = None,
+    idle_timeout: float | None = None,
+    mode: str | None = None,
 ) -> Session:
     """Go on with a session of the store, in any machine; see `AgentOs.resume_session`."""
     from agentos.sessions.past import Past
     from agentos.sessions.transcripts.keeper import open_transcripts
 
-    check_policy(permission)
     guidance = Guidance.of(skills, instructions_file, memories)
     async with open_transcripts() as transcripts:
         record = await transcripts.get(session_id)
@@ -140,99 +150,65 @@ async def resume_session(
             guidance,
             Profile.of(profile or then.get("profile"), profile_file),
         )
-        past = await Past.claim(transcripts, session_id)
         choice = ModelChoice(provider, wanted.model, credentials, wanted.booked_under, budget)
-        return await _open(machine, definition, wanted, choice, permission, past=past)
+        mode = mode or then.get("mode")
+        request = SessionRequest(wanted, choice, permission, permission_timeout, idle_timeout, mode)
+        past = await Past.claim(transcripts, session_id)
+        return await open_session(machine, definition, request, past=past)
 
 
-async def _open(
+async def open_session(
     machine: AgentMachine,
     definition: AgentDefinition,
-    wanted: AgentRequest,
-    asked: ModelChoice,
-    permission: Permission,
+    request: SessionRequest,
     *,
     ready: ReadyAgent | None = None,
     past: Past | None = None,
+    owned: Branching | None = None,
 ) -> Session:
-    """Start an agent and open a session with it, a new one or one of the past."""
+    """Start an agent and open a session with it.
+
+    Args:
+        machine: Where it works.
+        definition: The agent.
+        request: What is asked of both.
+        ready: An agent that waits in this machine.
+        past: The session to go on with, or to fork.
+        owned: The machine, if it is to close with the session.
+    """
     if definition.software:
         from agentos.software import ensure
 
         await ensure(definition.software)
     async with AsyncExitStack() as resources:
-        asked = await with_profile(machine, definition, wanted, asked)
-        choice = await choose(machine, definition, wanted, asked, resources)
-        request = replace(wanted, provider=choice.access, model=choice.model)
-        launch = await definition.prepare(machine, request)
-        if (provisions := await definition.place(machine, request)) is not None:
-            await provisions.write(machine)
-        for endpoint in launch.endpoints:
-            await endpoint.open(machine, "the model provider")
-        resumed, opened = None, None
-        if ready is not None:
-            opened = await _take(ready, definition, machine, launch, wanted)
-        if opened is not None and ready is not None:
-            connection = ready.connection
-        else:
-            connection = await connect(machine, launch, definition.name)
-        resources.push_async_callback(connection.end)
-        if past is not None:
-            opened = await past.reopen(machine, connection, launch, wanted.mcp_servers)
-            resumed = past.resumed(opened is not None, machine)
-            if opened is None:
-                launch = await past.told(definition, machine, request)
-                await connection.end()
-                connection = await connect(machine, launch, definition.name)
-                resources.push_async_callback(connection.end)
-        if opened is None:
-            opened = await connection.open(launch, wanted.mcp_servers)
-        log = await begin_log(resources, machine, definition, opened, wanted, past)
-        kept = AsyncExitStack()
-        session = Session(
-            definition,
-            connection,
-            opened,
-            log,
-            permission=permission,
-            warnings=launch.warnings,
-            resources=kept,
-            turns=past.turns if past else 0,
-            resumed=resumed,
-        )
+        if owned is not None:
+            resources.push_async_callback(owned.close)
+        how = await with_profile(machine, definition, request.agent, request.model)
+        choice = await choose(machine, definition, request.agent, how, resources)
+        asked = replace(request.agent, provider=choice.access, model=choice.model)
+        starter = Starter(machine, definition, asked)
+        started = await (starter.first(ready) if past is None else starter.again(past))
+        async with AsyncExitStack() as until_session:
+            until_session.push_async_callback(started.connection.end)
+            if request.mode is not None:
+                await _set_mode(started, request.mode)
+            transcript = await begin_log(
+                resources, machine, definition, started.opened, request, past
+            )
+            kept = AsyncExitStack()
+            goes_on = past if past and not past.forks else None
+            session = Session(request, starter, started, transcript, resources=kept, past=goes_on)
+            until_session.pop_all()  # the session ends its agent itself
         if choice.grant is not None:
             resources.enter_context(choice.grant.to(session))
         kept.push_async_exit(resources.pop_all())
         return session
 
 
-async def _take(
-    ready: ReadyAgent,
-    definition: AgentDefinition,
-    machine: AgentMachine,
-    launch: Launch,
-    wanted: AgentRequest,
-) -> Opened | None:
-    """Open the session with the agent that waits; None if it does not fit, or has just died."""
-    joined = ready.join(definition, machine, launch)
+async def _set_mode(started: Started, mode: str) -> None:
     try:
-        if joined is not None:
-            return await ready.connection.open(joined, wanted.mcp_servers)
+        await started.connection.set_mode(started.opened.session_id, mode)
     except AgentCrashed:
-        pass  # another one is started
-    except BaseException:
-        await ready.connection.end()
         raise
-    await ready.connection.end()
-    return None
-
-
-async def connect(machine: AgentMachine, launch: Launch, name: str) -> AgentConnection:
-    """Start an agent's process and speak its protocol; the caller ends it."""
-    if launch.driver == "codex":
-        from agentos.sessions.codex.connection import CodexConnection
-
-        return await CodexConnection.start(machine, launch, name)
-    from agentos.sessions.acp_client import AcpConnection
-
-    return await AcpConnection.start(machine, launch, name)
+    except AgentError as error:
+        raise refused(error, started.opened.options, "mode") from error

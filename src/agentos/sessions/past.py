@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from agentos.agents import AgentDefinition, AgentRequest, Launch
 from agentos.agents.definition import McpServer
 from agentos.agents.machine import AgentMachine
-from agentos.errors import AgentCrashed, AgentError
+from agentos.errors import AgentCrashed, AgentError, SessionNotFound
 from agentos.sessions.connection import AgentConnection, Opened
+from agentos.sessions.events import SessionEvent
 from agentos.sessions.transcripts.export import as_markdown
 from agentos.sessions.transcripts.kept_files import KeptFiles
 from agentos.sessions.transcripts.transcripts import SessionRecord, Transcripts
@@ -48,6 +50,8 @@ class Past:
         epoch: Our right to write it.
         turns: How many turns it had.
         interrupted: The number of a turn that never ended, or None.
+        keyed: The `turn_started` events of prompts that had an idempotency key.
+        forks: Whether another session goes on from here, and this one too.
     """
 
     record: SessionRecord
@@ -55,6 +59,8 @@ class Past:
     turns: int
     interrupted: int | None
     transcripts: Transcripts
+    keyed: Sequence[SessionEvent] = ()
+    forks: bool = False
 
     @classmethod
     async def claim(cls, transcripts: Transcripts, session_id: str) -> Past:
@@ -63,7 +69,13 @@ class Past:
         Raises:
             SessionNotFound: There is no such session.
         """
-        epoch = await transcripts.claim(session_id)
+        past = await cls.read(transcripts, session_id, await transcripts.claim(session_id))
+        started = await transcripts.every(session_id, "turn_started")
+        return replace(past, keyed=[e for e in started if "idempotency_key" in e.data])
+
+    @classmethod
+    async def read(cls, transcripts: Transcripts, session_id: str, epoch: int) -> Past:
+        """Read what was kept of a session that is ours."""
         record = await transcripts.get(session_id)
         started = await transcripts.latest(session_id, "turn_started")
         ended = await transcripts.latest(session_id, "turn_ended")
@@ -82,24 +94,37 @@ class Past:
         if self.record.agent_session is None:
             return None
         await KeptFiles(self.record.id).put_back(machine)
-        try:
-            return await connection.open(launch, mcp_servers, self.record.agent_session)
-        except AgentCrashed:
-            raise
-        except AgentError:
-            return None
+        for fork in (True, False) if self.forks else (False,):
+            try:
+                return await connection.open(
+                    launch, mcp_servers, self.record.agent_session, fork=fork
+                )
+            except AgentCrashed:
+                raise
+            except AgentError:
+                continue
+        return None
 
     async def told(
         self, definition: AgentDefinition, machine: AgentMachine, request: AgentRequest
     ) -> Launch:
         """Prepare a fresh agent that is told what happened."""
-        events = self.transcripts.read(self.record.id)
-        parts = [part async for part in as_markdown(self.record, events)]
-        transcript = "".join(parts)
+        transcript = await self._transcript(self.record)
         what = "all" if len(transcript) <= MOST_CONTEXT else "the last part"
         context = _CONTEXT.format(what=what, transcript=transcript[-MOST_CONTEXT:])
         instructions = "\n\n".join(filter(None, (request.instructions, context)))
         return await definition.prepare(machine, replace(request, instructions=instructions))
+
+    async def _transcript(self, record: SessionRecord, until: int | None = None) -> str:
+        """Write down a session, after what came before it was forked."""
+        before = ""
+        if record.parent is not None:
+            # A parent may have been removed; its branch goes on without.
+            with suppress(SessionNotFound):
+                parent = await self.transcripts.get(record.parent)
+                before = await self._transcript(parent, record.settings.get("forked_at"))
+        events = self.transcripts.read(record.id, limit=until)
+        return before + "".join([part async for part in as_markdown(record, events)])
 
     def resumed(self, by_agent: bool, machine: AgentMachine) -> Resumed:
         """Say what did not survive."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from agentos.errors import AgentOsError
 from agentos.sessions.event_log import EventLog
+from agentos.sessions.permission_rules import PermissionRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,12 @@ class PermissionRequest:
 
 
 Answer = str | None
-#: A fixed policy, or a function that is given the request and returns an option's id or kind,
+#: A fixed policy, rules, or a function: given the request, it returns an option's id or kind,
 #: None to refuse without an answer; it may be a coroutine function.
 Permission = (
-    Literal["allow", "ask", "reject"] | Callable[[PermissionRequest], Answer | Awaitable[Answer]]
+    Literal["allow", "ask", "reject"]
+    | PermissionRules
+    | Callable[[PermissionRequest], Answer | Awaitable[Answer]]
 )
 
 
@@ -68,11 +71,13 @@ def check_policy(policy: Permission) -> None:
     Raises:
         AgentOsError: With the code `permission_policy_unknown`.
     """
-    if not callable(policy) and policy not in ("allow", "ask", "reject"):
+    if isinstance(policy, PermissionRules) or callable(policy):
+        return
+    if policy not in ("allow", "ask", "reject"):
         raise AgentOsError(
             f"the permission policy {policy!r} is unknown",
             code="permission_policy_unknown",
-            hint='use "allow", "ask", "reject" or a function',
+            hint='use "allow", "ask", "reject", PermissionRules or a function',
         )
 
 
@@ -82,12 +87,15 @@ class PermissionDesk:
     Args:
         policy: Who answers.
         log: Where each request and each answer is noted.
+        timeout: Seconds after which a request without an answer is rejected; None for never.
     """
 
-    def __init__(self, policy: Permission, log: EventLog) -> None:
+    def __init__(self, policy: Permission, log: EventLog, timeout: float | None = None) -> None:
         self._policy = policy
+        self._timeout = timeout
         self._log = log
         self._asked = 0
+        self._settled: set[str] = set()
         self._pending: dict[str, tuple[PermissionRequest, asyncio.Future[Answer]]] = {}
 
     async def answer(
@@ -104,20 +112,29 @@ class PermissionDesk:
                 "options": [{"id": o.id, "name": o.name, "kind": o.kind} for o in options],
             },
         )
-        chosen: Answer = None
+        resolved: dict[str, Any] = {"request_id": request.id, "option": None}
         try:
-            chosen = await self._choose(request)
+            async with asyncio.timeout(self._timeout) as patience:
+                resolved["option"] = await self._choose(request)
+        except TimeoutError:
+            if not patience.expired():
+                raise  # of the caller's own function
+            resolved |= {"option": _rejection(request), "reason": "timeout"}
         finally:
-            self._log.append("permission_resolved", {"request_id": request.id, "option": chosen})
+            self._log.append("permission_resolved", resolved)
+        chosen: Answer = resolved["option"]
         return chosen
 
     async def _choose(self, request: PermissionRequest) -> Answer:
-        if self._policy == "allow":
+        policy = self._policy
+        if isinstance(policy, PermissionRules):
+            policy = policy.decide(request.tool_call)
+        if policy == "allow":
             return request.first("allow_once", "allow_always")
-        if self._policy == "reject":
-            return request.first("reject_once", "reject_always")
-        if callable(self._policy):
-            answer = self._policy(request)
+        if policy == "reject":
+            return _rejection(request)
+        if callable(policy):
+            answer = policy(request)
             if inspect.isawaitable(answer):
                 answer = await answer
             return None if answer is None else request.option(answer)
@@ -127,13 +144,23 @@ class PermissionDesk:
             return await waiting
         finally:
             del self._pending[request.id]
+            self._settled.add(request.id)
 
     def respond(self, request_id: str, answer: Answer) -> None:
         """Answer a pending request with an option's id or kind, or None to call it off.
 
         Raises:
-            AgentOsError: There is no such request, or it has no such option.
+            AgentOsError: There is no such request, it is answered or called off already, or it
+                has no such option.
         """
+        if request_id in self._settled or (
+            request_id in self._pending and self._pending[request_id][1].done()
+        ):
+            raise AgentOsError(
+                f"permission request {request_id!r} is answered or called off already",
+                code="permission_already_resolved",
+                hint="its permission_resolved event says how",
+            )
         if request_id not in self._pending:
             pending = ", ".join(self._pending) or "none"
             raise AgentOsError(
@@ -142,12 +169,14 @@ class PermissionDesk:
                 hint=f"waiting: {pending}",
             )
         request, waiting = self._pending[request_id]
-        chosen = None if answer is None else request.option(answer)
-        if not waiting.done():
-            waiting.set_result(chosen)
+        waiting.set_result(None if answer is None else request.option(answer))
 
     def call_off(self) -> None:
         """End every pending request without an answer, as a cancelled turn must."""
         for _, waiting in self._pending.values():
             if not waiting.done():
                 waiting.set_result(None)
+
+
+def _rejection(request: PermissionRequest) -> Answer:
+    return request.first("reject_once", "reject_always")

@@ -56,7 +56,7 @@ async def make_ready(machine: AgentMachine, agent: str) -> ReadyAgent:
         from agentos.software import ensure
 
         await ensure(definition.software)
-    from agentos.sessions.create import connect
+    from agentos.sessions.starting import connect
 
     connection = await connect(machine, launch, agent)
     try:

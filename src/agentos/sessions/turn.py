@@ -74,14 +74,30 @@ class Turn:
         ```
     """
 
-    def __init__(self, number: int, prompt: Sequence[Mapping[str, Any]], log: EventLog) -> None:
+    def __init__(
+        self,
+        number: int,
+        prompt: Sequence[Mapping[str, Any]],
+        log: EventLog,
+        *,
+        key: str | None = None,
+        after: int | None = None,
+    ) -> None:
         self.number = number
         self.prompt = prompt
+        self.key = key
+        self.after = log.last_seq if after is None else after
         self.cancelling = False
+        self.killed = False
         self.failure: Exception | None = None
         self._log = log
-        self._after = log.last_seq
         self._done: asyncio.Future[TurnResult] = asyncio.get_running_loop().create_future()
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """The data of its `turn_started`."""
+        data: dict[str, Any] = {"turn": self.number, "prompt": self.prompt}
+        return data if self.key is None else data | {"idempotency_key": self.key}
 
     @property
     def done(self) -> bool:
@@ -94,7 +110,7 @@ class Turn:
     async def __aiter__(self) -> AsyncIterator[SessionEvent]:
         """Yield its events from `turn_started` to `turn_ended`; then raise if it failed."""
         begun = False
-        async for event in self._log.follow(self._after):
+        async for event in self._log.follow(self.after):
             mine = event.data.get("turn") == self.number
             begun = begun or (mine and event.type == "turn_started")
             if begun:

@@ -21,6 +21,7 @@ from agentos.sessions.codex import approvals
 from agentos.sessions.codex.items import Items
 from agentos.sessions.codex.messages import (
     ModelListResponse,
+    ThreadForkParams,
     ThreadResumeParams,
     ThreadStartParams,
     ThreadStartResponse,
@@ -94,13 +95,18 @@ class CodexConnection:
         return self._hello
 
     async def open(
-        self, launch: Launch, mcp_servers: Mapping[str, McpServer], resume: str | None = None
+        self,
+        launch: Launch,
+        mcp_servers: Mapping[str, McpServer],
+        resume: str | None = None,
+        *,
+        fork: bool = False,
     ) -> Opened:
         """Introduce ourselves and start a thread; see `AgentConnection.open`."""
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 hello = await self.introduce()
-                return await self._open(hello, launch, mcp_servers, resume)
+                return await self._open(hello, launch, mcp_servers, resume, fork)
         except TimeoutError:
             raise AgentError(
                 f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
@@ -112,6 +118,7 @@ class CodexConnection:
         launch: Launch,
         mcp_servers: Mapping[str, McpServer],
         resume: str | None,
+        fork: bool,
     ) -> Opened:
         mode = launch.mode or "agent-full-access"
         self._choices.choose("mode", mode)
@@ -127,6 +134,9 @@ class CodexConnection:
         }
         if resume is None:
             answer = await self._request("thread/start", params)
+        elif fork:
+            branch: ThreadForkParams = {**params, "threadId": resume, "excludeTurns": True}
+            answer = await self._request("thread/fork", branch)
         else:
             again: ThreadResumeParams = {**params, "threadId": resume, "excludeTurns": True}
             answer = await self._request("thread/resume", again)

@@ -210,6 +210,17 @@ class Transcripts:
             row = (await connection.execute(query)).mappings().one_or_none()
         return [] if row is None else list(events_of(dict(row)))
 
+    async def every(self, session_id: str, type: str) -> list[SessionEvent]:
+        """Return all events of a type, in order; it is none that comes in pieces."""
+        query = (
+            select(EVENTS)
+            .where(EVENTS.c.session_id == session_id, EVENTS.c.type == type)
+            .order_by(EVENTS.c.seq)
+        )
+        async with self._store.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [event for row in rows for event in events_of(dict(row))]
+
     async def get(self, session_id: str) -> SessionRecord:
         """Return what is kept of a session.
 

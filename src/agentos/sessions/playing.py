@@ -1,0 +1,122 @@
+"""Playing a turn: the prompt goes to the agent, and its end is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from agentos.agents.definition import AgentDefinition
+from agentos.errors import AgentOsError, BudgetExceeded, ModelFailed, SessionClosed
+from agentos.sessions.agent_life import AgentLife
+from agentos.sessions.cancellation import kill_commands
+from agentos.sessions.event_log import EventLog
+from agentos.sessions.failures import described, of_a_prompt, of_the_model
+from agentos.sessions.hearing import Hearing
+from agentos.sessions.turn import Turn, TurnResult, TurnUsage, text_of
+
+T = TypeVar("T")
+
+
+class TurnPlayer:
+    """Plays the turns of a session, one after the other.
+
+    Attributes:
+        usage: The tokens of all turns so far.
+        overspent: The budget that has stopped a model call of this turn.
+    """
+
+    def __init__(
+        self, definition: AgentDefinition, life: AgentLife, log: EventLog, hearing: Hearing
+    ) -> None:
+        self.usage = TurnUsage()
+        self.overspent: BudgetExceeded | None = None
+        self._definition = definition
+        self._life = life
+        self._log = log
+        self._hearing = hearing
+
+    async def play(self, turn: Turn) -> None:
+        """Play a turn and settle it, however it ends."""
+        self._hearing.begin(turn)
+        first = self._log.append("turn_started", turn.opening)
+        error: Exception | None = None
+        self.overspent = None
+        stop_reason, usage = "cancelled", None
+        try:
+            if not turn.cancelling:
+                stop_reason, usage = await self._ask(turn)
+        except AgentOsError as failure:
+            error = self._why(turn, failure)
+            if isinstance(error, ModelFailed):
+                error = self.overspent or error
+        if turn.cancelling:
+            await self.kill_commands()
+        if turn.failure:
+            error = turn.failure
+        ending = {
+            "turn": turn.number,
+            "stop_reason": None if error else stop_reason,
+            "usage": None if usage is None else asdict(usage),
+            "error": None if error is None else described(error),
+        }
+        last = self._log.append("turn_ended", ending)
+        self._log.compact()
+        text = text_of(self._hearing.updates)
+        try:
+            events = await self._log.between(first.seq, last.seq)
+        except AgentOsError as failure:
+            error = failure  # of the store
+        if error:
+            turn.fail(error)
+        else:
+            self._life.note_success()
+            turn.succeed(TurnResult(text, stop_reason, usage, events))
+
+    async def kill_commands(self) -> None:
+        """Kill what the agent left running."""
+        if self._life.process_ended or not self._life.awake.is_set():
+            return  # they ended with it
+        connection = self._life.connection
+        for info in await kill_commands(connection.machine, connection.process.process):
+            self._hearing.warn(f"process {info.pid} ({info.executable}) could not be killed")
+
+    async def _ask(self, turn: Turn) -> tuple[str, TurnUsage | None]:
+        answer = await self._unless_unstored(
+            self._life.connection.prompt(self._life.opened.session_id, turn.prompt)
+        )
+        reported = answer.get("usage")
+        usage = TurnUsage.of(reported) if isinstance(reported, dict) else None
+        if usage:
+            self.usage += usage
+        words = self._definition.failure(self._hearing.updates)
+        if not turn.cancelling and words:
+            raise of_the_model(self._definition.name, words)
+        stop_reason = "cancelled" if turn.cancelling else str(answer["stopReason"])
+        if self._life.ending and stop_reason == "cancelled":
+            raise SessionClosed("the session was closed")
+        return stop_reason, usage
+
+    async def _unless_unstored(self, asking: Coroutine[Any, Any, T]) -> T:
+        """Wait for the agent, unless what it does cannot be kept: then it is ended."""
+        answer = asyncio.ensure_future(asking)
+        either: set[asyncio.Future[Any]] = {answer, self._log.failed}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self._log.failed.done():
+                await self._life.connection.end()
+                raise self._log.failed.result()
+            return answer.result()
+        finally:
+            answer.cancel()
+            await asyncio.wait({answer})
+
+    def _why(self, turn: Turn, error: Exception) -> Exception | None:
+        """Say why a turn failed; None if it only followed from its cancellation."""
+        if self._life.ending:
+            return SessionClosed("the session was closed in the middle of the turn")
+        if turn.cancelling and (turn.killed or not self._life.process_ended):
+            return None
+        words = self._definition.failure(self._hearing.updates)
+        return of_a_prompt(self._definition.name, error, words)

@@ -1,0 +1,60 @@
+"""An agent that writes what it should not: the session says so, and others are unharmed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agentos.errors import AgentCrashed
+from agentos.sessions.create import create_session
+from agentos.testing.scripted_agent import ScriptedAgent
+
+from .conftest import history
+
+if TYPE_CHECKING:
+    from agentos.sessions import Session
+    from agentos.testing.host_machine import HostMachine
+
+    from .conftest import Scripted
+
+
+async def warnings_of(session: Session) -> list[str]:
+    return [e.data["message"] for e in await history(session) if e.type == "warning"]
+
+
+async def test_half_a_line_and_the_end(scripted: Scripted) -> None:
+    async with scripted([{"half": '{"jsonrpc": "2.0", "meth'}, {"exit": 0}]) as session:
+        with pytest.raises(AgentCrashed, match="exit code 0"):
+            await session.prompt("go")
+    assert any('"meth' in message for message in await warnings_of(session))
+
+
+async def test_half_a_line_and_silence_is_cancelled(scripted: Scripted) -> None:
+    steps = [{"say": "hm"}, {"half": '{"jsonrpc": "2.0", "meth'}, {"hang": 1}]
+    async with scripted(steps) as session:
+        turn = session.prompt("go")
+        async for event in turn:
+            if event.type == "agent_message_chunk":
+                break
+        await session.cancel()
+        assert (await turn).stop_reason == "cancelled"
+
+
+async def test_a_line_of_100_mb_is_skipped(scripted: Scripted) -> None:
+    async with scripted([{"raw": ["x", 100 * 2**20]}, {"say": "ok"}]) as session:
+        assert (await session.prompt("go")).text == "ok"
+    assert any("too long" in message for message in await warnings_of(session))
+
+
+async def test_another_session_of_the_machine_is_unharmed(
+    scripted: Scripted, machine: HostMachine
+) -> None:
+    bad = ScriptedAgent([[{"half": "{"}, {"kill": 9}]])
+    async with scripted([{"say": "fine"}]) as good:
+        async with await create_session(machine, bad) as session:
+            for _ in range(2):
+                with pytest.raises(AgentCrashed):
+                    await session.prompt("go")
+            assert (await good.prompt("how are you?")).text == "fine"
+        assert (await good.prompt("and now?")).text == "fine"
