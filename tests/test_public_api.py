@@ -62,6 +62,8 @@ NAMES = [
     "SyncConflict",
     "SyncReport",
     "Terminal",
+    "Tool",
+    "ToolContext",
     "Turn",
     "TurnResult",
     "Watch",

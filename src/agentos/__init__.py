@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from agentos.models.rehearsal import RehearsalModel, Scenario, Step
     from agentos.sessions import McpServer, Session, SessionEvent, Turn, TurnResult
     from agentos.sessions.permissions import PermissionRequest
+    from agentos.sessions.tools import Tool, ToolContext
     from agentos.sessions.transcripts import SessionRecord
     from agentos.usage.prices import Price
 
@@ -90,6 +91,8 @@ _HOMES = {
     "Step": "agentos.models.rehearsal",
     "SyncReport": "agentos.machine.mounts.objects.sync",
     "Terminal": "agentos.machine.terminal",
+    "Tool": "agentos.sessions.tools",
+    "ToolContext": "agentos.sessions.tools",
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
     "Watch": "agentos.machine.watch",
@@ -149,6 +152,8 @@ __all__ = [
     "SyncConflict",
     "SyncReport",
     "Terminal",
+    "Tool",
+    "ToolContext",
     "Turn",
     "TurnResult",
     "Watch",

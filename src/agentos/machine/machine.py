@@ -10,7 +10,7 @@ import os
 import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from agentos.sessions import McpServer, Permission, Session
     from agentos.sessions.model_choice import Credentials
     from agentos.sessions.ready import ReadyAgent
+    from agentos.sessions.tools import Tool
     from agentos.sessions.transcripts import SessionRecord
 
 #: Where installed software appears in every machine.
@@ -543,6 +544,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         profile: str | None = None,
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] = (),
         permission: Permission = "allow",
     ) -> Session:
         """Start an agent in this machine and open a session with it.
@@ -561,6 +563,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
             profile: What its model calls are booked under.
             budget: What it may spend on models; through the gateway only.
             mcp_servers: MCP servers by name, beside those in the agent's own configuration.
+            tools: Functions of yours, or `Tool`s, that the agent may call: async, or sync, which
+                run in a thread. They run here, outside the machine; nobody but this session
+                can call them.
             permission: `"allow"`, `"ask"`, `"reject"`, or a callback.
 
         Raises:
@@ -585,6 +590,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
             profile=profile,
             budget=budget,
             mcp_servers=mcp_servers,
+            tools=tools,
             permission=permission,
             ready=ready,
         )
@@ -611,6 +617,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         profile: str | None = None,
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] = (),
         permission: Permission = "allow",
     ) -> Session:
         """Go on with a session after its process, its machine or its agent has ended.
@@ -629,6 +636,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
             profile: What its calls are booked under.
             budget: What it may spend.
             mcp_servers: MCP servers by name.
+            tools: Functions of yours that the agent may call.
             permission: The permission policy.
 
         Raises:
@@ -648,6 +656,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
             profile=profile,
             budget=budget,
             mcp_servers=mcp_servers,
+            tools=tools,
             permission=permission,
         )
         return self._adopted(session)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
 from agentos.agents.definition import Launch
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from agentos.models.provider import ModelProvider
     from agentos.sessions.past import Past
     from agentos.sessions.ready import ReadyAgent
+    from agentos.sessions.tools.access import ToolAccess
+    from agentos.sessions.tools.tool import Tool
 
 
 async def create_session(
@@ -39,6 +41,7 @@ async def create_session(
     profile: str | None = None,
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
+    tools: Sequence[Tool | Callable[..., Any]] = (),
     permission: Permission = "allow",
     ready: ReadyAgent | None = None,
 ) -> Session:
@@ -61,13 +64,15 @@ async def create_session(
         profile: What its calls are booked under.
         budget: What it may spend; through the gateway only.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
+        tools: Functions of the host that the agent may call.
         permission: `"allow"`, `"ask"`, `"reject"`, or a function.
         ready: An agent that waits in this machine; it is taken, or ended if it does not fit.
 
     Raises:
         AgentNotFound: There is no such agent.
         AuthenticationRequired: It has no credentials; the hint says which would do.
-        ConfigInvalid: The agent's configuration in the machine cannot be read.
+        ConfigInvalid: The agent's configuration in the machine cannot be read, or a tool
+            cannot be offered.
         NetworkDenied: The machine's policy forbids the model provider.
         SoftwareError: The agent could not be installed.
         AgentError: The agent did not start, or refused.
@@ -79,7 +84,7 @@ async def create_session(
         dict(env or {}), cwd, model, instructions, None, dict(mcp_servers or {}), asks
     )
     asked = ModelChoice(provider, model, credentials, profile, budget)
-    return await _open(machine, definition, wanted, asked, permission, ready=ready)
+    return await _open(machine, definition, wanted, asked, permission, tools, ready=ready)
 
 
 async def resume_session(
@@ -93,6 +98,7 @@ async def resume_session(
     profile: str | None = None,
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
+    tools: Sequence[Tool | Callable[..., Any]] = (),
     permission: Permission = "allow",
 ) -> Session:
     """Go on with a session of the store, in any machine; see `AgentOs.resume_session`."""
@@ -116,7 +122,7 @@ async def resume_session(
         )
         past = await Past.claim(transcripts, session_id)
         choice = replace(asked_now, model=wanted.model)
-        return await _open(machine, definition, wanted, choice, permission, past=past)
+        return await _open(machine, definition, wanted, choice, permission, tools, past=past)
 
 
 async def _open(
@@ -125,6 +131,7 @@ async def _open(
     wanted: AgentRequest,
     asked: ModelChoice,
     permission: Permission,
+    tools: Sequence[Tool | Callable[..., Any]],
     *,
     ready: ReadyAgent | None = None,
     past: Past | None = None,
@@ -136,6 +143,8 @@ async def _open(
         await ensure(definition.software)
     async with AsyncExitStack() as resources:
         choice = await choose(machine, definition, wanted, asked, resources)
+        offered = await _offer(tools, machine, wanted, resources)
+        wanted = wanted if offered is None else offered.added_to(wanted)
         request = replace(wanted, provider=choice.access, model=choice.model)
         launch = await definition.prepare(machine, request)
         for endpoint in launch.endpoints:
@@ -170,11 +179,25 @@ async def _open(
             resources=kept,
             turns=past.turns if past else 0,
             resumed=resumed,
+            tools=None if offered is None else offered.calls,
         )
         if choice.grant is not None:
             resources.enter_context(choice.grant.to(session))
         kept.push_async_exit(resources.pop_all())
         return session
+
+
+async def _offer(
+    tools: Sequence[Tool | Callable[..., Any]],
+    machine: AgentMachine,
+    wanted: AgentRequest,
+    resources: AsyncExitStack,
+) -> ToolAccess | None:
+    if not tools:
+        return None
+    from agentos.sessions.tools.access import tool_access
+
+    return await resources.enter_async_context(tool_access(machine, tools, wanted))
 
 
 async def _take(

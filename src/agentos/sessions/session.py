@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agentos.sessions.connection import AgentConnection, Opened
     from agentos.sessions.model_choice import Grant
     from agentos.sessions.past import Resumed
+    from agentos.sessions.tools.calls import ToolCalls
 
 T = TypeVar("T")
 
@@ -76,6 +77,7 @@ class Session:
         resources: AsyncExitStack,
         turns: int = 0,
         resumed: Resumed | None = None,
+        tools: ToolCalls | None = None,
     ) -> None:
         self.id = log.session_id
         self.agent_session = opened.session_id
@@ -97,6 +99,9 @@ class Session:
         self._overspent: BudgetExceeded | None = None
         self.grant: Grant | None = None
         self._stirred = asyncio.Event()
+        self._tools = tools
+        if tools is not None:
+            tools.report_to(log.append)
         started = {"agent": self.agent, "info": opened.agent, "options": opened.options}
         if resumed is not None:
             started["resumed"] = asdict(resumed)
@@ -141,6 +146,7 @@ class Session:
         if not turn.cancelling:
             turn.cancelling = True
             self._desk.call_off()
+            self._call_off_tools("the turn was cancelled")
             if turn is self._current:
                 # An agent that has just ended cannot be told; the turn says so.
                 with suppress(AgentCrashed, MachineError):
@@ -234,6 +240,7 @@ class Session:
         """End the agent with all that it started; safe to repeat."""
         self._closing = True
         self._desk.call_off()
+        self._call_off_tools("the session was closed")
         try:
             await self._connection.end(self._opened)
         finally:
@@ -360,6 +367,9 @@ class Session:
                 "stderr_tail": process.stderr_tail if error else None,
             }
             self._log.append("agent_exited", exited)
+        self._call_off_tools("the session has ended")
+        if self._tools is not None:
+            self._tools.report_to(None)
         self._closing = True
         for turn in (self._current, *self._turns):
             if turn is not None:
@@ -367,6 +377,10 @@ class Session:
         self._turns.clear()
         if not self._log.failed.done():
             self._log.close(error)
+
+    def _call_off_tools(self, why: str) -> None:
+        if self._tools is not None:
+            self._tools.call_off(why)
 
     async def _kill_commands(self) -> None:
         connection = self._connection
