@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from agentos import (
+    AgentCrashed,
     AgentOs,
     ExecResult,
     McpServer,
+    PermissionRequest,
     RehearsalModel,
     Scenario,
     Session,
@@ -216,6 +221,51 @@ async def test_closing_the_session_ends_a_running_tool(vm: AgentOs, agent: str) 
     assert ended.is_set()
     assert (failed["tool"], failed["code"]) == ("waits", "tool_cancelled")
     assert turn.done
+
+
+@pytest.mark.parametrize("answer", ["allow_once", None])
+async def test_calls_need_permission_where_the_caller_asks_for_it(
+    vm: AgentOs, answer: str | None
+) -> None:
+    asked, called = [], []
+
+    def decide(request: PermissionRequest) -> str | None:
+        asked.append(request.tool_call)
+        return answer
+
+    async def pay(amount: int) -> str:
+        called.append(amount)
+        return "paid"
+
+    steps = [_call("pay", amount=5), Step(say="so it is")]
+    async with RehearsalModel(Scenario(steps=steps)) as model:
+        session = await vm.create_session("codex", provider=model, tools=[pay], permission=decide)
+        await session.prompt("go")
+        await session.close()
+    assert len(asked) == 1
+    assert called == ([5] if answer else [])
+
+
+async def test_agent_that_dies_ends_a_running_tool(vm: AgentOs) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def waits() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with RehearsalModel(Scenario(steps=[_call("waits")])) as model:
+        session = await vm.create_session("codex", provider=model, tools=[waits])
+        turn = session.prompt("go")
+        await begun.wait()
+        (codex,) = [p for p in await vm.processes() if "app-server" in p.command]
+        await vm.signal(codex.pid, signal.SIGKILL)
+        with pytest.raises(AgentCrashed):
+            await turn
+        await ended.wait()
+        await session.close()
 
 
 async def test_resuming_offers_tools_anew(vm: AgentOs, agent: str) -> None:

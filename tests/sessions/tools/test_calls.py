@@ -150,6 +150,53 @@ async def test_sync_tool_that_hangs_is_told() -> None:
     assert [kind for kind, _ in told] == ["tool_failed"]
 
 
+async def test_closing_waits_for_no_thread() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def waits() -> None:
+        begun.set()
+        go_on.wait()
+
+    calls, told = offer(waits)
+    call = asyncio.create_task(failure(calls, "waits"))
+    await asyncio.to_thread(begun.wait)
+    await calls.close()
+    assert (await call).code == "tool_cancelled"
+    assert "it runs on" in told[0][1]["message"]
+    go_on.set()
+
+
+async def test_tool_that_defies_its_cancellation_is_told() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def defies() -> None:
+        begun.set()
+        while not go_on.is_set():
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                continue
+
+    calls, told = offer(defies)
+    call = asyncio.create_task(failure(calls, "defies"))
+    await begun.wait()
+    calls.call_off("enough")
+    assert (await call).code == "tool_cancelled"
+    assert [kind for kind, _ in told] == ["tool_failed", "warning"]
+    go_on.set()
+    await calls.close()
+
+
+@pytest.mark.parametrize("done", [float("nan"), float("inf"), "half"])
+async def test_progress_that_is_no_number_fails_the_tool(done: Any) -> None:
+    async def tells(context: ToolContext) -> None:
+        context.progress(done)
+
+    calls, told = offer(tells)
+    assert (await failure(calls, "tells")).code == "tool_raised"
+    assert told.codes == ["tool_raised"]
+
+
 async def test_progress_from_a_thread_and_from_the_loop() -> None:
     async def here(context: ToolContext) -> None:
         context.progress(1, 2, "half")

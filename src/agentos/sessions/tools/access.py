@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -109,6 +110,8 @@ async def _listening(calls: ToolCalls, token: str) -> AsyncIterator[int]:
 
 async def _serve(calls: ToolCalls, mcp: asyncio.Future[ASGIApp], stop: asyncio.Event) -> None:
     """Hold the SDK's task group in one task, whichever one ends the session."""
+    # It takes a second, in which other sessions go on.
+    await asyncio.to_thread(importlib.import_module, "agentos.sessions.tools.server")
     from agentos.sessions.tools.server import mcp_app
 
     async with mcp_app(calls) as app:

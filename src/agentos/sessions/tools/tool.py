@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,13 @@ class ToolContext:
             done: How much is done.
             total: How much there is to do, if that is known.
             message: What is being done.
+
+        Raises:
+            ValueError: `done` or `total` is no finite number.
         """
+        for number in (done, total):
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"progress is told in finite numbers, not {number!r}")
         if not self.cancelled:
-            told = {"tool": self.tool, "done": done, "total": total, "message": message}
+            told = {"tool": self.tool, "done": done, "total": total, "message": str(message)}
             self._report("tool_progress", told)
