@@ -169,6 +169,14 @@ class HostMachine:
         if new:
             await asyncio.to_thread(Path(path).chmod, mode)
 
+    async def exists(self, path: str) -> bool:
+        """Tell whether there is something at this path."""
+        return await asyncio.to_thread(Path(path).exists)
+
+    async def move(self, source: str, target: str) -> None:
+        """Rename a file."""
+        await asyncio.to_thread(os.rename, source, target)
+
     async def mkdir(self, path: str, *, parents: bool = False) -> None:
         """Make a directory."""
         await asyncio.to_thread(Path(path).mkdir, parents=parents, exist_ok=parents)

@@ -171,6 +171,17 @@ async def test_two_sessions_get_two_ports(machine: HostMachine) -> None:
         assert one.env["AGENTOS_TOOLS_TOKEN"] not in repr(one)
 
 
+async def test_a_command_that_was_tampered_with_is_replaced(machine: HostMachine) -> None:
+    place = machine.home / ".local/bin"
+    place.mkdir(parents=True)
+    (machine.home / "other").write_text("not mine")
+    (place / "agentos-tools").symlink_to(machine.home / "other")
+    async with offered(machine, greet) as (access, url):
+        assert (await command(machine, access, url, "greet", "--name", "Ada"))[0] == 0
+        assert [path.name for path in place.iterdir()] == ["agentos-tools"]
+    assert (machine.home / "other").read_text() == "not mine"
+
+
 async def test_a_profile_that_is_there_stays(machine: HostMachine) -> None:
     (machine.home / ".bash_login").write_text("mine")
     async with offered(machine, greet):

@@ -124,13 +124,10 @@ async def _put_command(machine: AgentMachine, env: Mapping[str, str]) -> str:
     environment = machine.environment(env)
     place = f"{environment['HOME']}/.local/bin"
     path, program = f"{place}/{_COMMAND.name}", await asyncio.to_thread(_COMMAND.read_bytes)
-    try:
-        there = await machine.read_file(path)
-    except FileNotFoundError:
-        there = b""
-    if there != program:  # another session may be running it
-        await machine.mkdir(place, parents=True)
-        await machine.write_file(path, program, mode=0o755)
+    await machine.mkdir(place, parents=True)
+    fresh = f"{path}.{secrets.token_hex(8)}"  # another session may be about to run the one there
+    await machine.write_file(fresh, program, mode=0o755)
+    await machine.move(fresh, path)
     await _keep_in_path(machine, environment["HOME"])
     return f"{place}:{environment['PATH']}"
 
@@ -140,10 +137,6 @@ async def _keep_in_path(machine: AgentMachine, home: str) -> None:
 
     A profile that is there is somebody's and stays as it is; Debian's has these lines.
     """
-    for name in _PROFILES:
-        try:
-            await machine.read_file(f"{home}/{name}")
-        except FileNotFoundError:
-            continue
-        return
-    await machine.write_file(f"{home}/.profile", _PROFILE.encode())
+    there = [await machine.exists(f"{home}/{name}") for name in _PROFILES]
+    if not any(there):
+        await machine.write_file(f"{home}/.profile", _PROFILE.encode())
