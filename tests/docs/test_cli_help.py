@@ -21,6 +21,7 @@ COMMANDS = [
     ["image", "import"],
     ["image", "list"],
     ["image", "rm"],
+    ["mcp", "preinstall"],
     ["models", "list"],
     ["models", "check"],
     ["software", "list"],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentos.cli import demo, doctor, image, models, net, run, shell, snapshot, software
+from agentos.cli import demo, doctor, image, mcp, models, net, run, shell, snapshot, software
 from agentos.errors import AgentOsError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("shell")(shell.shell)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(software.app, name="software")
+app.add_typer(mcp.app, name="mcp")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")

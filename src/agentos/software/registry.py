@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agentos.errors import ChecksumMismatch, RegistryUnreachable, SoftwareError
@@ -75,11 +75,12 @@ async def download(
     if artifact.client == "pip":
         reply = await _pip(artifact, arrived, staging, env, tick)
         if reply.code:
-            raise _pip_error(package, artifact, reply)
+            raise pip_error(package, artifact, reply)
     else:
-        reply = await _npm(artifact, arrived, staging, env, node, tick)
+        pack = ("pack", artifact.requirement, "--pack-destination", str(arrived))
+        reply = await npm(pack, staging, env, node, tick)
         if reply.code:
-            raise _npm_error(package, artifact, reply)
+            raise npm_error(package, artifact, reply)
     [archive] = arrived.iterdir()
     return archive
 
@@ -110,14 +111,14 @@ async def _pip(
     )
 
 
-async def _npm(
-    artifact: Artifact,
-    arrived: Path,
+async def npm(
+    arguments: Sequence[str],
     staging: Staging,
     env: dict[str, str],
     node: Path | None,
-    tick: Callable[[], None],
+    tick: Callable[[], None] = lambda: None,
 ) -> Reply:
+    """Run npm, which reports failures in JSON and runs no script of any package."""
     if node is None:
         raise SoftwareError("npm packages need node, which the catalog does not require first")
     given = {name.lower() for name in env}
@@ -129,9 +130,10 @@ async def _npm(
     return await run(
         [
             *(str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")),
-            *("pack", artifact.requirement, "--pack-destination", str(arrived)),
+            *arguments,
             *("--json", "--loglevel=error", "--no-update-notifier", "--ignore-scripts"),
-            *("--cache", str(staging.path / "cache"), "--prefix", str(staging.path)),
+            *("--cache", str(staging.path / "cache")),
+            *(() if "--prefix" in arguments else ("--prefix", str(staging.path))),
             *(("--globalconfig", settings) if settings else ()),
         ],
         staging,
@@ -150,7 +152,8 @@ async def _host_npm_settings(staging: Staging) -> str | None:
     return reply.stdout if reply.code == 0 and os.path.isfile(reply.stdout) else None
 
 
-def _pip_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
+def pip_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
+    """Say why pip failed."""
     if _DISK_FULL.search(reply.stderr):
         return DiskFull()
     if got := re.search(r"Got\s+([0-9a-f]{64,128})", reply.stderr):
@@ -173,7 +176,8 @@ def _pip_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
     )
 
 
-def _npm_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
+def npm_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
+    """Say why npm failed."""
     code, said = _npm_words(reply)
     if _DISK_FULL.fullmatch(code) or _DISK_FULL.search(said):
         return DiskFull()
