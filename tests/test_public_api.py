@@ -66,6 +66,8 @@ NAMES = [
     "SyncConflict",
     "SyncReport",
     "Terminal",
+    "Tool",
+    "ToolContext",
     "Turn",
     "TurnResult",
     "Watch",

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from agentos.sessions import McpServer, Session, SessionEvent, Turn, TurnResult
     from agentos.sessions.permission_rules import PermissionRules
     from agentos.sessions.permissions import PermissionRequest
+    from agentos.sessions.tools import Tool, ToolContext
     from agentos.sessions.transcripts import SessionRecord
     from agentos.usage.prices import Price
 
@@ -98,6 +99,8 @@ _HOMES = {
     "Step": "agentos.models.rehearsal",
     "SyncReport": "agentos.machine.mounts.objects.sync",
     "Terminal": "agentos.machine.terminal",
+    "Tool": "agentos.sessions.tools",
+    "ToolContext": "agentos.sessions.tools",
     "Turn": "agentos.sessions",
     "TurnResult": "agentos.sessions",
     "Watch": "agentos.machine.watch",
@@ -162,6 +165,8 @@ __all__ = [
     "SyncConflict",
     "SyncReport",
     "Terminal",
+    "Tool",
+    "ToolContext",
     "Turn",
     "TurnResult",
     "Watch",

@@ -26,6 +26,7 @@ COMMANDS = [
     ["image", "import"],
     ["image", "list"],
     ["image", "rm"],
+    ["mcp", "preinstall"],
     ["models", "list"],
     ["models", "check"],
     ["sessions", "list"],

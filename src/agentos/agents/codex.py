@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 from agentos.agents.codex_config import CodexHome, caller_config, merged, read_home
 from agentos.agents.codex_files import codex_files
@@ -153,6 +154,8 @@ class CodexAcp(AgentDefinition):
         return await _has_credentials(machine, request)
 
     def notice(self, update: Mapping[str, Any]) -> str | None:
+        if lost := _server_that_did_not_start(update):
+            return lost
         text = _unattributed_text(update)
         return text.removeprefix("Warning: ") if text.startswith("Warning: ") else None
 
@@ -194,6 +197,8 @@ def _session_settings(
     if request.instructions:
         own = home.text("developer_instructions")
         settings["developer_instructions"] = "\n\n".join(filter(None, (own, request.instructions)))
+    if request.command_env:
+        settings["shell_environment_policy"] = {"set": dict(request.command_env)}
     if "unbounded_connection_retries" not in home.table("features"):
         # Else a turn whose provider is unreachable never ends.
         settings["features"] = {"unbounded_connection_retries": False}
@@ -233,6 +238,17 @@ def _unreachable(machine: AgentMachine, name: str, url: str) -> str | None:
         f"the MCP server {name!r} cannot be reached: the machine's network policy does not allow "
         f'{endpoint.entry}; add NetworkPolicy(allow=["{endpoint.entry}"])'
     )
+
+
+def _server_that_did_not_start(update: Mapping[str, Any]) -> str | None:
+    """Return what the adapter dresses up as a failed tool call."""
+    kind, _, rest = str(update.get("toolCallId", "")).partition(".")
+    if kind != "mcp_startup" or update.get("status") != "failed":
+        return None
+    name = unquote(rest.rpartition(".")[0])
+    parts = update.get("content") or []
+    why = " ".join(str(part.get("content", {}).get("text", "")) for part in parts).strip()
+    return f"the MCP server {name!r} did not start: {why or 'it gave no reason'}"
 
 
 def _thread_status(update: Mapping[str, Any]) -> str | None:

@@ -48,6 +48,8 @@ class McpServer:
         env: Its environment, beside the agent's basic one.
         url: Where a server answers over streamable HTTP, instead of a command.
         headers: Sent with each request to `url`.
+        timeout: Seconds that a call of its tools may take, where the agent can be told; else,
+            and by default, the agent decides.
 
     Raises:
         ConfigInvalid: Neither or both of `command` and `url` are given.
@@ -61,6 +63,7 @@ class McpServer:
     env: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         if (self.command is None) == (self.url is None):
@@ -173,6 +176,7 @@ class AgentRequest:
     """What a caller asks of a new session.
 
     `asks` says whether anybody is asked for permission; else everything is allowed.
+    `command_env` is for the commands that the agent runs, over anything of `env`.
     """
 
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -184,6 +188,7 @@ class AgentRequest:
     asks: bool = False
     guidance: Guidance = field(default_factory=Guidance)
     profile: Profile | None = None
+    command_env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def booked_under(self) -> str | None:

@@ -85,8 +85,14 @@ class AgentMachine(Protocol):
     async def read_file(self, path: str, *, offset: int = 0) -> bytes:
         """Read a file from an offset on; raises `FileNotFoundError` and its like."""
 
-    async def write_file(self, path: str, data: bytes) -> None:
-        """Write a file; its directory is there."""
+    async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """Write a file, with this mode if it is new; its directory is there."""
+
+    async def exists(self, path: str) -> bool:
+        """Tell whether there is something at this path."""
+
+    async def move(self, source: str, target: str) -> None:
+        """Rename a file; one that is there is replaced."""
 
     async def mkdir(self, path: str, *, parents: bool = False) -> None:
         """Make a directory; with `parents` it may be there already."""

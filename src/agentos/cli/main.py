@@ -12,6 +12,7 @@ from agentos.cli import (
     demo,
     doctor,
     image,
+    mcp,
     models,
     net,
     record,
@@ -42,6 +43,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(agents.app, name="agents")
 app.add_typer(models.app, name="models")
 app.add_typer(software.app, name="software")
+app.add_typer(mcp.app, name="mcp")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")

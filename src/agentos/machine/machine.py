@@ -10,7 +10,7 @@ import os
 import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from agentos.sessions import McpServer, Permission, Session
     from agentos.sessions.model_choice import Credentials
     from agentos.sessions.ready import ReadyAgent
+    from agentos.sessions.tools import Tool
     from agentos.sessions.transcripts import SessionRecord
 
 #: Where installed software appears in every machine.
@@ -557,6 +558,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         memories: Sequence[str | pathlib.Path] = (),
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] = (),
         permission: Permission = "allow",
         permission_timeout: float | None = None,
         idle_timeout: float | None = None,
@@ -588,6 +590,9 @@ class AgentOs(CommandVerbs, ServerVerbs):
                 of the same file.
             budget: What it may spend on models; through the gateway only.
             mcp_servers: MCP servers by name, beside those in the agent's own configuration.
+            tools: Functions of yours, or `Tool`s, that the agent may call: async, or sync, which
+                run in a thread. They run here, outside the machine; nobody but this session
+                can call them.
             permission: `"allow"`, `"ask"`, `"reject"`, `PermissionRules`, or a callback.
             permission_timeout: Seconds after which an unanswered question is rejected; by
                 default never.
@@ -621,6 +626,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
             memories=memories,
             budget=budget,
             mcp_servers=mcp_servers,
+            tools=tools,
             permission=permission,
             permission_timeout=permission_timeout,
             idle_timeout=idle_timeout,
@@ -655,6 +661,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
         memories: Sequence[str | pathlib.Path] = (),
         budget: Budget | None = None,
         mcp_servers: Mapping[str, McpServer] | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] = (),
         permission: Permission = "allow",
         permission_timeout: float | None = None,
         idle_timeout: float | None = None,
@@ -681,6 +688,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
             memories: What was learned earlier.
             budget: What it may spend.
             mcp_servers: MCP servers by name.
+            tools: Functions of yours that the agent may call.
             permission: The permission policy.
             permission_timeout: When an unanswered question is rejected.
             idle_timeout: When an agent without work ends until it is needed.
@@ -708,6 +716,7 @@ class AgentOs(CommandVerbs, ServerVerbs):
             memories=memories,
             budget=budget,
             mcp_servers=mcp_servers,
+            tools=tools,
             permission=permission,
             permission_timeout=permission_timeout,
             idle_timeout=idle_timeout,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentos.agents import AgentDefinition, AgentRequest, get_agent
 from agentos.agents.guidance import Guidance
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from agentos.sessions.forking import Branching
     from agentos.sessions.past import Past
     from agentos.sessions.ready import ReadyAgent
+    from agentos.sessions.tools.access import ToolAccess
+    from agentos.sessions.tools.tool import Tool
 
 
 async def create_session(
@@ -49,6 +51,7 @@ async def create_session(
     memories: Sequence[str | Path] = (),
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
+    tools: Sequence[Tool | Callable[..., Any]] = (),
     permission: Permission = "allow",
     permission_timeout: float | None = None,
     idle_timeout: float | None = None,
@@ -78,6 +81,7 @@ async def create_session(
         memories: What was learned earlier: texts, or paths of files.
         budget: What it may spend; through the gateway only.
         mcp_servers: MCP servers by name, beside those in the agent's own configuration.
+        tools: Functions of the host that the agent may call.
         permission: `"allow"`, `"ask"`, `"reject"`, `PermissionRules`, or a function.
         permission_timeout: Seconds after which an unanswered question is rejected.
         idle_timeout: Seconds without work after which the agent ends until it is needed.
@@ -87,7 +91,8 @@ async def create_session(
     Raises:
         AgentNotFound: There is no such agent.
         AuthenticationRequired: It has no credentials; the hint says which would do.
-        ConfigInvalid: The agent's configuration in the machine cannot be read.
+        ConfigInvalid: The agent's configuration in the machine cannot be read, or a tool
+            cannot be offered.
         NetworkDenied: The machine's policy forbids the model provider.
         SoftwareError: The agent could not be installed.
         AgentError: The agent did not start, or refused.
@@ -105,7 +110,9 @@ async def create_session(
         Profile.of(profile, profile_file),
     )
     choice = ModelChoice(provider, model, credentials, wanted.booked_under, budget)
-    request = SessionRequest(wanted, choice, permission, permission_timeout, idle_timeout, mode)
+    request = SessionRequest(
+        wanted, choice, permission, permission_timeout, idle_timeout, mode, tuple(tools)
+    )
     return await open_session(machine, definition, request, ready=ready)
 
 
@@ -125,6 +132,7 @@ async def resume_session(
     memories: Sequence[str | Path] = (),
     budget: Budget | None = None,
     mcp_servers: Mapping[str, McpServer] | None = None,
+    tools: Sequence[Tool | Callable[..., Any]] = (),
     permission: Permission = "allow",
     permission_timeout: float | None = None,
     idle_timeout: float | None = None,
@@ -152,7 +160,9 @@ async def resume_session(
         )
         choice = ModelChoice(provider, wanted.model, credentials, wanted.booked_under, budget)
         mode = mode or then.get("mode")
-        request = SessionRequest(wanted, choice, permission, permission_timeout, idle_timeout, mode)
+        request = SessionRequest(
+            wanted, choice, permission, permission_timeout, idle_timeout, mode, tuple(tools)
+        )
         past = await Past.claim(transcripts, session_id)
         return await open_session(machine, definition, request, past=past)
 
@@ -185,7 +195,9 @@ async def open_session(
             resources.push_async_callback(owned.close)
         how = await with_profile(machine, definition, request.agent, request.model)
         choice = await choose(machine, definition, request.agent, how, resources)
-        asked = replace(request.agent, provider=choice.access, model=choice.model)
+        offered = await _offer(request.tools, machine, request.agent, resources)
+        wanted = request.agent if offered is None else offered.added_to(request.agent)
+        asked = replace(wanted, provider=choice.access, model=choice.model)
         starter = Starter(machine, definition, asked)
         started = await (starter.first(ready) if past is None else starter.again(past))
         async with AsyncExitStack() as until_session:
@@ -196,13 +208,33 @@ async def open_session(
                 resources, machine, definition, started.opened, request, past
             )
             kept = AsyncExitStack()
-            goes_on = past if past and not past.forks else None
-            session = Session(request, starter, started, transcript, resources=kept, past=goes_on)
+            session = Session(
+                request,
+                starter,
+                started,
+                transcript,
+                resources=kept,
+                past=past if past and not past.forks else None,
+                tools=None if offered is None else offered.calls,
+            )
             until_session.pop_all()  # the session ends its agent itself
         if choice.grant is not None:
             resources.enter_context(choice.grant.to(session))
         kept.push_async_exit(resources.pop_all())
         return session
+
+
+async def _offer(
+    tools: Sequence[Tool | Callable[..., Any]],
+    machine: AgentMachine,
+    wanted: AgentRequest,
+    resources: AsyncExitStack,
+) -> ToolAccess | None:
+    if not tools:
+        return None
+    from agentos.sessions.tools.access import tool_access
+
+    return await resources.enter_async_context(tool_access(machine, tools, wanted))
 
 
 async def _set_mode(started: Started, mode: str) -> None:

@@ -1,4 +1,4 @@
-"""Lead a machine to a model provider on the host."""
+"""Lead a machine to a model provider, or another server, on the host."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class _Route:
     sessions: int = 0
 
 
-_routes: weakref.WeakKeyDictionary[AgentMachine, dict[int, _Route]] = weakref.WeakKeyDictionary()
+_routes: weakref.WeakKeyDictionary[AgentMachine, dict[tuple[str, int], _Route]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 @asynccontextmanager
@@ -45,27 +47,29 @@ async def model_access(
 
 
 @asynccontextmanager
-async def routed(machine: AgentMachine, target: tuple[str, int]) -> AsyncIterator[str]:
-    """Route `models.agentos.internal` to a place on the host.
+async def routed(
+    machine: AgentMachine, target: tuple[str, int], name: str = MODELS
+) -> AsyncIterator[str]:
+    """Route a name below `agentos.internal` to a place on the host.
 
     Returns:
         The origin that the machine reaches it by, such as `http://models.agentos.internal`.
     """
     routes = _routes.setdefault(machine, {})
     port = _PORT
-    while port in routes and routes[port].target != target:
+    while (name, port) in routes and routes[name, port].target != target:
         port += 1
-    route = routes.setdefault(port, _Route(target))
+    route = routes.setdefault((name, port), _Route(target))
     route.sessions += 1
     try:
         if route.sessions == 1:
-            await machine.network.route(MODELS, port, target)
-        yield f"http://{MODELS}" if port == _PORT else f"http://{MODELS}:{port}"
+            await machine.network.route(name, port, target)
+        yield f"http://{name}" if port == _PORT else f"http://{name}:{port}"
     finally:
         route.sessions -= 1
         if route.sessions == 0:
-            del routes[port]
+            del routes[name, port]
             try:
-                await machine.network.unroute(MODELS, port)
+                await machine.network.unroute(name, port)
             except MachineError:
                 pass  # the machine has ended, and its routes with it

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from agentos.agents.definition import AgentRequest
 from agentos.errors import ConfigInvalid
 from agentos.sessions.model_choice import ModelChoice
 from agentos.sessions.permissions import Permission, check_policy
+
+if TYPE_CHECKING:
+    from agentos.sessions.tools.tool import Tool
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class SessionRequest:
         permission_timeout: Seconds after which an unanswered question is rejected.
         idle_timeout: Seconds after which an agent without work ends until it is needed.
         mode: The agent's mode to begin with.
+        tools: Functions of the host that the agent may call.
 
     Raises:
         AgentOsError: The policy or a time is none.
@@ -32,6 +38,7 @@ class SessionRequest:
     permission_timeout: float | None = None
     idle_timeout: float | None = None
     mode: str | None = None
+    tools: Sequence[Tool | Callable[..., Any]] = ()
 
     def __post_init__(self) -> None:
         check_policy(self.permission)

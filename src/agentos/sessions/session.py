@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agentos.sessions.past import Past, Resumed
     from agentos.sessions.request import SessionRequest
     from agentos.sessions.starting import Started, Starter
+    from agentos.sessions.tools.calls import ToolCalls
 
 #: How long an agent may take to obey a cancellation, in seconds, before its commands are
 #: killed under it, and then before it is killed itself.
@@ -68,6 +69,7 @@ class Session:
         *,
         resources: AsyncExitStack,
         past: Past | None = None,
+        tools: ToolCalls | None = None,
     ) -> None:
         log = transcript.log
         self.id = log.session_id
@@ -83,6 +85,9 @@ class Session:
         self._queue = TurnQueue(log, past)
         self._stirred = asyncio.Event()
         stir = self._stirred.set
+        self._tools = tools
+        if tools is not None:
+            tools.report_to(log.append)
         self._life = AgentLife(starter, started, transcript, self._hearing, stir, request.mode)
         self._player = TurnPlayer(starter.definition, self._life, log, self._hearing)
         log.failed.add_done_callback(lambda _: stir())
@@ -95,6 +100,7 @@ class Session:
             self._stirred,
             request.idle_timeout,
         )
+        self._work.running.add_done_callback(lambda _: self._end_tools())
 
     @property
     def agent_session(self) -> str:
@@ -190,6 +196,7 @@ class Session:
         if not turn.cancelling:
             turn.cancelling = True
             self._desk.call_off()
+            self._call_off_tools("the turn was cancelled")
             if turn is self._queue.current and self._life.awake.is_set():
                 # An agent that has just ended cannot be told; the turn says so.
                 with suppress(AgentCrashed, MachineError):
@@ -284,6 +291,7 @@ class Session:
     async def close(self) -> None:
         """End the agent with all that it started; safe to repeat."""
         self._desk.call_off()
+        self._call_off_tools("the session was closed")
         try:
             await self._life.end()
         finally:
@@ -302,6 +310,15 @@ class Session:
         self._require_open()
         await self._work.need_agent()
         self._require_open()
+
+    def _call_off_tools(self, why: str) -> None:
+        if self._tools is not None:
+            self._tools.call_off(why)
+
+    def _end_tools(self) -> None:
+        if self._tools is not None:
+            self._tools.report_to(None)  # there is no log to write to any more
+            self._tools.call_off("the session has ended")
 
     def _require_open(self) -> None:
         if self.closed:

@@ -79,12 +79,12 @@ async def download(
     if artifact.client == "pip":
         reply = await _pip(artifact, arrived, staging, env, tick)
         if reply.code:
-            raise _pip_error(package, artifact, reply)
+            raise pip_error(package, artifact, reply)
     else:
         words = ["pack", artifact.requirement, "--pack-destination", str(arrived)]
-        reply = await _npm(words, staging.path, staging, env, node, tick)
+        reply = await npm(words, staging.path, staging, env, node, tick)
         if reply.code:
-            raise _npm_error(package, artifact, reply)
+            raise npm_error(package, artifact, reply)
     [archive] = arrived.iterdir()
     return archive
 
@@ -115,9 +115,9 @@ async def install_tree(
     """
     env = os.environ | {"TMPDIR": str(staging.directory("tmp"))}
     words = ["ci" if tree.lock else "install", "--omit=dev", "--no-audit", "--no-fund"]
-    reply = await _npm(words, project, staging, env, node, tick)
+    reply = await npm(words, project, staging, env, node, tick)
     if reply.code:
-        raise _npm_error(package, tree, reply)
+        raise npm_error(package, tree, reply)
 
 
 async def _pip(
@@ -147,14 +147,15 @@ async def _pip(
     )
 
 
-async def _npm(
+async def npm(
     words: Sequence[str],
     project: Path,
     staging: Staging,
     env: dict[str, str],
     node: Path | None,
-    tick: Callable[[], None],
+    tick: Callable[[], None] = lambda: None,
 ) -> Reply:
+    """Run npm, which reports failures in JSON and runs no script of any package."""
     if node is None:
         raise SoftwareError("npm packages need node, which the catalog does not require first")
     given = {name.lower() for name in env}
@@ -187,7 +188,8 @@ async def _host_npm_settings(staging: Staging) -> str | None:
     return reply.stdout if reply.code == 0 and os.path.isfile(reply.stdout) else None
 
 
-def _pip_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
+def pip_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
+    """Say why pip failed."""
     if _DISK_FULL.search(reply.stderr):
         return DiskFull()
     if got := re.search(r"Got\s+([0-9a-f]{64,128})", reply.stderr):
@@ -210,7 +212,8 @@ def _pip_error(package: Package, artifact: Artifact, reply: Reply) -> Exception:
     )
 
 
-def _npm_error(package: Package, artifact: Artifact | NpmTree, reply: Reply) -> Exception:
+def npm_error(package: Package, artifact: Artifact | NpmTree, reply: Reply) -> Exception:
+    """Say why npm failed."""
     code, said = _npm_words(reply)
     if _DISK_FULL.fullmatch(code) or _DISK_FULL.search(said):
         return DiskFull()

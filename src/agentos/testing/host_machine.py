@@ -162,9 +162,20 @@ class HostMachine:
         """Read a file from an offset on."""
         return (await asyncio.to_thread(Path(path).read_bytes))[offset:]
 
-    async def write_file(self, path: str, data: bytes) -> None:
+    async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
         """Write a file."""
+        new = not await asyncio.to_thread(Path(path).exists)
         await asyncio.to_thread(Path(path).write_bytes, data)
+        if new:
+            await asyncio.to_thread(Path(path).chmod, mode)
+
+    async def exists(self, path: str) -> bool:
+        """Tell whether there is something at this path."""
+        return await asyncio.to_thread(Path(path).exists)
+
+    async def move(self, source: str, target: str) -> None:
+        """Rename a file."""
+        await asyncio.to_thread(os.rename, source, target)
 
     async def mkdir(self, path: str, *, parents: bool = False) -> None:
         """Make a directory."""

@@ -31,6 +31,8 @@ def _flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, An
 
 
 def _table(server: McpServer) -> dict[str, Any]:
+    patience = {} if server.timeout is None else {"tool_timeout_sec": server.timeout}
     if server.url is not None:
-        return {"url": server.url, "http_headers": dict(server.headers)}
-    return {"command": server.command, "args": list(server.args), "env": dict(server.env)}
+        return {"url": server.url, "http_headers": dict(server.headers), **patience}
+    started = {"command": server.command, "args": list(server.args), "env": dict(server.env)}
+    return started | patience
