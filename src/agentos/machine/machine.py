@@ -10,12 +10,12 @@ import os
 import pathlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
 from agentos.machine.channel import PLACES, Channel
-from agentos.machine.commands import SYSTEM_PATH, CommandVerbs
+from agentos.machine.commands import SYSTEM_PATH
 from agentos.machine.files import MachineNotStarted, Path
 from agentos.machine.isolation.backends import (
     Backend,
@@ -35,10 +35,9 @@ from agentos.machine.network.decision_log import DecisionLog
 from agentos.machine.network.doors import Inside, Kind
 from agentos.machine.network.servers.verbs import ServerVerbs
 from agentos.machine.protocol import ListenKind, Op
+from agentos.machine.session_verbs import SessionVerbs
 
 if TYPE_CHECKING:
-    from agentos.agents.definition import AgentDefinition
-    from agentos.agents.skills import Skill
     from agentos.machine.changes import Diff
     from agentos.machine.layers.store import Snapshot
     from agentos.machine.limits.guard import Guard
@@ -48,20 +47,14 @@ if TYPE_CHECKING:
     from agentos.machine.network.questions import OnRequest
     from agentos.machine.settings import Settings
     from agentos.machine.watch import Watch
-    from agentos.models.budgets import Budget
-    from agentos.models.gateway import ModelGateway
-    from agentos.models.provider import ModelProvider
-    from agentos.sessions import McpServer, Permission, Session
-    from agentos.sessions.model_choice import Credentials
+    from agentos.sessions import Session
     from agentos.sessions.ready import ReadyAgent
-    from agentos.sessions.tools import Tool
-    from agentos.sessions.transcripts import SessionRecord
 
 #: Where installed software appears in every machine.
 SOFTWARE = "/opt/agentos"
 
 
-class AgentOs(CommandVerbs, ServerVerbs):
+class AgentOs(SessionVerbs, ServerVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
@@ -515,219 +508,6 @@ class AgentOs(CommandVerbs, ServerVerbs):
         if self._machine is None:
             raise MachineNotStarted
         return self._machine
-
-    # ---- sessions ----
-
-    async def ready_agent(self, agent: str = "codex") -> None:
-        """Start an agent that the next `create_session` with it finds waiting.
-
-        Its process has started and said who it is; model, credentials and all else are told to
-        it when the session is made. Where a session asks for what must be known earlier, such as
-        another `CODEX_HOME`, it gets a process of its own.
-
-        Raises:
-            AgentError: It did not start, or cannot wait (`agent_cannot_wait`).
-            AgentNotFound: There is no such agent.
-            SoftwareError: The agent could not be installed.
-        """
-        from agentos.sessions.ready import make_ready
-
-        require(self.isolation, "ready_agent")
-        await self._end_ready_agent()
-        self._ready_agent = await make_ready(self, agent)
-
-    async def _end_ready_agent(self) -> None:
-        if self._ready_agent is not None:
-            await self._ready_agent.connection.end()
-            self._ready_agent = None
-
-    async def create_session(
-        self,
-        agent: str | AgentDefinition = "codex",
-        *,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        model: str | None = None,
-        instructions: str | None = None,
-        provider: ModelProvider | ModelGateway | str | None = None,
-        credentials: Credentials | None = None,
-        profile: str | None = None,
-        profile_file: str | pathlib.Path | None = None,
-        skills: Sequence[Skill | str | pathlib.Path] = (),
-        instructions_file: str | pathlib.Path | None = None,
-        memories: Sequence[str | pathlib.Path] = (),
-        budget: Budget | None = None,
-        mcp_servers: Mapping[str, McpServer] | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] = (),
-        permission: Permission = "allow",
-        permission_timeout: float | None = None,
-        idle_timeout: float | None = None,
-        mode: str | None = None,
-    ) -> Session:
-        """Start an agent in this machine and open a session with it.
-
-        Args:
-            agent: Its name, such as `"codex"`, the path of its file, or an `Agent` of your own.
-            env: Environment of the agent, such as `OPENAI_API_KEY`.
-            cwd: Where it works; by default the home directory.
-            model: The model it asks for; for the gateway, such as `"openai/gpt-5.5"`.
-            instructions: Added to the agent's own.
-            provider: A model provider on the host, such as the rehearsal model; or a
-                `ModelGateway`; or a route for the gateway, such as `"openrouter"`.
-            credentials: `"gateway"` keeps the provider's key on the host, `"env"` takes what is
-                in `env` or the machine; by default the gateway if `agentos.toml` configures a
-                provider and the session has no credentials of its own.
-            profile: A role, such as `"planner"`: the settings of its file in the machine apply
-                (Codex: `~/.codex/planner.config.toml`), and its model calls are booked under it.
-            profile_file: The profile's file, in the agent's own format; written into the machine.
-                As with skills and instructions, a `str` with a line break is the text itself,
-                everything else a path on the host.
-            skills: Skills that the agent can look up: directories with a `SKILL.md`, the texts
-                of one, or `Skill`s. They stay in the machine.
-            instructions_file: An `AGENTS.md`. It becomes a marked part of the agent's own, in
-                place of the former one, and stays in the machine.
-            memories: What was learned earlier, each a text, or the `Path` of one; a marked part
-                of the same file.
-            budget: What it may spend on models; through the gateway only.
-            mcp_servers: MCP servers by name, beside those in the agent's own configuration.
-            tools: Functions of yours, or `Tool`s, that the agent may call: async, or sync, which
-                run in a thread. They run here, outside the machine; nobody but this session
-                can call them.
-            permission: `"allow"`, `"ask"`, `"reject"`, `PermissionRules`, or a callback.
-            permission_timeout: Seconds after which an unanswered question is rejected; by
-                default never.
-            idle_timeout: Seconds without work after which the agent's process ends until it is
-                needed again; by default never.
-            mode: One of the agent's modes to begin with.
-
-        Raises:
-            AgentNotFound: There is no such agent.
-            AuthenticationRequired: It has no credentials; the hint says which would do.
-            NetworkDenied: The machine's policy forbids the model provider.
-            SoftwareError: The agent could not be installed.
-        """
-        from agentos.sessions.create import create_session
-
-        require(self.isolation, "create_session")
-        ready, self._ready_agent = self._ready_agent, None
-        session = await create_session(
-            self,
-            agent,
-            env=env,
-            cwd=None if cwd is None else os.fsdecode(self._encode(cwd)),
-            model=model,
-            instructions=instructions,
-            provider=provider,
-            credentials=credentials,
-            profile=profile,
-            profile_file=profile_file,
-            skills=skills,
-            instructions_file=instructions_file,
-            memories=memories,
-            budget=budget,
-            mcp_servers=mcp_servers,
-            tools=tools,
-            permission=permission,
-            permission_timeout=permission_timeout,
-            idle_timeout=idle_timeout,
-            mode=mode,
-            ready=ready,
-        )
-        return self._adopted(session)
-
-    async def sessions(self, *, limit: int = 100) -> list[SessionRecord]:
-        """List the sessions of machines of this name, those with the latest events first.
-
-        `resume_session` goes on with any of them, in any machine.
-        """
-        from agentos.sessions.transcripts.keeper import open_transcripts
-
-        async with open_transcripts() as transcripts:
-            return await transcripts.sessions(machine=self.name, limit=limit)
-
-    async def resume_session(
-        self,
-        session_id: str,
-        *,
-        agent: AgentDefinition | None = None,
-        env: Mapping[str, str] | None = None,
-        model: str | None = None,
-        provider: ModelProvider | ModelGateway | str | None = None,
-        credentials: Credentials | None = None,
-        profile: str | None = None,
-        profile_file: str | pathlib.Path | None = None,
-        skills: Sequence[Skill | str | pathlib.Path] = (),
-        instructions_file: str | pathlib.Path | None = None,
-        memories: Sequence[str | pathlib.Path] = (),
-        budget: Budget | None = None,
-        mcp_servers: Mapping[str, McpServer] | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] = (),
-        permission: Permission = "allow",
-        permission_timeout: float | None = None,
-        idle_timeout: float | None = None,
-        mode: str | None = None,
-    ) -> Session:
-        """Go on with a session after its process, its machine or its agent has ended.
-
-        The agent takes it up from its own files, which are kept with the transcript and put into
-        this machine; where it cannot, a fresh one is told the transcript. `session.resumed` says
-        which it was, and what did not survive. Whoever drove the session until now can write it
-        no more. Credentials are in no store: pass them again.
-
-        Args:
-            session_id: From `sessions`, or `session.id`.
-            agent: The agent, if it was an `Agent` of your own; else its name says which.
-            env: As for `create_session`, like all that follow.
-            model: By default the one that it had.
-            provider: A model provider on the host.
-            credentials: Where its credentials are.
-            profile: By default the one that it had.
-            profile_file: The profile's file.
-            skills: Written into this machine, like the two that follow.
-            instructions_file: An `AGENTS.md`.
-            memories: What was learned earlier.
-            budget: What it may spend.
-            mcp_servers: MCP servers by name.
-            tools: Functions of yours that the agent may call.
-            permission: The permission policy.
-            permission_timeout: When an unanswered question is rejected.
-            idle_timeout: When an agent without work ends until it is needed.
-            mode: By default the one that it began with.
-
-        Raises:
-            SessionNotFound: There is no such session.
-            AgentOsError: As for `create_session`.
-        """
-        from agentos.sessions.create import resume_session
-
-        require(self.isolation, "create_session")
-        session = await resume_session(
-            self,
-            session_id,
-            agent=agent,
-            env=env,
-            model=model,
-            provider=provider,
-            credentials=credentials,
-            profile=profile,
-            profile_file=profile_file,
-            skills=skills,
-            instructions_file=instructions_file,
-            memories=memories,
-            budget=budget,
-            mcp_servers=mcp_servers,
-            tools=tools,
-            permission=permission,
-            permission_timeout=permission_timeout,
-            idle_timeout=idle_timeout,
-            mode=mode,
-        )
-        return self._adopted(session)
-
-    def _adopted(self, session: Session) -> Session:
-        """Let a session end with the machine."""
-        self._sessions = [open for open in self._sessions if not open.closed] + [session]
-        return session
 
 
 def _policy(network: NetworkPolicy | Preset | None) -> NetworkPolicy:
