@@ -1,0 +1,1 @@
+"""The hub: one authenticated loopback server that every agent and editor connects to."""

@@ -1,0 +1,89 @@
+"""What `agentos.toml` says of the hub, as its parts take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository that the git tools may touch.
+
+    Attributes:
+        path: Its working directory, absolute.
+        protected: Branches, as globs, that are never pushed.
+        push_approval: Whether a person has to approve each push.
+        max_file_bytes: Larger files hold up a commit.
+    """
+
+    path: Path
+    protected: tuple[str, ...] = ("main", "master", "release/*")
+    push_approval: bool = False
+    max_file_bytes: int = 5_000_000
+
+
+@dataclass(frozen=True)
+class Action:
+    """A project action: a command that a tool may run, by name.
+
+    Attributes:
+        name: As `compile`, `package`, `install`.
+        directory: Where it runs, absolute.
+        command: Its argument vector; empty for the built-in install of a .vsix.
+        timeout: Seconds until it is ended.
+        artefact: A glob, relative to the directory, of what it makes.
+    """
+
+    name: str
+    directory: Path
+    command: tuple[str, ...]
+    timeout: float = 600.0
+    artefact: str | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of the user's, which scopes the portfolio and memories.
+
+    Attributes:
+        name: What `agentos project use` takes.
+        path: Its directory, absolute.
+        portfolio: The portfolio files that it sees; all if empty.
+    """
+
+    name: str
+    path: Path
+    portfolio: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HubSettings:
+    """The hub's part of `agentos.toml`.
+
+    Attributes:
+        host, port: Where it listens; port 0 takes any free one.
+        tls_certificate, tls_key: Both are needed to listen beyond loopback.
+        allowed_hosts, allowed_origins: Names besides the loopback's own.
+        max_body_bytes: The largest request.
+        requests_per_minute: Of one token.
+        fs_roots: What the file tools see; `$AGENTOS_FS_ROOTS` (separated as PATH is) goes first.
+        repositories, actions, projects: What is registered.
+        retention_days: How long requests are remembered.
+        otlp_endpoint: Where traces go; `$OTEL_EXPORTER_OTLP_ENDPOINT` otherwise.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 3000
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    max_body_bytes: int = 10_000_000
+    requests_per_minute: int = 6000
+    fs_roots: tuple[Path, ...] = ()
+    repositories: tuple[Repository, ...] = ()
+    actions: tuple[Action, ...] = ()
+    projects: tuple[Project, ...] = ()
+    retention_days: float = 30.0
+    otlp_endpoint: str | None = None
