@@ -151,7 +151,7 @@ async def starts_from_links(vm: AgentOs, world: World) -> str:
             evil = dataclasses.replace(image, lowers=(layer, *image.lowers))
             binds = ((Path("/usr/share"), "/opt/agentos/below"),)
             with contextlib.suppress(MachineError):
-                machine = await NamespaceMachine.start(evil, binds=binds)
+                machine = await NamespaceMachine.start(lambda: evil, binds=binds)
                 await machine.close()
         finally:
             image.close()

@@ -104,7 +104,7 @@ async def test_what_cannot_be_bound_is_named() -> None:
     image = host_image()
     try:
         with pytest.raises(IsolationUnavailable, match="/no/such"):
-            await NamespaceMachine.start(image, binds=((Path("/no/such"), "/x"),))
+            await NamespaceMachine.start(lambda: image, binds=((Path("/no/such"), "/x"),))
     finally:
         os.close(image.lock)
 

@@ -26,7 +26,7 @@ NO = (0, 0, 0, 0)
 @pytest.fixture
 async def machine() -> AsyncIterator[NamespaceMachine]:
     image = host_image()
-    started = await NamespaceMachine.start(image)
+    started = await NamespaceMachine.start(lambda: image)
     yield started
     await started.close()
     os.close(image.lock)

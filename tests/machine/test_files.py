@@ -249,7 +249,7 @@ async def test_what_is_no_file_is_refused_without_waiting(vm: AgentOs) -> None:
 
 async def test_a_full_machine_says_so_and_goes_on() -> None:
     image = host_image()
-    machine = await NamespaceMachine.start(image, size="4m")
+    machine = await NamespaceMachine.start(lambda: image, size="4m")
     try:
         vm = AgentOs()
         vm._machine = machine

@@ -83,12 +83,12 @@ async def test_starts_that_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         for binds in (((Path("/no/such"), "/x"),), ((Path("/usr"), "/x"),) * 70):
             with pytest.raises(IsolationUnavailable):
-                await NamespaceMachine.start(image, binds=binds)
+                await NamespaceMachine.start(lambda: image, binds=binds)
         with pytest.raises(IsolationUnavailable):
-            await NamespaceMachine.start(image, size="nonsense")
+            await NamespaceMachine.start(lambda: image, size="nonsense")
         monkeypatch.setattr(namespace, "LAUNCHER", Path("/no/such/launcher"))
         with pytest.raises(IsolationUnavailable):
-            await NamespaceMachine.start(image)
+            await NamespaceMachine.start(lambda: image)
     finally:
         os.close(image.lock)
     with pytest.raises(IsolationUnavailable):

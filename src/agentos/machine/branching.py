@@ -62,12 +62,12 @@ async def _start(
 ) -> None:
     child._mounts = await vm._mounts.branch()
     branch = await machine.branch(copy=copy)
-    await child._start_on(image(), branch)
+    await child._start_on(image, branch)
 
 
 async def _go_on_above(vm: AgentOs, machine: RunningMachine) -> None:
     """Give `vm` a fresh writable layer: what it wrote so far belongs to its branches too."""
-    vm._machine = await vm._boot(await machine.branch())
+    vm._machine = await vm._boot(lambda: vm.image, await machine.branch())
 
 
 async def _close(machines: list[AgentOs]) -> None:

@@ -167,12 +167,13 @@ class AgentOs(SessionVerbs, ServerVerbs):
             raise RuntimeError("a machine is started once")
         if self.software:
             await self._install()
-        image = self._find_image()
-        if self._root:
-            image = _with_root(image)
-        await self._start_on(image)
+        await self._start_on(self._find_image)
 
     def _find_image(self) -> Image:
+        image = self._find_chosen()
+        return _with_root(image) if self._root else image
+
+    def _find_chosen(self) -> Image:
         if self._chosen == "host":
             return host_image()
         from agentos.machine.layers.store import LayerStore
@@ -181,25 +182,31 @@ class AgentOs(SessionVerbs, ServerVerbs):
         chosen = self._chosen
         return image_of(LayerStore().get(chosen) if isinstance(chosen, str) else chosen)
 
-    async def _start_on(self, image: Image, branch: Branch | None = None) -> None:
-        self._image = image
+    async def _start_on(
+        self, find_image: Callable[[], Image], branch: Branch | None = None
+    ) -> None:
         try:
             if self.limits:
                 from agentos.machine.limits.guard import Guard
 
                 self._guard = Guard(self.limits, self._on_warning)
-            self._machine = await self._boot(branch)
+            self._machine = await self._boot(find_image, branch)
             await self.network.ensure_started()
         except BaseException:
             await self.close()
             raise
 
-    async def _boot(self, branch: Branch | None = None) -> RunningMachine:
-        assert self._image is not None
+    async def _boot(
+        self, find_image: Callable[[], Image], branch: Branch | None = None
+    ) -> RunningMachine:
+        def find() -> Image:
+            self._image = self._image or find_image()
+            return self._image
+
         self._backend = self._backend or await choose(self.isolation, self.limits)
         start = functools.partial(
             self._backend,
-            self._image,
+            find,
             hostname=self.name,
             binds=((_shared_software(), SOFTWARE),),
             branch=branch,

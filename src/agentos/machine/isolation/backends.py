@@ -47,7 +47,8 @@ class Backend(Protocol):
 
     async def __call__(
         self,
-        image: Image,
+        find_image: Callable[[], Image],
+        /,
         *,
         hostname: str = ...,
         size: str = ...,

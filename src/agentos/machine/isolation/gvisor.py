@@ -35,7 +35,7 @@ class GvisorMachine(OwnKernelMachine):
     @classmethod
     async def start(
         cls,
-        image: Image,
+        find_image: Callable[[], Image],
         *,
         hostname: str = "agentos",
         size: str = "50%",
@@ -51,6 +51,7 @@ class GvisorMachine(OwnKernelMachine):
         Raises:
             IsolationUnavailable: This host does not permit it, or runsc does not work on it.
         """
+        image = find_image()
         branch = branch or Branch(image.ids or choose_id_map())
         host_end, sandbox_end = control_pair()
         commands = Channel(host_end, hands_out=False)
@@ -70,7 +71,7 @@ class GvisorMachine(OwnKernelMachine):
                     on_lost(error)
 
             outside = await NamespaceMachine.start(
-                image,
+                lambda: image,
                 hostname=hostname,
                 size=size,
                 binds=binds,

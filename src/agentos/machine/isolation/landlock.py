@@ -80,7 +80,7 @@ class LandlockMachine:
     @classmethod
     async def start(
         cls,
-        image: Image,
+        find_image: Callable[[], Image],
         *,
         hostname: str = "agentos",
         size: str | None = None,
@@ -92,7 +92,7 @@ class LandlockMachine:
         """Start the guardian and init, and wait until init serves.
 
         Args:
-            image: The host's own; its directories are what the machine may read.
+            find_image: Returns the host's own; its directories are what the machine may read.
             hostname: Without effect: the name is the host's.
             size: Refused: nothing bounds the files.
             binds: Without effect: nothing appears where it is not.
@@ -113,7 +113,7 @@ class LandlockMachine:
         user = choose_id_map().user if os.geteuid() == 0 else (os.geteuid(), os.getegid())
         directory = PrivateDirectory(user)
         try:
-            machine = cls._spawn(_order(image, directory, user, open_files), directory, user)
+            machine = cls._spawn(_order(find_image(), directory, user, open_files), directory, user)
         except BaseException:
             await directory.remove()
             raise

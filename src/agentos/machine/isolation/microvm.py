@@ -62,7 +62,7 @@ class MicrovmMachine(OwnKernelMachine):
     async def start(
         cls,
         monitor: Monitor,
-        image: Image,
+        find_image: Callable[[], Image],
         *,
         hostname: str = "agentos",
         size: str = "50%",
@@ -79,6 +79,7 @@ class MicrovmMachine(OwnKernelMachine):
         Raises:
             IsolationUnavailable: This host does not permit it, or the guest did not boot.
         """
+        image = find_image()
         branch = branch or Branch(image.ids or choose_id_map())
         with contextlib.ExitStack() as place:
             try:
@@ -89,7 +90,7 @@ class MicrovmMachine(OwnKernelMachine):
                 branch.close()
                 raise
             outside = await NamespaceMachine.start(
-                image,
+                lambda: image,
                 hostname=hostname,
                 size=size,
                 binds=(

@@ -12,7 +12,7 @@ import errno
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agentos.errors import IsolationUnavailable, MachineError
@@ -49,7 +49,7 @@ class NamespaceMachine:
     @classmethod
     async def start(
         cls,
-        image: Image,
+        find_image: Callable[[], Image],
         *,
         hostname: str = "agentos",
         size: str = "50%",
@@ -63,7 +63,7 @@ class NamespaceMachine:
         """Build a machine and wait until its init serves.
 
         Args:
-            image: What its root is made of.
+            find_image: Returns what its root is made of; called while the launcher starts.
             hostname: Its own name.
             size: Bound of all that it writes: bytes, or a share of memory such as "50%".
             binds: Further host directories and where they appear, read-only.
@@ -76,29 +76,25 @@ class NamespaceMachine:
         Raises:
             IsolationUnavailable: This host does not permit it; the hint says what would.
         """
-        branch = branch or Branch(image.ids or choose_id_map())
-        plan = _plan(image, hostname, size, binds, branch)
-        if kvm is not None:
-            plan += b"kvm\0%b\0" % os.fsencode(kvm)
-        if open_files is not None:
-            plan += b"open-files\0%d\0" % open_files
-        host_end, machine_end = control_pair()
-        try:
+        with contextlib.ExitStack() as sent:
+            if branch:
+                sent.callback(branch.close)
             if sandbox:
-                socket.send_fds(host_end, [plan + b"sandbox\0"], branch.stages)
-                socket.send_fds(host_end, [sandbox.configuration], sandbox.descriptors)
-            else:
-                socket.send_fds(host_end, [plan], branch.stages)
-            launcher = spawn_launcher("agentos-init", machine_end.fileno())
-        except BaseException:
-            host_end.close()
-            raise
-        finally:
-            machine_end.close()
-            branch.close()
-            if sandbox:
-                sandbox.close()
-        machine = cls(Channel(host_end, on_lost), launcher, branch)
+                sent.callback(sandbox.close)
+            with _launching() as (control, launcher):
+                image = find_image()
+                branch = branch or Branch(image.ids or choose_id_map())
+                plan = _plan(image, hostname, size, binds, branch)
+                if kvm is not None:
+                    plan += b"kvm\0%b\0" % os.fsencode(kvm)
+                if open_files is not None:
+                    plan += b"open-files\0%d\0" % open_files
+                if sandbox:
+                    socket.send_fds(control, [plan + b"sandbox\0"], branch.stages)
+                    socket.send_fds(control, [sandbox.configuration], sandbox.descriptors)
+                else:
+                    socket.send_fds(control, [plan], branch.stages)
+        machine = cls(Channel(control, on_lost), launcher, branch)
         try:
             await machine.channel.booted()
         except BootFailed as error:
@@ -164,6 +160,26 @@ class NamespaceMachine:
         finally:
             os.close(pidfd)
         _wait(init)
+
+
+@contextlib.contextmanager
+def _launching() -> Iterator[tuple[socket.socket, int]]:
+    """Start the launcher, which waits for its plan; it ends if there is none."""
+    control, machine_end = control_pair()
+    try:
+        try:
+            launcher = spawn_launcher("agentos-init", machine_end.fileno())
+        finally:
+            machine_end.close()
+        try:
+            yield control, launcher
+        except BaseException:
+            control.close()
+            _wait(launcher)
+            raise
+    except BaseException:
+        control.close()
+        raise
 
 
 def _plan(
