@@ -1,0 +1,1 @@
+"""Skills: one SKILL.md source for every client."""
