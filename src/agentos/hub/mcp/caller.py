@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from mcp_types import CLIENT_INFO_META_KEY
 from starlette.requests import Request
 
 from agentos.hub.scopes import Principal
+from agentos.hub.telemetry.clients import client_name
 
 #: In the ASGI scope's `state`: whose token it was, by the guard before this application.
 PRINCIPAL = "principal"
@@ -27,7 +30,7 @@ class Caller:
 
     Attributes:
         principal: The holder of its token.
-        client: The client's name and version, as far as it tells.
+        client: The client's name, as far as it tells.
         session: Its session id; empty if it has none.
     """
 
@@ -46,9 +49,27 @@ class Caller:
         session = request.headers.get(SESSION_HEADER, "")
         said = (meta or {}).get(CLIENT_INFO_META_KEY)
         client = _named(said) if isinstance(said, Mapping) else session.rpartition("~")[0]
-        client = client or request.headers.get("user-agent", "").partition(" ")[0]
+        client = client or request.headers.get("user-agent", "")
         principal: Principal = request.scope["state"][PRINCIPAL]
-        return cls(principal, client, session)
+        return cls(principal, client_name(client, principal.name), session)
+
+
+_current: ContextVar[Caller] = ContextVar("caller")
+
+
+@contextmanager
+def calling(caller: Caller) -> Iterator[None]:
+    """Have what runs here know who calls."""
+    token = _current.set(caller)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_caller() -> Caller:
+    """Tell who calls the tool that runs now."""
+    return _current.get()
 
 
 def session_for(client: object) -> str:

@@ -5,45 +5,58 @@ from __future__ import annotations
 from typing import Any
 
 
-def compact(schema: dict[str, Any]) -> dict[str, Any]:
+def compact(schema: dict[str, Any], *, output: bool = False) -> dict[str, Any]:
     """Drop from a schema of pydantic's what no reader needs.
 
     Titles repeat the names; `null` as an alternative and as a default says no more than that
-    the property may be left out; definitions are put where they are used.
+    the property may be left out; definitions are put where they are used. What a tool returns
+    explains itself by its names, and leaves out what is null.
 
     Args:
         schema: An object's schema, without recursion.
+        output: Whether it is what a tool returns.
     """
-    definitions = schema.get("$defs", {})
-    short = _short({key: value for key, value in schema.items() if key != "$defs"}, definitions)
+    dropped = {"title", "description", "default"} if output else {"title"}
+    short = _Compactor(schema.get("$defs", {}), dropped).short(schema)
+    short.pop("$defs", None)
     short.pop("description", None)  # the model's docstring, which is for people who read code
     return short
 
 
-def _short(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in schema:
-        found = definitions[schema["$ref"].rpartition("/")[2]]
-        schema = {k: v for k, v in found.items() if k != "description"} | {
-            k: v for k, v in schema.items() if k != "$ref"
-        }
-    if "anyOf" in schema:
+class _Compactor:
+    def __init__(self, definitions: dict[str, Any], dropped: set[str]) -> None:
+        self._definitions = definitions
+        self._dropped = dropped
+
+    def short(self, schema: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" in schema:
+            found = self._definitions[schema["$ref"].rpartition("/")[2]]
+            rest = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = {key: value for key, value in found.items() if key != "description"} | rest
         schema = _without_null(schema)
-    short: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key == "properties":
-            short[key] = {name: _short(inner, definitions) for name, inner in value.items()}
-        elif key in ("items", "additionalProperties") and isinstance(value, dict):
-            short[key] = _short(value, definitions)
-        elif key == "anyOf":
-            short[key] = [_short(inner, definitions) for inner in value]
-        elif key == "title" or (key == "default" and value in (None, "", [])):
-            continue
-        else:
-            short[key] = value
-    return short
+        short: dict[str, Any] = {}
+        for key, value in schema.items():
+            if key == "properties":
+                short[key] = {name: self.short(inner) for name, inner in value.items()}
+            elif key in ("items", "additionalProperties") and isinstance(value, dict):
+                short[key] = self.short(value)
+            elif key == "anyOf":
+                short[key] = [self.short(inner) for inner in value]
+            elif key == "required":
+                given = schema["properties"]
+                short[key] = [name for name in value if not _may_be_null(given[name])]
+            elif key not in self._dropped and not (key == "default" and value in (None, [])):
+                short[key] = value
+        return short
+
+
+def _may_be_null(schema: dict[str, Any]) -> bool:
+    return {"type": "null"} in schema.get("anyOf", ())
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    if not _may_be_null(schema):
+        return schema
     kinds = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     return {**kinds[0], **rest} if len(kinds) == 1 else {"anyOf": kinds, **rest}

@@ -17,7 +17,7 @@ from mcp_types import CallToolResult, InputRequiredResult, TextContent
 
 from agentos.errors import AgentOsError
 from agentos.hub.mcp.admission import Admission
-from agentos.hub.mcp.caller import Caller
+from agentos.hub.mcp.caller import Caller, calling
 from agentos.hub.mcp.catalog import CATALOG
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.failures import expected, failed
@@ -75,7 +75,7 @@ class HubServer(MCPServer[Any]):
         caller = Caller.of(asked.request, asked.meta)
         begun, outcome = perf_counter(), "internal"
         try:
-            with self._running.cancellable(caller, asked.request_id):
+            with self._running.cancellable(caller, asked.request_id), calling(caller):
                 _permit(caller, name)
                 result = await super().call_tool(name, arguments, context)
             outcome = OK
