@@ -11,16 +11,19 @@ from agentos.cli import (
     agents,
     demo,
     doctor,
+    hub,
     image,
     mcp,
     models,
     net,
     record,
     run,
+    serve,
     sessions,
     shell,
     snapshot,
     software,
+    token,
 )
 from agentos.errors import AgentOsError
 
@@ -48,6 +51,13 @@ app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")
 app.command("gc")(snapshot.gc)
+app.command("serve")(serve.serve)
+app.command("up")(hub.up)
+app.command("down")(hub.down)
+app.command("restart")(hub.restart)
+app.command("status")(hub.status)
+app.command("logs")(hub.logs)
+app.add_typer(token.app, name="token")
 
 
 def _show_version(wanted: bool) -> None:
