@@ -23,6 +23,7 @@ AgentOsError                 code, hint, retryable
 ├── BudgetExceeded           a budget in money or tokens is used up
 ├── StoreError               the database cannot be opened, read or written
 ├── CassetteMismatch         a cassette has no answer to a request; says how it differs
+├── FileRefused              a file tool of the hub did not do what was asked; its code says why
 ├── SyncConflict             both sides changed the same thing
 └── ConfigInvalid            a configuration file or scenario cannot be read
 ```
@@ -263,6 +264,28 @@ class CassetteMismatch(AgentOsError):
         super().__init__(message, code=code, hint=hint)
         self.where = where
         self.diff = diff
+
+
+class FileRefused(AgentOsError):
+    """A file tool of the hub did not do what was asked, and changed nothing.
+
+    `code` says why, such as `path_outside_roots`, `not_found` or `hash_mismatch`; `path` is the
+    path as it was asked for.
+    """
+
+    default_code = "file_refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        path: str,
+        hint: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, retryable=retryable)
+        self.path = path
 
 
 class SyncConflict(AgentOsError):
