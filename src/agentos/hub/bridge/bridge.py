@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from agentos.errors import AgentOsError
 from agentos.hub.bridge.door import HubDoor, HubDown
 from agentos.hub.bridge.exchange import Address, Answer, Broken, NotSent, exchange
 from agentos.hub.bridge.message import (
@@ -142,10 +143,13 @@ class Bridge:
 
     async def _from_substitute(self, message: ClientMessage, why: str) -> AsyncGenerator[bytes]:
         headers = {**self._headers, **message.headers()}
-        async with self._substitute.exchange(headers, message.body, why) as answer:
-            self._headers.update(_session(answer))
-            async for reply in answer.messages:
-                yield reply
+        try:
+            async with self._substitute.exchange(headers, message.body, why) as answer:
+                self._headers.update(_session(answer))
+                async for reply in answer.messages:
+                    yield reply
+        except AgentOsError as wrong:
+            yield _failed(message, wrong.code, wrong.message, wrong.hint or why)
 
     def _note_version(self, reply: bytes) -> None:
         result = json.loads(reply).get("result")
@@ -173,13 +177,15 @@ def _understood(message: ClientMessage, answer: Answer, reply: bytes) -> bytes:
     if answer.status < 400 or b'"jsonrpc"' in reply[:200]:
         return reply
     said = json.loads(reply)["error"]
-    if message.method == "tools/call" and message.id is not None:
-        return tool_error(message.id, said["code"], said["message"], said.get("hint") or "")
-    return error(message.id, _INTERNAL_ERROR, said["message"], said)
+    return _failed(message, said["code"], said["message"], said.get("hint") or "")
 
 
 def _lost(message: ClientMessage) -> bytes:
     words = "the hub went away before it answered; whether this was carried out is not known"
+    return _failed(message, "hub_lost", words, "look before you call it again")
+
+
+def _failed(message: ClientMessage, code: str, words: str, hint: str) -> bytes:
     if message.method == "tools/call" and message.id is not None:
-        return tool_error(message.id, "hub_lost", words, "look before you call it again")
-    return error(message.id, _INTERNAL_ERROR, words)
+        return tool_error(message.id, code, words, hint)
+    return error(message.id, _INTERNAL_ERROR, words, {"code": code, "hint": hint})

@@ -27,5 +27,5 @@ def run() -> None:
 
 
 async def _serve(stdout: Stdout) -> None:
-    bridge = Bridge(HubDoor(state_dir()), FromDisk(home_dir()), stdout.send)
+    bridge = Bridge(HubDoor(state_dir()), FromDisk(home_dir(), state_dir()), stdout.send)
     await bridge.serve(lines_of(sys.stdin.buffer))

@@ -21,10 +21,12 @@ class FromDisk:
 
     Args:
         home: The AgentOS home.
+        state: The state directory.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, state: Path) -> None:
         self._home = home
+        self._state = state
 
     @asynccontextmanager
     async def exchange(
@@ -36,16 +38,19 @@ class FromDisk:
             headers: Those of MCP.
             body: The message.
             why: Why there is no hub.
+
+        Raises:
+            ConfigInvalid: `agentos.toml` does not tell what may be shown.
         """
         # The imports take a second, in which the client's other requests go on.
-        await asyncio.to_thread(__import__, "agentos.hub.mcp.part")
+        await asyncio.to_thread(__import__, "agentos.hub.mcp.offline")
         start, *rest = await self._answered(headers, body, why)
         said = {name.decode().lower(): value.decode() for name, value in start["headers"]}
         whole = b"".join(message.get("body", b"") for message in rest)
         yield Answer(start["status"], said, _one(whole))
 
     async def _answered(self, headers: Mapping[str, str], body: bytes, why: str) -> list[Message]:
-        from agentos.hub.mcp.part import portfolio_only
+        from agentos.hub.mcp.offline import portfolio_only
 
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         sent: list[Message] = []
@@ -58,7 +63,7 @@ class FromDisk:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        async with portfolio_only(self._home, why, host=_HOST) as endpoint:
+        async with portfolio_only(self._home, self._state, why, _HOST) as endpoint:
             await endpoint(_scope(headers), receive, send)
         return sent
 

@@ -9,7 +9,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST
 
-from agentos.hub.mcp.caller import NEW_SESSION, Caller, session_for
+from agentos.hub.mcp.caller import NEW_SESSION, Caller, calling, session_for
 from agentos.hub.mcp.catalog import CATALOG
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.running import RunningCalls
@@ -43,7 +43,8 @@ class Admission:
             _require_portfolio(caller)
         if method in ("resources/subscribe", "resources/unsubscribe"):
             return self._subscribe(method, caller, str(said.get("uri")))
-        result = await call_next(context)
+        with calling(caller):
+            result = await call_next(context)
         if not isinstance(result, dict):
             return result
         if method == "initialize":

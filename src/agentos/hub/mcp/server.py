@@ -10,17 +10,20 @@ from time import perf_counter
 from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp_types import CallToolResult, InputRequiredResult, TextContent
+from mcp_types import CallToolResult, InputRequiredResult, Resource, TextContent
+from pydantic import AnyUrl
 
 from agentos.errors import AgentOsError
 from agentos.hub.mcp.admission import Admission
-from agentos.hub.mcp.caller import Caller, calling
+from agentos.hub.mcp.caller import Caller, calling, current_caller
 from agentos.hub.mcp.catalog import CATALOG
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.failures import expected, failed
+from agentos.hub.mcp.resources import PortfolioResources
 from agentos.hub.mcp.running import RunningCalls
 from agentos.hub.telemetry.event import OK, HubEvent, Kind
 
@@ -37,6 +40,7 @@ class HubServer(MCPServer[Any]):
 
     Args:
         tools: What it offers.
+        resources: What it offers besides.
         changes: Where its streams hear of changes to the portfolio.
         sink: Is told of each call when it is over.
         note: What every result says besides, such as that the hub itself is down.
@@ -45,6 +49,7 @@ class HubServer(MCPServer[Any]):
     def __init__(
         self,
         tools: Iterable[Tool],
+        resources: PortfolioResources,
         changes: PortfolioChanges,
         sink: EventSink,
         *,
@@ -63,8 +68,19 @@ class HubServer(MCPServer[Any]):
             middleware=[Admission(self._running, changes)],
         )
         logs.handlers[:] = before  # the SDK would give the process a log of its own
+        self._resources = resources
         self._sink = sink
         self._note = note
+
+    async def list_resources(self) -> list[Resource]:
+        """Return the portfolio files that the caller sees."""
+        return await self._resources.list(current_caller())
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents]:
+        """Return a portfolio file."""
+        return [await self._resources.read(current_caller(), str(uri))]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
