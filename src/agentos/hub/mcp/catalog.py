@@ -63,27 +63,27 @@ _ALL = (
     ToolFacts(
         "agentOS_git_status",
         Scope.GIT_READ,
-        "Branch and changed files of a registered repository.",
+        "Branch and changed files of the registered repository at directory.",
         read_only=True,
     ),
     ToolFacts(
         "agentOS_git_diff",
         Scope.GIT_READ,
-        "Diff of a registered repository.",
+        "Diff of uncommitted changes, or of what is staged.",
         read_only=True,
     ),
     ToolFacts(
         "agentOS_git_commit",
         Scope.GIT_COMMIT,
-        "Commit all changes, or only paths. Secrets and large files are held back and reported.",
+        "Commit all changes, or those of paths; secrets and large files are held back, and told.",
     ),
     ToolFacts(
         "agentOS_git_push",
         Scope.GIT_PUSH,
-        "Push the current branch. Never forces; protected branches are refused.",
+        "Push a branch, never by force, and no protected one.",
         idempotent=True,
     ),
-    ToolFacts("agentOS_fs_list", Scope.FS_READ, "List a directory.", read_only=True),
+    ToolFacts("agentOS_fs_list", Scope.FS_READ, "List a directory of the roots.", read_only=True),
     ToolFacts(
         "agentOS_fs_read",
         Scope.FS_READ,
@@ -93,7 +93,7 @@ _ALL = (
     ToolFacts(
         "agentOS_fs_search",
         Scope.FS_READ,
-        "Search files by regular expression.",
+        "Search files by regular expression; globs exclude with !.",
         read_only=True,
     ),
     ToolFacts(
@@ -110,10 +110,10 @@ _ALL = (
         destructive=True,
     ),
     ToolFacts(
-        "agentOS_ext_compile", Scope.EXT_RUN, "Run the project's compile action.", idempotent=True
+        "agentOS_ext_compile", Scope.EXT_RUN, "Run the compile action, or another declared one.", idempotent=True
     ),
     ToolFacts(
-        "agentOS_ext_package", Scope.EXT_RUN, "Run the project's package action.", idempotent=True
+        "agentOS_ext_package", Scope.EXT_RUN, "Run the package action.", idempotent=True
     ),
     ToolFacts(
         "agentOS_ext_install",

@@ -41,11 +41,11 @@ def tool(name: str, function: Callable[..., Any]) -> Tool:
 
 def _annotations(facts: ToolFacts) -> ToolAnnotations:
     if facts.read_only:
-        return ToolAnnotations(read_only_hint=True)  # the other two say nothing of such a tool
+        return ToolAnnotations(read_only_hint=True)  # the others say nothing of such a tool
     return ToolAnnotations(
         read_only_hint=False,
         destructive_hint=facts.destructive,
-        idempotent_hint=facts.idempotent,
+        idempotent_hint=facts.idempotent or None,
     )
 
 

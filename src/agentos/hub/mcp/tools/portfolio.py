@@ -73,7 +73,6 @@ class Proposed:
     """A proposal that waits for the user."""
 
     id: str
-    diff: str
 
 
 def portfolio_tools(services: Services) -> Iterator[Tool]:
@@ -96,7 +95,7 @@ def portfolio_tools(services: Services) -> Iterator[Tool]:
     async def propose(name: str, text: str, reason: str) -> Proposed:
         client = current_caller().client
         made = await portfolio().propose(name, text, reason=reason, client=client)
-        return Proposed(made.id, made.diff())
+        return Proposed(made.id)
 
     yield tool("list_portfolio_files", list_files)
     yield tool("read_portfolio_file", read_file)

@@ -29,7 +29,6 @@ def report_tools(services: Services) -> Iterator[Tool]:
         outcome: str = OK,
         duration_ms: float = 0,
         arguments: dict[str, Any] | None = None,
-        project: str | None = None,
     ) -> Recorded:
         caller = current_caller()
         services.record(
@@ -40,7 +39,6 @@ def report_tools(services: Services) -> Iterator[Tool]:
                 duration_ms=duration_ms,
                 client=caller.client,
                 principal=caller.principal.name,
-                project=project,
                 arguments=arguments,
             )
         )
