@@ -12,9 +12,11 @@ from agentos.cli import (
     demo,
     doctor,
     image,
+    log,
     mcp,
     models,
     net,
+    project,
     record,
     run,
     sessions,
@@ -47,6 +49,8 @@ app.add_typer(mcp.app, name="mcp")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")
+app.command("log")(log.log)
+app.add_typer(project.app, name="project")
 app.command("gc")(snapshot.gc)
 
 
