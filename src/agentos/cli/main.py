@@ -13,9 +13,11 @@ from agentos.cli import (
     doctor,
     hub,
     image,
+    log,
     mcp,
     models,
     net,
+    project,
     record,
     run,
     serve,
@@ -50,6 +52,8 @@ app.add_typer(mcp.app, name="mcp")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")
+app.command("log")(log.log)
+app.add_typer(project.app, name="project")
 app.command("gc")(snapshot.gc)
 app.command("serve")(serve.serve)
 app.command("up")(hub.up)
