@@ -13,6 +13,7 @@ from agentos.hub.answers import answer_errors
 from agentos.hub.auth.guard import Guard
 from agentos.hub.hub import Hub
 from agentos.hub.lifecycle import routes as lifecycle
+from agentos.hub.mcp import part as mcp
 
 
 class Part(Protocol):
@@ -30,6 +31,7 @@ class Part(Protocol):
 PARTS: Sequence[Part] = (
     health.add,
     lifecycle.add,
+    mcp.add,
 )
 
 

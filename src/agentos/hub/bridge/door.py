@@ -36,8 +36,15 @@ class HubDoor:
         self._failed: tuple[float, HubDown] | None = None
 
     def address(self) -> Address | None:
-        """Tell where the hub is, as far as it says; None if it says nothing."""
-        running = read_running(self._state)
+        """Tell where the hub is, as far as it says; None if it says nothing.
+
+        Raises:
+            HubDown: What it said cannot be read; why.
+        """
+        try:
+            running = read_running(self._state)
+        except OSError as error:
+            raise HubDown(f"its state cannot be read: {error}") from error
         if running is None or not running.alive:
             return None
         parts, tls = urlsplit(running.url), None

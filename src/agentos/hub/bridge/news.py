@@ -58,12 +58,12 @@ class News:
         await self._begun.wait()
         missed = False
         while True:
-            address = self._where()
-            if address is not None:
-                try:
+            try:
+                address = self._where()
+                if address is not None:
                     await self._pass_on(address, missed=missed)
-                except (NotSent, Broken, HubDown):
-                    pass  # it ended or restarts: look for it again
+            except (NotSent, Broken, HubDown):
+                pass  # it ended or restarts: look for it again
             missed = True
             await asyncio.sleep(_PAUSE)
 

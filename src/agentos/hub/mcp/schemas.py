@@ -5,31 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 
+_OF_INPUT = frozenset(("title",))
+_OF_OUTPUT = frozenset(("title", "description", "default", "format", "required"))
+
+
 def compact(schema: dict[str, Any], *, output: bool = False) -> dict[str, Any]:
     """Drop from a schema of pydantic's what no reader needs.
 
     Titles repeat the names; `null` as an alternative, and a default that is nothing, say no more
     than that the property may be left out; definitions are put where they are used. What a tool
-    returns explains itself by its names, and leaves out what is null; which parts of its parts
-    are always there is not told.
+    returns explains itself by its names, and leaves out what is null; what is always there is
+    not told.
 
     Args:
         schema: An object's schema, without recursion.
         output: Whether it is what a tool returns.
     """
-    dropped = {"title", "description", "default", "format"} if output else {"title"}
-    short = _Compactor(schema.get("$defs", {}), dropped).short(schema, required=True)
+    dropped = _OF_OUTPUT if output else _OF_INPUT
+    short = _Compactor(schema.get("$defs", {}), dropped).short(schema)
     short.pop("$defs", None)
     short.pop("description", None)  # the model's docstring, which is for people who read code
     return short
 
 
 class _Compactor:
-    def __init__(self, definitions: dict[str, Any], dropped: set[str]) -> None:
+    def __init__(self, definitions: dict[str, Any], dropped: frozenset[str]) -> None:
         self._definitions = definitions
         self._dropped = dropped
 
-    def short(self, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    def short(self, schema: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in schema:
             found = self._definitions[schema["$ref"].rpartition("/")[2]]
             rest = {key: value for key, value in schema.items() if key != "$ref"}
@@ -43,10 +47,6 @@ class _Compactor:
                 short[key] = self.short(value)
             elif key == "anyOf":
                 short[key] = [self.short(inner) for inner in value]
-            elif key == "required":
-                given = schema["properties"]
-                if required:
-                    short[key] = [name for name in value if not _may_be_null(given[name])]
             elif key not in self._dropped and (key != "default" or value):
                 short[key] = value
         return short
