@@ -7,11 +7,13 @@ from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_REQUEST
+from mcp_types import INTERNAL_ERROR, INVALID_REQUEST
 
+from agentos.errors import AgentOsError
 from agentos.hub.mcp.caller import NEW_SESSION, Caller, calling, session_for
 from agentos.hub.mcp.catalog import CATALOG
 from agentos.hub.mcp.changes import PortfolioChanges
+from agentos.hub.mcp.failures import expected
 from agentos.hub.mcp.running import RunningCalls
 from agentos.hub.scopes import Scope
 
@@ -43,8 +45,12 @@ class Admission:
             _require_portfolio(caller)
         if method in ("resources/subscribe", "resources/unsubscribe"):
             return self._subscribe(method, caller, str(said.get("uri")))
-        with calling(caller):
-            result = await call_next(context)
+        try:
+            with calling(caller):
+                result = await call_next(context)
+        except (AgentOsError, OSError) as raised:
+            error = expected(raised)
+            raise MCPError(INTERNAL_ERROR, str(error), {"code": error.code}) from raised
         if not isinstance(result, dict):
             return result
         if method == "initialize":

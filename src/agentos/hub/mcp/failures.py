@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import overload
 
 from mcp_types import CallToolResult, TextContent
 from pydantic import ValidationError
@@ -21,6 +22,10 @@ def failed(error: AgentOsError) -> CallToolResult:
     )
 
 
+@overload
+def expected(error: AgentOsError | OSError | ValidationError) -> AgentOsError: ...
+@overload
+def expected(error: BaseException) -> AgentOsError | None: ...
 def expected(error: BaseException) -> AgentOsError | None:
     """Put an error that a caller can do something about into words; None for a bug."""
     if isinstance(error, AgentOsError):

@@ -116,7 +116,7 @@ class HubServer(MCPServer[Any]):
                     request_id=str(asked.request_id),
                 )
             )
-        if self._note and isinstance(result, CallToolResult):
+        if self._note and isinstance(result, CallToolResult) and not result.is_error:
             result.content.append(TextContent(type="text", text=self._note))
         return result
 
