@@ -9,12 +9,15 @@ import typer
 
 from agentos.cli import (
     agents,
+    config,
     demo,
     doctor,
     image,
+    init,
     mcp,
     models,
     net,
+    portfolio,
     record,
     run,
     sessions,
@@ -39,6 +42,9 @@ app.command("shell")(shell.shell)
 app.command("record")(record.record)
 app.command("replay")(record.replay)
 app.command("doctor")(doctor.doctor)
+app.command("init")(init.init)
+app.add_typer(config.app, name="config")
+app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(agents.app, name="agents")
 app.add_typer(models.app, name="models")
