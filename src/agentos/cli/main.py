@@ -9,14 +9,17 @@ import typer
 
 from agentos.cli import (
     agents,
+    config,
     demo,
     doctor,
     hub,
     image,
+    init,
     log,
     mcp,
     models,
     net,
+    portfolio,
     project,
     record,
     run,
@@ -44,6 +47,9 @@ app.command("shell")(shell.shell)
 app.command("record")(record.record)
 app.command("replay")(record.replay)
 app.command("doctor")(doctor.doctor)
+app.command("init")(init.init)
+app.add_typer(config.app, name="config")
+app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(agents.app, name="agents")
 app.add_typer(models.app, name="models")
