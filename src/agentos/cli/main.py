@@ -11,6 +11,7 @@ from agentos.cli import (
     agents,
     demo,
     doctor,
+    git,
     image,
     mcp,
     models,
@@ -47,6 +48,7 @@ app.add_typer(mcp.app, name="mcp")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")
+app.add_typer(git.app, name="git")
 app.command("gc")(snapshot.gc)
 
 
