@@ -25,6 +25,11 @@ AgentOsError                 code, hint, retryable
 ├── CassetteMismatch         a cassette has no answer to a request; says how it differs
 ├── FileRefused              a file tool of the hub did not do what was asked; its code says why
 ├── SyncConflict             both sides changed the same thing
+├── GitError                 a git tool could not do, or refuses, what it was asked for
+│   ├── RepositoryNotRegistered  the directory is in no registered repository
+│   ├── SecretsFound         what would be committed or pushed holds secrets
+│   └── PushRefused          the push is not allowed, or the remote did not take it
+├── ActionError              a project action could not be run
 └── ConfigInvalid            a configuration file or scenario cannot be read
 ```
 
@@ -309,6 +314,40 @@ class SyncConflict(AgentOsError):
         super().__init__(message, code=code, hint=hint)
         self.names = names
         self.kept = kept
+
+
+class GitError(AgentOsError):
+    """A git tool could not do what it was asked for, or refuses to."""
+
+    default_code = "git_failed"
+
+
+class RepositoryNotRegistered(GitError):
+    """The directory is in no repository that the git tools may touch."""
+
+    default_code = "repository_not_registered"
+
+
+class SecretsFound(GitError):
+    """What would be committed or pushed holds secrets; `findings` says where, a line each."""
+
+    default_code = "secrets_found"
+
+    def __init__(self, message: str, *, findings: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
+
+
+class PushRefused(GitError):
+    """The push is not allowed, or the remote did not take it."""
+
+    default_code = "push_refused"
+
+
+class ActionError(AgentOsError):
+    """A project action could not be run."""
+
+    default_code = "action_failed"
 
 
 class ConfigInvalid(AgentOsError):

@@ -12,6 +12,7 @@ from agentos.cli import (
     config,
     demo,
     doctor,
+    git,
     hub,
     image,
     init,
@@ -60,6 +61,7 @@ app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")
 app.command("log")(log.log)
 app.add_typer(project.app, name="project")
+app.add_typer(git.app, name="git")
 app.command("gc")(snapshot.gc)
 app.command("serve")(serve.serve)
 app.command("up")(hub.up)
