@@ -32,7 +32,7 @@ def serve(host: Host = None, port: Port = None) -> None:
     be_the_hub(Wanted(host, port), _started)
 
 
-def _started(running: Running, note: str) -> None:
-    if note:
-        typer.echo(f"agentos: {note}", err=True)
+def _started(running: Running) -> None:
+    if running.note:
+        typer.echo(f"agentos: {running.note}", err=True)
     typer.echo(f"The hub is ready at {running.url} (Ctrl-C ends it).")

@@ -48,12 +48,12 @@ class Wanted:
     log: Path | None = None
 
 
-def serve(wanted: Wanted, started: Callable[[Running, str], None]) -> None:
+def serve(wanted: Wanted, started: Callable[[Running], None]) -> None:
     """Be the hub until a signal or the next hub ends it.
 
     Args:
         wanted: How to run.
-        started: Called once requests are answered, with what the user should know.
+        started: Called once requests are answered.
 
     Raises:
         AlreadyRunning: There is a hub.
@@ -89,7 +89,7 @@ class _Serving:
         endpoint: Endpoint,
         lock: HubLock,
         wanted: Wanted,
-        started: Callable[[Running, str], None],
+        started: Callable[[Running], None],
     ) -> None:
         self._hub = hub
         self._endpoint = endpoint
@@ -125,11 +125,12 @@ class _Serving:
             home=str(hub.home) if hub.home.is_dir() else "",
             tls_certificate=str(certificate) if endpoint.tls and certificate else "",
             log=str(self._log or ""),
+            note=endpoint.note,
         )
         write_running(hub.state, running)
         notify(f"MAINPID={running.pid}\nREADY=1")
         _log.info("the hub is ready", pid=running.pid, url=running.url, note=endpoint.note)
-        self._tell(running, endpoint.note)
+        self._tell(running)
 
     async def _hand_over(self) -> int:
         """Start the next hub on the same socket; this one goes on if that does not succeed."""
