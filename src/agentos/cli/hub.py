@@ -24,6 +24,8 @@ def up(host: Host = None, port: Port = None) -> None:
 
     running, new = control.up(state_dir(), host=host, port=port)
     typer.echo(f"{'The hub is ready' if new else 'The hub already runs'}: {_words(running)}")
+    if running.note:
+        typer.echo(f"agentos: {running.note}", err=True)
 
 
 def down() -> None:
@@ -45,6 +47,11 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> None:
     """Tell whether the hub runs, and where. The exit code is 3 if it does not, 1 if it is ill."""
+    raise typer.Exit(show_status(as_json))
+
+
+def show_status(as_json: bool) -> int:
+    """Print how the hub is, and return the exit code that says so."""
     from agentos.hub.lifecycle import control
 
     found = control.status(state_dir())
@@ -59,8 +66,9 @@ def status(
         typer.echo("The hub does not run; `agentos up` starts it.")
     if found.problem:
         typer.echo(f"agentos: {found.problem}", err=True)
-    if found.running is None or found.problem:
-        raise typer.Exit(_NOT_RUNNING if found.running is None else 1)
+    if found.running is None:
+        return _NOT_RUNNING
+    return 1 if found.problem else 0
 
 
 def logs(

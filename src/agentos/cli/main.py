@@ -25,6 +25,7 @@ from agentos.cli import (
     record,
     run,
     serve,
+    service,
     sessions,
     shell,
     snapshot,
@@ -70,6 +71,7 @@ app.command("restart")(hub.restart)
 app.command("status")(hub.status)
 app.command("logs")(hub.logs)
 app.add_typer(token.app, name="token")
+app.add_typer(service.app, name="service")
 
 
 def _show_version(wanted: bool) -> None:
@@ -95,6 +97,10 @@ def options(
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
+        words = sys.argv[1:]
+        if words in (["status"], ["status", "--json"]):
+            # Scripts and prompts ask all the time: the parser alone would take half of it.
+            sys.exit(hub.show_status(as_json="--json" in words))
         app()
     except (AgentOsError, OSError) as error:
         if "--debug" in sys.argv[1:2]:

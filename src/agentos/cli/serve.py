@@ -29,10 +29,12 @@ def serve(host: Host = None, port: Port = None) -> None:
     from agentos.hub.lifecycle.serving import serve as be_the_hub
 
     log_to_terminal()
-    be_the_hub(Wanted(host, port), _started)
+    successor = be_the_hub(Wanted(host, port), _started)
+    if successor is not None:
+        typer.echo(f"The hub goes on in the background as process {successor}.")
 
 
-def _started(running: Running, note: str) -> None:
-    if note:
-        typer.echo(f"agentos: {note}", err=True)
+def _started(running: Running) -> None:
+    if running.note:
+        typer.echo(f"agentos: {running.note}", err=True)
     typer.echo(f"The hub is ready at {running.url} (Ctrl-C ends it).")

@@ -137,7 +137,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         log_to_file(log)
         wanted = Wanted(given.host, given.port, given.lock, given.listening, log)
-        serve(wanted, lambda running, note: ready.tell({"running": asdict(running)}))
+        serve(wanted, lambda running: ready.tell({"running": asdict(running)}))
     except (AgentOsError, OSError) as error:
         ready.tell(_failure(error))
         print(error, file=sys.stderr)  # noqa: T201

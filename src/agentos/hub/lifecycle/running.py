@@ -25,6 +25,7 @@ class Running:
         home: The AgentOS home that it serves; empty if there was none.
         tls_certificate: What its clients trust, if it speaks TLS.
         log: Where it logs to; empty for the terminal that it runs in.
+        note: What the user should know about its port, if anything.
     """
 
     pid: int
@@ -37,6 +38,7 @@ class Running:
     home: str
     tls_certificate: str = ""
     log: str = ""
+    note: str = ""
 
     @property
     def alive(self) -> bool:

@@ -42,6 +42,7 @@ class Server(uvicorn.Server):
         """End when the requests that run are over; the second call ends them, too."""
         if self._hub.closing.is_set() and not self._hub.draining:
             self.force_exit = True
+            self._cut()
         self._hub.closing.set()
         self.should_exit = True
 
@@ -68,6 +69,19 @@ class Server(uvicorn.Server):
             if idle or time.monotonic() >= self._idle_until:
                 self.should_exit = True
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, and leave no task behind."""
+        await super().shutdown(sockets)
+        self._cut()
+        if left := set(self.server_state.tasks):
+            await asyncio.wait(left)
+
+    def _cut(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in self.server_state.tasks:
+            task.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

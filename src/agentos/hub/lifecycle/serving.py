@@ -48,12 +48,15 @@ class Wanted:
     log: Path | None = None
 
 
-def serve(wanted: Wanted, started: Callable[[Running, str], None]) -> None:
+def serve(wanted: Wanted, started: Callable[[Running], None]) -> int | None:
     """Be the hub until a signal or the next hub ends it.
 
     Args:
         wanted: How to run.
-        started: Called once requests are answered, with what the user should know.
+        started: Called once requests are answered.
+
+    Returns:
+        The process of the hub that has taken over; None if none has.
 
     Raises:
         AlreadyRunning: There is a hub.
@@ -70,7 +73,7 @@ def serve(wanted: Wanted, started: Callable[[Running, str], None]) -> None:
             else inherited_endpoint(settings, wanted.socket)
         )
         with endpoint.socket:
-            asyncio.run(_Serving(hub, endpoint, lock, wanted, started).run())
+            return asyncio.run(_Serving(hub, endpoint, lock, wanted, started).run())
     finally:
         lock.close()
 
@@ -89,7 +92,7 @@ class _Serving:
         endpoint: Endpoint,
         lock: HubLock,
         wanted: Wanted,
-        started: Callable[[Running, str], None],
+        started: Callable[[Running], None],
     ) -> None:
         self._hub = hub
         self._endpoint = endpoint
@@ -97,8 +100,9 @@ class _Serving:
         self._log = wanted.log
         self._tell = started
         self._server: Server
+        self._successor: int | None = None
 
-    async def run(self) -> None:
+    async def run(self) -> int | None:
         hub = self._hub
         app = create_app(hub)
         self._server = Server(app, hub, self._started)
@@ -110,6 +114,7 @@ class _Serving:
         finally:
             forget_running(hub.state, os.getpid())
         _log.info("the hub has ended", pid=os.getpid())
+        return self._successor
 
     def _started(self) -> None:
         hub, endpoint = self._hub, self._endpoint
@@ -125,11 +130,12 @@ class _Serving:
             home=str(hub.home) if hub.home.is_dir() else "",
             tls_certificate=str(certificate) if endpoint.tls and certificate else "",
             log=str(self._log or ""),
+            note=endpoint.note,
         )
         write_running(hub.state, running)
         notify(f"MAINPID={running.pid}\nREADY=1")
         _log.info("the hub is ready", pid=running.pid, url=running.url, note=endpoint.note)
-        self._tell(running, endpoint.note)
+        self._tell(running)
 
     async def _hand_over(self) -> int:
         """Start the next hub on the same socket; this one goes on if that does not succeed."""
@@ -143,6 +149,7 @@ class _Serving:
             listening=self._endpoint.socket.fileno(),
         )
         _log.info("the next hub has taken over", pid=running.pid)
+        self._successor = running.pid
         self._server.drain()
         return running.pid
 
