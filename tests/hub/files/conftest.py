@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.hub.files.ground import Ground
 
 from agentos.hub.files.beneath import has_openat2
 from agentos.hub.files.files import ConfinedFiles
-from tests.hub.files.ground import Ground
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def main(root: str, outside: str) -> None:
     os.symlink(f"{outside}/file", "link-file")
     os.symlink("../..", "a/link-up")
     os.link(f"{outside}/file", "hard-file")
-    print("swapping", flush=True)
+    os.write(1, b"swapping\n")
     while not select.select([sys.stdin], [], [], 0)[0]:
         for _ in range(50):
             exchange(b"directory", b"link-directory")

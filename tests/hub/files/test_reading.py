@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.hub.files.ground import Ground, sha256
 
 from agentos.errors import FileRefused
 from agentos.hub.files.files import ConfinedFiles
 from agentos.hub.files.reading import LARGEST_HASHED, LARGEST_TEXT
-from tests.hub.files.ground import Ground, sha256
 
 
 @pytest.mark.parametrize(

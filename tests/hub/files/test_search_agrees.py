@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import tempfile
@@ -71,7 +72,7 @@ CONTENTS = [
     b"needle before\0binary",
     b"\0",
     "\ufeffneedle with mark\n".encode(),
-    "needle in äöü ſ K utf-16\n".encode("utf-16"),
+    "needle in äöü \u017f \u212a utf-16\n".encode("utf-16"),
     b"\xff\xfe" + "needle\nlittle\n".encode("utf-16-le"),
     b"\xfe\xff" + "needle\nbig\n".encode("utf-16-be"),
     "needle é in latin\n".encode("latin-1"),
@@ -224,9 +225,9 @@ async def test_any_pattern(pattern: str, fixed: bool) -> None:
         files = ConfinedFiles([Path(place)])
         try:
             await both(files, pattern, fixed=fixed)
-        except FileRefused as refused:
-            assert refused.code == "pattern_invalid"
-            assert not fixed
+        except FileRefused as error:
+            if fixed or error.code != "pattern_invalid":
+                raise
         finally:
             files.close()
 
@@ -240,7 +241,8 @@ async def test_as_ripgrep_itself_prints(tmp_path: Path, pattern: str) -> None:
         found = await both(files, pattern, limit=100_000)
     finally:
         files.close()
-    ran = subprocess.run(
+    ran = await asyncio.to_thread(
+        subprocess.run,
         ["rg", "--no-config", "--line-number", "--no-heading", "--crlf", "-e", pattern, "./"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,

@@ -9,10 +9,10 @@ import stat
 from pathlib import Path
 
 import pytest
+from tests.hub.files.ground import Ground, leftovers, sha256
 
 from agentos.errors import FileRefused
 from agentos.hub.files.files import ConfinedFiles
-from tests.hub.files.ground import Ground, leftovers, sha256
 
 
 async def refused(work: object) -> FileRefused:
