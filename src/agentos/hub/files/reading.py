@@ -51,14 +51,13 @@ class Range:
             FileRefused: It mixes lines and bytes, or one of its ends is not possible.
         """
         lines = self.start_line is not None or self.end_line is not None
-        start, offset = self.start_line or 1, self.offset or 0
+        start = 1 if self.start_line is None else self.start_line
+        offset = self.offset or 0
         wrong = None
         if lines and self.of_bytes:
             wrong = "lines and bytes cannot both be asked for"
-        elif (self.start_line is not None and start < 1) or (
-            self.end_line is not None and self.end_line < start
-        ):
-            wrong = f"there are no lines {self.start_line} to {self.end_line}"
+        elif start < 1 or (self.end_line is not None and self.end_line < start):
+            wrong = f"there are no lines {start} to {self.end_line}"
         elif offset < 0 or (self.length is not None and self.length < 0):
             wrong = "offset and length are 0 or more"
         if wrong:

@@ -71,9 +71,17 @@ def _occurrences(content: str, old: str) -> list[int]:
 
 
 def _replaced(text: Text, old: str, new: str) -> str:
+    """Put the new snippet in, with the line ends of the old one, or else of the file."""
     plain = new.replace("\r\n", "\n")
-    written = plain.replace("\n", "\r\n") if text.newline == "crlf" else plain
-    return re.sub(_expression(old), lambda _: written, text.content)
+    windows = plain.replace("\n", "\r\n")
+    usual = windows if text.newline == "crlf" else plain
+
+    def written(found: re.Match[str]) -> str:
+        if "\n" not in found[0]:
+            return usual
+        return windows if "\r\n" in found[0] else plain
+
+    return re.sub(_expression(old), written, text.content)
 
 
 def _check_count(starts: list[int], content: str, path: str, every: bool) -> None:

@@ -139,9 +139,9 @@ def _match_opened(opened: list[tuple[Place, int]], query: Query, context: int) -
 
 def _lines(fd: int, query: Query, context: int) -> list[FoundLine]:
     text = _text(fd)
-    if text is None or not query.occurs_in(text):
+    if not text or not query.occurs_in(text):
         return []
-    lines = text.removesuffix("\n").split("\n")
+    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
     matching = set(query.matching_lines(lines))
     wanted = {
         number
@@ -167,7 +167,7 @@ def _text(fd: int) -> str | None:
 
 
 def _shown(line: str) -> str:
-    return printable(line.removesuffix("\r")[:_LONGEST])
+    return printable(line[:_LONGEST])
 
 
 def _result(found: list[FoundFile], limit: int, *, more: bool) -> SearchResult:
