@@ -11,6 +11,7 @@ from agentos.cli import (
     agents,
     demo,
     doctor,
+    hub,
     image,
     log,
     mcp,
@@ -19,10 +20,12 @@ from agentos.cli import (
     project,
     record,
     run,
+    serve,
     sessions,
     shell,
     snapshot,
     software,
+    token,
 )
 from agentos.errors import AgentOsError
 
@@ -52,6 +55,13 @@ app.add_typer(net.app, name="net")
 app.command("log")(log.log)
 app.add_typer(project.app, name="project")
 app.command("gc")(snapshot.gc)
+app.command("serve")(serve.serve)
+app.command("up")(hub.up)
+app.command("down")(hub.down)
+app.command("restart")(hub.restart)
+app.command("status")(hub.status)
+app.command("logs")(hub.logs)
+app.add_typer(token.app, name="token")
 
 
 def _show_version(wanted: bool) -> None:
