@@ -14,6 +14,7 @@ from agentos.hub.auth.guard import Guard
 from agentos.hub.hub import Hub
 from agentos.hub.lifecycle import routes as lifecycle
 from agentos.hub.mcp import part as mcp
+from agentos.hub.telemetry import part as telemetry
 
 
 class Part(Protocol):
@@ -29,6 +30,7 @@ class Part(Protocol):
 
 #: The parts, in the order in which they begin; they end in reverse.
 PARTS: Sequence[Part] = (
+    telemetry.add,
     health.add,
     lifecycle.add,
     mcp.add,

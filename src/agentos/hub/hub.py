@@ -15,10 +15,12 @@ from agentos.config import home_dir, state_dir
 from agentos.errors import AgentOsError
 from agentos.hub.auth.tokens import Tokens
 from agentos.hub.errors import Refused
+from agentos.hub.projects import ActiveProjects
 from agentos.hub.records import NotRecorded, Recorder
 from agentos.hub.settings import HubSettings
 
 if TYPE_CHECKING:
+    from agentos.hub.telemetry.telemetry import Telemetry
     from agentos.store import Store
 
 
@@ -31,6 +33,7 @@ class Hub:
         state: The state directory.
         home: The AgentOS home.
         tokens: Who may ask for what.
+        projects: Knows each client's active project.
         recorder: Told of every request; a part may put its own here.
         version: Of AgentOS.
         started: When this hub began.
@@ -43,6 +46,7 @@ class Hub:
     state: Path = field(default_factory=state_dir)
     home: Path = field(default_factory=home_dir)
     tokens: Tokens = field(init=False)
+    projects: ActiveProjects = field(init=False)
     recorder: Recorder = field(default_factory=NotRecorded)
     version: str = field(default_factory=lambda: version("agentos-vm"))
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -50,10 +54,12 @@ class Hub:
     draining: bool = False
     hand_over: Callable[[], Awaitable[int]] | None = None
     _store: Store | None = None
+    _telemetry: Telemetry | None = None
 
     def __post_init__(self) -> None:
         self.tokens = Tokens(self.state)
         self.tokens.user()
+        self.projects = ActiveProjects(self.settings.projects, self.state)
         self._had_home = self.home.is_dir()
 
     @property
@@ -62,6 +68,17 @@ class Hub:
         if self._store is None:
             raise AgentOsError("the hub's store is not open", code="hub_not_running")
         return self._store
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """What remembers events, while the application runs."""
+        if self._telemetry is None:
+            raise AgentOsError("the hub's telemetry does not run", code="hub_not_running")
+        return self._telemetry
+
+    @telemetry.setter
+    def telemetry(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
 
     def require_home(self) -> Path:
         """Return the AgentOS home, which has to be there.

@@ -14,13 +14,11 @@ import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 from tests.hub.telemetry.conftest import QUICK
 
-from agentos.errors import AgentOsError
 from agentos.hub import scopes
+from agentos.hub.answers import answer_errors
 from agentos.hub.projects import ActiveProjects
 from agentos.hub.scopes import Principal
 from agentos.hub.telemetry import reports, routes, tail
@@ -42,7 +40,7 @@ class Hub:
         self.app.state.telemetry, self.app.state.home = telemetry, home
         self.app.include_router(reports.router)
         self.app.include_router(routes.router)
-        self.app.add_exception_handler(AgentOsError, _refuse)
+        answer_errors(self.app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("state", {})["principal"] = self.principal
@@ -95,11 +93,6 @@ class Reader:
                 assert found["event"] == data["kind"]
                 assert found["id"] == str(data["id"])
                 return data
-
-
-async def _refuse(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, AgentOsError)
-    return JSONResponse({"error": {"code": error.code}}, status_code=400)
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from agentos.hub.lifecycle.running import (
     write_running,
 )
 from agentos.hub.lifecycle.server import Server
-from agentos.hub.settings import HubSettings
+from agentos.hub.settings import HubSettings, load_hub_settings
 
 _log = structlog.get_logger("agentos.hub")
 
@@ -79,7 +79,7 @@ def serve(wanted: Wanted, started: Callable[[Running], None]) -> int | None:
 
 
 def _settings(wanted: Wanted) -> HubSettings:
-    settings = HubSettings()
+    settings = load_hub_settings()
     host = settings.host if wanted.host is None else wanted.host
     port = settings.port if wanted.port is None else wanted.port
     return replace(settings, host=host, port=port)

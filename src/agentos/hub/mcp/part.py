@@ -18,7 +18,6 @@ from agentos.hub.mcp.host_services import HostServices
 from agentos.hub.mcp.resources import PortfolioResources
 from agentos.hub.mcp.server import HubServer
 from agentos.hub.mcp.tools import hub_tools
-from agentos.hub.projects import ActiveProjects
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -35,10 +34,9 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 def add(app: FastAPI, hub: Hub) -> AbstractAsyncContextManager[None]:
     """Add the endpoint, before all other routes: nothing is asked as often."""
-    projects = ActiveProjects(hub.settings.projects, hub.state)
-    host = HostServices(hub.settings, hub.home, hub.state, projects)
+    host = HostServices(hub.settings, hub.home, hub.state, hub.projects)
     changes = PortfolioChanges()
-    services = host.services(lambda event: app.state.telemetry.record(event))
+    services = host.services(lambda event: hub.telemetry.record(event))
     server = HubServer(
         hub_tools(services), PortfolioResources(services), changes, services.record
     )

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from agentos.errors import AgentOsError
+from agentos.hub.auth.needs import needs
+from agentos.hub.errors import Refused
 from agentos.hub.scopes import Principal, Scope
-from agentos.hub.telemetry.authority import needs
 from agentos.hub.telemetry.clients import client_name
 from agentos.hub.telemetry.event import OK, HubEvent, Kind
 from agentos.hub.telemetry.telemetry import Telemetry
@@ -90,9 +90,10 @@ async def set_project(
 def _hold_to_own(reporter: Principal, choice: ProjectChoice) -> None:
     """The project decides what of the portfolio is seen: no session widens its own view."""
     if reporter.session is not None or not reporter.allows(Scope.ALL):
-        raise AgentOsError(
+        raise Refused(
+            403,
+            "project_not_yours",
             f"the token {reporter.name} may not change the active project",
-            code="project_not_yours",
             hint="`agentos project use` does, and so does the user's own token",
         )
 
@@ -104,6 +105,5 @@ def _record(
     agent = request.headers.get("user-agent", "")
     event.client = report.client or client_name(agent, reporter.name)
     event.principal = reporter.name
-    event.request_id = getattr(request.state, "request_id", "")
     telemetry.record(event)
     return {"recorded": True}

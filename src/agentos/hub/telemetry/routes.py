@@ -13,10 +13,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, AwareDatetime
 
-from agentos.errors import AgentOsError, StoreError
+from agentos.errors import StoreError
+from agentos.hub.auth.needs import needs
+from agentos.hub.errors import Refused
 from agentos.hub.scopes import Principal, Scope
 from agentos.hub.telemetry import as_json
-from agentos.hub.telemetry.authority import needs
 from agentos.hub.telemetry.event import Kind
 from agentos.hub.telemetry.log import LONGEST_PAGE, Filters
 from agentos.hub.telemetry.redaction import fit
@@ -109,11 +110,11 @@ async def events(
     """Follow the log as server-sent events, from an event on or from now."""
     telemetry = _telemetry(request)
     if telemetry.readers >= MOST_READERS:
-        raise AgentOsError(
+        raise Refused(
+            503,
+            "too_many_readers",
             f"{telemetry.readers} follow the log already",
-            code="too_many_readers",
             hint="read /api/v1/log instead, or come back later",
-            retryable=True,
         )
     place = after if last_event_id is None else last_event_id
     return StreamingResponse(

@@ -20,6 +20,7 @@ from agentos.hub.settings import HubSettings
 from agentos.hub.telemetry import log
 from agentos.hub.telemetry.counts import Counts, Key, Total
 from agentos.hub.telemetry.event import EventRecord, HubEvent, kept
+from agentos.hub.telemetry.exchange import current_exchange
 from agentos.hub.telemetry.log import EVERYTHING, Filters, Page
 from agentos.hub.telemetry.metrics import Metrics
 from agentos.hub.telemetry.tail import Tail
@@ -111,15 +112,24 @@ class Telemetry:
         self.metrics.readers.set_function(lambda: self._tail.readers)
 
     async def __aenter__(self) -> Self:
-        self._tracing = await self._running.enter_async_context(Tracing.of(self.settings))
-        await self._running.enter_async_context(self._tasks())
+        async with AsyncExitStack() as entered:
+            self._tracing = await entered.enter_async_context(Tracing.of(self.settings))
+            await self._begin_soon()
+            await entered.enter_async_context(self._tasks())
+            self._running = entered.pop_all()
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._running.aclose()
 
     def record(self, event: HubEvent) -> None:
-        """Take an event, to be written soon. It never waits and never fails for the store."""
+        """Take an event, to be written soon. It never waits and never fails for the store.
+
+        In a request, the event gets the request's own id.
+        """
+        exchange = current_exchange()
+        if exchange is not None:
+            event.request_id = exchange.id
         record = kept(event, "" if event.project else self._project(event.client))
         key = self._counts.add((record.kind, record.name, record.outcome), record.duration_ms)
         self.metrics.observe(key, record.duration_ms)
@@ -250,6 +260,16 @@ class Telemetry:
                 self._failing = False
             if not self._ending:
                 self._hurry.clear()
+
+    async def _begin_soon(self) -> None:
+        """Begin at once if the store answers; the hub starts all the same."""
+        try:
+            async with asyncio.timeout(self._pace.flush):
+                await self._begin()
+        except _TROUBLE as error:
+            self._told(error)
+        except TimeoutError:
+            _logger.warning("the store does not tell what was counted; the hub starts without")
 
     async def _begin(self) -> None:
         """Count on from what the store has, before anything is added to it."""
