@@ -146,9 +146,11 @@ async def bridge_start() -> Figure:
 
 
 async def measure() -> list[Figure]:
-    with tempfile.TemporaryDirectory(prefix="agentos-benchmark-") as place:
-        with running_hub(Path(place)) as hub:
-            return [*await calls(hub), await bridge_start()]
+    with (
+        tempfile.TemporaryDirectory(prefix="agentos-benchmark-") as place,
+        running_hub(Path(place)) as hub,
+    ):
+        return [*await calls(hub), await bridge_start()]
 
 
 if __name__ == "__main__":

@@ -16,19 +16,30 @@ from agentos.hub.settings import Action, HubSettings, Project, Repository
 KEY = "AKIA" + "Q3EGRVN5XPLZT7WA"  # of nobody
 
 
+def _git(directory: Path, *words: str) -> str:
+    command = ["git", "-C", str(directory), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 @pytest.fixture
-async def equipped(tmp_path: Path, start_hub: StartHub) -> AsyncIterator[ListeningHub]:
+def repository(tmp_path: Path) -> Path:
+    """A repository of Ada's with one commit."""
+    place = tmp_path / "repository"
+    place.mkdir()
+    _git(place, "init", "-q", "-b", "work")
+    _git(place, "config", "user.name", "Ada")
+    _git(place, "config", "user.email", "ada@example.com")
+    _git(place, "commit", "-q", "--allow-empty", "-m", "begin")
+    return place
+
+
+@pytest.fixture
+async def equipped(
+    tmp_path: Path, repository: Path, start_hub: StartHub
+) -> AsyncIterator[ListeningHub]:
     """A hub with a root, a repository, actions and a project."""
-    repository, root = tmp_path / "repository", tmp_path / "files"
-    for place in (repository, root):
-        place.mkdir()
-    for words in (
-        ["init", "-q", "-b", "work"],
-        ["config", "user.name", "Ada"],
-        ["config", "user.email", "ada@example.com"],
-        ["commit", "-q", "--allow-empty", "-m", "begin"],
-    ):
-        subprocess.run(["git", *words], cwd=repository, check=True)
+    root = tmp_path / "files"
+    root.mkdir()
     settings = HubSettings(
         fs_roots=(root,),
         repositories=(Repository(repository),),
@@ -43,7 +54,7 @@ async def equipped(tmp_path: Path, start_hub: StartHub) -> AsyncIterator[Listeni
         yield started
 
 
-async def _call(hub: ListeningHub, name: str, **arguments: object) -> CallToolResult:
+async def _call(hub: ListeningHub, name: str, /, **arguments: object) -> CallToolResult:
     async with hub.client() as client:
         return await client.call_tool(name, arguments)
 
@@ -107,8 +118,7 @@ async def test_the_active_project_decides_what_is_seen(equipped: ListeningHub) -
     assert [resource.name for resource in resources] == ["identity"]
 
 
-async def test_commits_and_holds_back_a_secret(equipped: ListeningHub, tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
+async def test_commits_and_holds_back_a_secret(equipped: ListeningHub, repository: Path) -> None:
     (repository / "plain.txt").write_text("hello\n")
     (repository / "keys.txt").write_text(f"aws_access_key_id = {KEY}\n")
     where = {"directory": str(repository)}
@@ -120,9 +130,7 @@ async def test_commits_and_holds_back_a_secret(equipped: ListeningHub, tmp_path:
     assert isinstance(held, list)
     assert [file["path"] for file in held] == ["keys.txt"]
     assert KEY not in json.dumps(made)
-    shown = subprocess.run(
-        ["git", "show", "--stat", "--format=%s"], cwd=repository, check=True, capture_output=True
-    ).stdout.decode()
+    shown = _git(repository, "show", "--stat", "--format=%s")
     assert "Say hello" in shown
     assert "plain.txt" in shown
     assert "keys.txt" not in shown
@@ -135,15 +143,15 @@ async def test_git_goes_nowhere_else(equipped: ListeningHub, tmp_path: Path) -> 
 
 
 async def test_pushes_to_a_remote_and_never_a_protected_branch(
-    equipped: ListeningHub, tmp_path: Path
+    equipped: ListeningHub, repository: Path, tmp_path: Path
 ) -> None:
-    repository, remote = tmp_path / "repository", tmp_path / "remote.git"
-    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
-    subprocess.run(["git", "remote", "add", "origin", str(remote)], cwd=repository, check=True)
+    remote = tmp_path / "remote.git"
+    _git(tmp_path, "init", "-q", "--bare", str(remote))
+    _git(repository, "remote", "add", "origin", str(remote))
     where = {"directory": str(repository)}
     pushed = _structured(await _call(equipped, "agentOS_git_push", **where))
     assert pushed["state"] == "pushed"
-    subprocess.run(["git", "checkout", "-q", "-b", "main"], cwd=repository, check=True)
+    _git(repository, "checkout", "-q", "-b", "main")
     refused = await _call(equipped, "agentOS_git_push", **where)
     assert refused.is_error
 

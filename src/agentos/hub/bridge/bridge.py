@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Protocol
 
 from agentos.errors import AgentOsError
@@ -87,7 +88,11 @@ class Bridge:
         else:
             task = tasks.create_task(self._answer(message))
             self._running[message.id] = task
-            task.add_done_callback(lambda _, id=message.id: self._running.pop(id, None))
+            task.add_done_callback(partial(self._forget, message.id))
+
+    def _forget(self, id: str | int, task: asyncio.Task[None]) -> None:
+        if self._running.get(id) is task:
+            del self._running[id]
 
     async def _tell(self, message: ClientMessage) -> None:
         async for _ in self._replies(message):

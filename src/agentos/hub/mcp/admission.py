@@ -8,13 +8,13 @@ from typing import Any
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_REQUEST
+from starlette.requests import Request
 
 from agentos.errors import AgentOsError
 from agentos.hub.mcp.caller import NEW_SESSION, Caller, calling, session_for
 from agentos.hub.mcp.catalog import CATALOG
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.failures import expected
-from agentos.hub.mcp.running import RunningCalls
 from agentos.hub.scopes import Scope
 
 
@@ -22,39 +22,37 @@ class Admission:
     """Middleware of the SDK: a token sees what it may use, and nothing else.
 
     Args:
-        running: What can be cancelled.
         changes: What can be subscribed to.
     """
 
-    def __init__(self, running: RunningCalls, changes: PortfolioChanges) -> None:
-        self._running = running
+    def __init__(self, changes: PortfolioChanges) -> None:
         self._changes = changes
 
     async def __call__(
-        self, context: ServerRequestContext[Any, Any], call_next: CallNext
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
         """Let one message through."""
-        method = context.method
+        method = ctx.method
         if method == "tools/call":
-            return await call_next(context)  # the tool's own scope is looked at where it is called
-        caller = Caller.of(context.request, context.meta)
-        said: Mapping[str, Any] = context.params or {}
-        if method == "notifications/cancelled":
-            self._running.cancel(caller, said.get("requestId"))
+            return await call_next(ctx)  # the tool's own scope is looked at where it is called
+        assert isinstance(ctx.request, Request)
+        request = ctx.request
+        caller = Caller.of(request, ctx.meta)
+        said: Mapping[str, Any] = ctx.params or {}
         if method.startswith(("resources/", "subscriptions/")):
             _require_portfolio(caller)
         if method in ("resources/subscribe", "resources/unsubscribe"):
             return self._subscribe(method, caller, str(said.get("uri")))
         try:
             with calling(caller):
-                result = await call_next(context)
+                result = await call_next(ctx)
         except (AgentOsError, OSError) as raised:
             error = expected(raised)
             raise MCPError(INTERNAL_ERROR, str(error), {"code": error.code}) from raised
         if not isinstance(result, dict):
             return result
         if method == "initialize":
-            context.request.scope["state"][NEW_SESSION] = session_for(said.get("clientInfo"))
+            request.scope["state"][NEW_SESSION] = session_for(said.get("clientInfo"))
             result["capabilities"]["resources"] = {"subscribe": True, "listChanged": True}
         if method == "tools/list":
             result["tools"] = [tool for tool in result["tools"] if _may(caller, tool["name"])]

@@ -110,11 +110,12 @@ _ALL = (
         destructive=True,
     ),
     ToolFacts(
-        "agentOS_ext_compile", Scope.EXT_RUN, "Run the compile action, or another declared one.", idempotent=True
+        "agentOS_ext_compile",
+        Scope.EXT_RUN,
+        "Run the compile action, or another declared one.",
+        idempotent=True,
     ),
-    ToolFacts(
-        "agentOS_ext_package", Scope.EXT_RUN, "Run the package action.", idempotent=True
-    ),
+    ToolFacts("agentOS_ext_package", Scope.EXT_RUN, "Run the package action.", idempotent=True),
     ToolFacts(
         "agentOS_ext_install",
         Scope.EXT_RUN,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
@@ -10,10 +11,11 @@ import anyio
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from agentos.hub.mcp.caller import NEW_SESSION, SESSION_HEADER
+from agentos.hub.mcp.caller import NEW_SESSION, SESSION_HEADER, Caller
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.server import HubServer
 
@@ -50,24 +52,45 @@ class McpEndpoint:
             allowed_origins=list(origins),
         )
 
-        def manager(*, json: bool) -> StreamableHTTPSessionManager:
+        def manager(*, plain: bool) -> StreamableHTTPSessionManager:
             server.streamable_http_app(
-                json_response=json,
+                json_response=plain,
                 stateless_http=True,
                 transport_security=security,
                 max_request_body_size=most_bytes,
             )
             return server.session_manager
 
-        self._plain, self._streaming = manager(json=True), manager(json=False)
+        self._plain, self._streaming = manager(plain=True), manager(plain=False)
+        self._server = server
         self._changes = changes
         self._streams: set[anyio.CancelScope] = set()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Serve for as long as this lasts; calls under way end with it."""
-        async with self._plain.run(), self._streaming.run():
+        """Serve for as long as this lasts, whichever tasks begin and end it.
+
+        Calls under way end with it.
+        """
+        begun, stop = asyncio.Event(), asyncio.Event()
+        # The SDK's task groups begin and end in one task.
+        holding = asyncio.create_task(self._hold(begun, stop), name="agentos mcp")
+        beginning = asyncio.create_task(begun.wait())
+        try:
+            await asyncio.wait((holding, beginning), return_when=asyncio.FIRST_COMPLETED)
+            if holding.done():
+                holding.result()
             yield
+        finally:
+            stop.set()
+            beginning.cancel()
+            await asyncio.wait((holding, beginning))
+        holding.result()
+
+    async def _hold(self, begun: asyncio.Event, stop: asyncio.Event) -> None:
+        async with self._plain.run(), self._streaming.run():
+            begun.set()
+            await stop.wait()
 
     def end_streams(self) -> None:
         """End the streams of changes: their clients come again, to whoever serves then."""
@@ -84,6 +107,8 @@ class McpEndpoint:
             await Response(status_code=405, headers={"allow": "GET, POST"})(scope, receive, send)
         else:
             body = await _body(receive)
+            if b'"notifications/cancelled"' in body:
+                self._cancel(body, scope)
             manager = self._streaming if _reports_progress(body, headers) else self._plain
             answer = manager.handle_request(scope, _again(body), _with_session(scope, send))
             if b'"subscriptions/listen"' in body:
@@ -91,6 +116,16 @@ class McpEndpoint:
             else:
                 with anyio.CancelScope() as waiting:
                     await _until_gone(answer, receive, waiting)
+
+    def _cancel(self, body: bytes, scope: Scope) -> None:
+        """End a call: without state, the SDK knows of no other request than this one."""
+        try:
+            said = json.loads(body)
+            request = said["params"]["requestId"]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return  # the SDK tells the client what is wrong with it
+        if said.get("method") == "notifications/cancelled":
+            self._server.running.cancel(Caller.of(Request(scope), None), request)
 
     async def _as_stream(self, answer: Awaitable[None], receive: Receive, send: Send) -> None:
         with anyio.CancelScope() as stream:

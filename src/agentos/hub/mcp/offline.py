@@ -20,7 +20,9 @@ _LARGEST = 10_000_000
 
 
 @asynccontextmanager
-async def portfolio_only(home: Path, state: Path, why: str, host: str) -> AsyncIterator[McpEndpoint]:
+async def portfolio_only(
+    home: Path, state: Path, why: str, host: str
+) -> AsyncIterator[McpEndpoint]:
     """Serve MCP without a hub; every result says so.
 
     Args:

@@ -37,9 +37,7 @@ def add(app: FastAPI, hub: Hub) -> AbstractAsyncContextManager[None]:
     host = HostServices(hub.settings, hub.home, hub.state, hub.projects)
     changes = PortfolioChanges()
     services = host.services(lambda event: hub.telemetry.record(event))
-    server = HubServer(
-        hub_tools(services), PortfolioResources(services), changes, services.record
-    )
+    server = HubServer(hub_tools(services), PortfolioResources(services), changes, services.record)
     endpoint = McpEndpoint(
         server,
         changes,

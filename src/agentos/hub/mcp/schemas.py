@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 _OF_INPUT = frozenset(("title",))
 _OF_OUTPUT = frozenset(("title", "description", "default", "format", "required"))
 

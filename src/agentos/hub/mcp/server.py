@@ -16,6 +16,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, InputRequiredResult, Resource, TextContent
 from pydantic import AnyUrl
+from starlette.requests import Request
 
 from agentos.errors import AgentOsError
 from agentos.hub.mcp.admission import Admission
@@ -44,6 +45,9 @@ class HubServer(MCPServer[Any]):
         changes: Where its streams hear of changes to the portfolio.
         sink: Is told of each call when it is over.
         note: What every result says besides, such as that the hub itself is down.
+
+    Attributes:
+        running: The calls under way.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class HubServer(MCPServer[Any]):
         *,
         note: str | None = None,
     ) -> None:
-        self._running = RunningCalls()
+        self.running = RunningCalls()
         logs = logging.getLogger()
         before = logs.handlers[:]
         super().__init__(
@@ -65,7 +69,7 @@ class HubServer(MCPServer[Any]):
             instructions=INSTRUCTIONS,
             tools=list(tools),
             subscriptions=changes,
-            middleware=[Admission(self._running, changes)],
+            middleware=[Admission(changes)],
         )
         logs.handlers[:] = before  # the SDK would give the process a log of its own
         self._resources = resources
@@ -88,10 +92,11 @@ class HubServer(MCPServer[Any]):
         """Run a tool for whoever may, and tell what came of it."""
         assert context is not None
         asked = context.request_context
+        assert isinstance(asked.request, Request)
         caller = Caller.of(asked.request, asked.meta)
         begun, outcome = perf_counter(), "internal"
         try:
-            with self._running.cancellable(caller, asked.request_id), calling(caller):
+            with self.running.cancellable(caller, asked.request_id), calling(caller):
                 _permit(caller, name)
                 result = await super().call_tool(name, arguments, context)
             outcome = OK

@@ -34,7 +34,9 @@ def tool(name: str, function: Callable[..., Any]) -> Tool:
     )
     known = made.fn_metadata
     assert known.output_schema is not None
-    results = _Results(arg_model=known.arg_model, output_schema=compact(known.output_schema, output=True))
+    results = _Results(
+        arg_model=known.arg_model, output_schema=compact(known.output_schema, output=True)
+    )
     results._returns = TypeAdapter(get_type_hints(function)["return"])
     return made.model_copy(update={"parameters": compact(made.parameters), "fn_metadata": results})
 

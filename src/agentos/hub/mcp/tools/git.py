@@ -24,9 +24,7 @@ def git_tools(services: Services) -> Iterator[Tool]:
     ) -> DiffResult:
         return await services.repositories().diff(directory, staged=staged, paths=paths)
 
-    async def commit(
-        directory: str, message: str, paths: list[str] | None = None
-    ) -> CommitResult:
+    async def commit(directory: str, message: str, paths: list[str] | None = None) -> CommitResult:
         return await services.repositories().commit(directory, message, paths)
 
     async def push(
