@@ -23,7 +23,13 @@ AgentOsError                 code, hint, retryable
 ├── BudgetExceeded           a budget in money or tokens is used up
 ├── StoreError               the database cannot be opened, read or written
 ├── CassetteMismatch         a cassette has no answer to a request; says how it differs
+├── FileRefused              a file tool of the hub did not do what was asked; its code says why
 ├── SyncConflict             both sides changed the same thing
+├── GitError                 a git tool could not do, or refuses, what it was asked for
+│   ├── RepositoryNotRegistered  the directory is in no registered repository
+│   ├── SecretsFound         what would be committed or pushed holds secrets
+│   └── PushRefused          the push is not allowed, or the remote did not take it
+├── ActionError              a project action could not be run
 └── ConfigInvalid            a configuration file or scenario cannot be read
 ```
 
@@ -265,6 +271,28 @@ class CassetteMismatch(AgentOsError):
         self.diff = diff
 
 
+class FileRefused(AgentOsError):
+    """A file tool of the hub did not do what was asked, and changed nothing.
+
+    `code` says why, such as `path_outside_roots`, `not_found` or `hash_mismatch`; `path` is the
+    path as it was asked for.
+    """
+
+    default_code = "file_refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        path: str,
+        hint: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, retryable=retryable)
+        self.path = path
+
+
 class SyncConflict(AgentOsError):
     """Both sides changed the same thing.
 
@@ -286,6 +314,40 @@ class SyncConflict(AgentOsError):
         super().__init__(message, code=code, hint=hint)
         self.names = names
         self.kept = kept
+
+
+class GitError(AgentOsError):
+    """A git tool could not do what it was asked for, or refuses to."""
+
+    default_code = "git_failed"
+
+
+class RepositoryNotRegistered(GitError):
+    """The directory is in no repository that the git tools may touch."""
+
+    default_code = "repository_not_registered"
+
+
+class SecretsFound(GitError):
+    """What would be committed or pushed holds secrets; `findings` says where, a line each."""
+
+    default_code = "secrets_found"
+
+    def __init__(self, message: str, *, findings: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
+
+
+class PushRefused(GitError):
+    """The push is not allowed, or the remote did not take it."""
+
+    default_code = "push_refused"
+
+
+class ActionError(AgentOsError):
+    """A project action could not be run."""
+
+    default_code = "action_failed"
 
 
 class ConfigInvalid(AgentOsError):

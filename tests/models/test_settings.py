@@ -89,9 +89,13 @@ def test_no_file_configures_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("[providers.openai\n", "not valid TOML.*line 1", ""),
+        ("[providers.openai\n", r":\d+: not valid TOML", ""),
         ('[providers.openai]\nkey = "sk-1"', r"providers\.openai\.key", "no place here"),
-        ('[providers.openai]\nkey_env = "K"', r"providers\.openai\.key_env", "no such setting"),
+        (
+            '[providers.openai]\nkey_env = "K"',
+            r":2:1: providers\.openai\.key_env: there is no such",
+            "did you mean key?",
+        ),
         ("[providers.openai]\nkey = {}", "names 0 places", "one of"),
         ("[providers.mine]\nretries = 1", "no base_url", "openai"),
         ('[providers.mine]\nbase_url = "ftp://x"', "ftp://x", "https://"),

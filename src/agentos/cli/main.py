@@ -9,18 +9,28 @@ import typer
 
 from agentos.cli import (
     agents,
+    config,
     demo,
     doctor,
+    git,
+    hub,
     image,
+    init,
+    log,
     mcp,
     models,
     net,
+    portfolio,
+    project,
     record,
     run,
+    serve,
+    service,
     sessions,
     shell,
     snapshot,
     software,
+    token,
 )
 from agentos.errors import AgentOsError
 
@@ -39,6 +49,9 @@ app.command("shell")(shell.shell)
 app.command("record")(record.record)
 app.command("replay")(record.replay)
 app.command("doctor")(doctor.doctor)
+app.command("init")(init.init)
+app.add_typer(config.app, name="config")
+app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(agents.app, name="agents")
 app.add_typer(models.app, name="models")
@@ -47,7 +60,18 @@ app.add_typer(mcp.app, name="mcp")
 app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")
+app.command("log")(log.log)
+app.add_typer(project.app, name="project")
+app.add_typer(git.app, name="git")
 app.command("gc")(snapshot.gc)
+app.command("serve")(serve.serve)
+app.command("up")(hub.up)
+app.command("down")(hub.down)
+app.command("restart")(hub.restart)
+app.command("status")(hub.status)
+app.command("logs")(hub.logs)
+app.add_typer(token.app, name="token")
+app.add_typer(service.app, name="service")
 
 
 def _show_version(wanted: bool) -> None:
@@ -73,6 +97,10 @@ def options(
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
+        words = sys.argv[1:]
+        if words in (["status"], ["status", "--json"]):
+            # Scripts and prompts ask all the time: the parser alone would take half of it.
+            sys.exit(hub.show_status(as_json="--json" in words))
         app()
     except (AgentOsError, OSError) as error:
         if "--debug" in sys.argv[1:2]:

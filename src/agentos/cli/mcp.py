@@ -1,4 +1,4 @@
-"""`agentos mcp`: MCP servers for the agents in machines."""
+"""`agentos mcp`: the hub's MCP server on stdio, and MCP servers for the agents in machines."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import typer
 
 from agentos.cli.event_loop import run_command
 
-app = typer.Typer(no_args_is_help=True, help="MCP servers for the agents in machines.")
+app = typer.Typer(help="The hub's tools over MCP, on stdin and stdout.")
 
 
-@app.callback()
-def _group() -> None:
-    """MCP servers for the agents in machines."""
+@app.callback(invoke_without_command=True)
+def bridge(context: typer.Context) -> None:
+    """The hub's tools over MCP, on stdin and stdout.
+
+    This is what an agent or editor is configured to start. It starts the hub when it is down,
+    reads the token itself, and goes on when the hub restarts; while there is no hub it serves the
+    portfolio straight from disk.
+    """
+    if context.invoked_subcommand is None:
+        from agentos.hub.bridge.command import run
+
+        run()
 
 
 @app.command()

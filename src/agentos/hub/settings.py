@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentos.errors import ConfigInvalid
+
 
 @dataclass(frozen=True)
 class Repository:
@@ -71,6 +73,7 @@ class HubSettings:
         repositories, actions, projects: What is registered.
         retention_days: How long requests are remembered.
         otlp_endpoint: Where traces go; `$OTEL_EXPORTER_OTLP_ENDPOINT` otherwise.
+        stale_after_days: When a portfolio file that calls itself evolving is not to be relied on.
     """
 
     host: str = "127.0.0.1"
@@ -87,3 +90,38 @@ class HubSettings:
     projects: tuple[Project, ...] = ()
     retention_days: float = 30.0
     otlp_endpoint: str | None = None
+    stale_after_days: float = 60.0
+
+    def project(self, name: str) -> Project:
+        """Return a project by its name.
+
+        Raises:
+            ConfigInvalid: There is none of this name.
+        """
+        for project in self.projects:
+            if project.name == name:
+                return project
+        from agentos.settings.mistakes import nearest
+
+        raise ConfigInvalid(
+            f"there is no project named {name!r}",
+            code="project_unknown",
+            hint=nearest(name, [project.name for project in self.projects])
+            + "; projects are [[projects]] in agentos.toml",
+        )
+
+
+def load_hub_settings(path: Path | None = None) -> HubSettings:
+    """Read what `agentos.toml` says of the hub.
+
+    Args:
+        path: The file; by default `agentos.toml` of the AgentOS home. It need not be there.
+
+    Raises:
+        ConfigInvalid: It cannot be read, or `$AGENTOS_FS_ROOTS` has a relative path; the message
+            names the file, the line and the key.
+    """
+    from agentos.settings.document import read_document
+    from agentos.settings.hub_tables import hub_settings
+
+    return hub_settings(read_document(path))

@@ -1,0 +1,97 @@
+"""`agentos git`: the pushes that wait for a person, and the repositories that one trusts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentos.cli.event_loop import run_command
+
+if TYPE_CHECKING:
+    from agentos.hub.git.requests import PushRequest
+
+app = typer.Typer(no_args_is_help=True, help="Decide what the git tools of agents may do.")
+
+RequestId = Annotated[str, typer.Argument(metavar="ID", help="The push request.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.command()
+def requests(
+    all_: Annotated[bool, typer.Option("--all", "-a", help="Those decided, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array, for programs.")] = False,
+) -> None:
+    """Show the pushes that wait for approval."""
+    from agentos.hub.git.requests import WAITING, PushRequests
+
+    found = PushRequests().all()
+    if not all_:
+        found = [each for each in found if each.state == WAITING and not each.is_over]
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
+        return
+    if not found:
+        typer.echo("no push waits for approval", err=True)
+    for request in found:
+        _show(request)
+
+
+@app.command()
+def approve(id: RequestId, yes: Yes = False) -> None:
+    """Approve a push: of exactly this commit, once, within a day."""
+    from agentos.hub.git.requests import PushRequests
+
+    inbox = PushRequests()
+    _show(inbox.get(id))
+    if not yes:
+        typer.confirm("approve this push?", abort=True)
+    inbox.decide(id, approved=True)
+    typer.echo(f"approved {id}")
+
+
+@app.command()
+def reject(id: RequestId) -> None:
+    """Reject a push."""
+    from agentos.hub.git.requests import PushRequests
+
+    PushRequests().decide(id, approved=False)
+    typer.echo(f"rejected {id}")
+
+
+@app.command()
+def trust(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The repository.")] = Path(),
+    yes: Yes = False,
+) -> None:
+    """Trust the programs that a repository's own configuration names, as it is now."""
+    run_command(_trust(directory.resolve(), yes))
+
+
+async def _trust(directory: Path, yes: bool) -> None:
+    from agentos.hub.git.registered import find_work_tree
+    from agentos.hub.git.trust import TrustedSettings, risky_settings
+    from agentos.hub.settings import Repository
+
+    tree = await find_work_tree([Repository(directory)], directory)
+    settings = await risky_settings(tree.git)
+    if not settings:
+        typer.echo(f"the configuration of {directory} names no programs")
+        return
+    for setting in settings:
+        typer.echo(str(setting))
+    if not yes:
+        typer.confirm(f"may git start these in {directory}?", abort=True)
+    await TrustedSettings().accept(tree.git, tree.common_dir, settings)
+    typer.echo(f"trusted {directory}, until one of them changes")
+
+
+def _show(request: PushRequest) -> None:
+    typer.echo(f"{request.id}  {request.state}  {request.asked}")
+    typer.echo(f"  {request.repository} -> {request.remote} ({request.url}) {request.target}")
+    typer.echo(f"  commit {request.commit}")
+    for line in request.commits:
+        typer.echo(f"    {line}")

@@ -1,0 +1,58 @@
+"""Replace a file so that nobody ever sees half of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+
+def replace_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Give a file new content, at once or not at all.
+
+    What was there keeps its mode and owner; of a symbolic link the target is replaced.
+
+    Args:
+        path: The file; its directory is there.
+        content: All of it.
+        mode: The permissions of one that was not there; by default what the umask leaves.
+
+    Raises:
+        OSError: It cannot be written; the old content is still there.
+    """
+    target = Path(os.path.realpath(path))
+    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode or 0o666)
+    try:
+        with open(fd, "wb") as file:
+            _like(target, fd)
+            file.write(content)
+            file.flush()
+            os.fsync(fd)
+        os.replace(fresh, target)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync_directory(target.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory last through a loss of power."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _like(target: Path, fd: int) -> None:
+    """Give a file the mode and, where this is not ours, the owner of another."""
+    try:
+        was = target.stat()
+    except FileNotFoundError:
+        return
+    mine = os.fstat(fd)
+    if (was.st_uid, was.st_gid) != (mine.st_uid, mine.st_gid):
+        os.fchown(fd, was.st_uid, was.st_gid)
+    os.fchmod(fd, stat.S_IMODE(was.st_mode))

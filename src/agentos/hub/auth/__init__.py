@@ -1,0 +1,1 @@
+"""Who may ask the hub for what: tokens, and the guard before every route."""

@@ -1,0 +1,1 @@
+"""How the hub runs: one process that starts, is found, hands over to the next, and ends."""

@@ -1,0 +1,128 @@
+"""Start, find, replace and end the hub of a state directory, from another process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentos.errors import AgentOsError
+from agentos.hub.lifecycle import client
+from agentos.hub.lifecycle.running import Running, forget_running, read_running
+
+_TICK = 0.02
+#: Seconds that a hub has to end in, before it is killed: its requests have ten of them.
+_PATIENCE = 20.0
+_STARTING = 40.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a hub is.
+
+    Attributes:
+        running: What it says of itself; None if it does not run.
+        ended: What the last one said, if it ended without saying so.
+        answering: Whether it answers.
+        problem: What is wrong, and what to do; empty if nothing is.
+    """
+
+    running: Running | None
+    ended: Running | None = None
+    answering: bool = False
+    problem: str = ""
+
+
+def status(state: Path) -> Status:
+    """Tell how the hub is."""
+    said = read_running(state)
+    if said is None:
+        return Status(None)
+    if not said.alive:
+        return Status(None, ended=said)
+    answering = client.answers(said)
+    problem = ""
+    if not answering:
+        problem = f"it does not answer at {said.url}; `agentos down` and `agentos up` may help"
+    elif said.home and not Path(said.home).is_dir():
+        problem = (
+            f"the AgentOS home {said.home} is not there any more; put it back, or set "
+            "AGENTOS_HOME to where it is and run `agentos restart`"
+        )
+    return Status(said, answering=answering, problem=problem)
+
+
+def up(state: Path, *, host: str | None = None, port: int | None = None) -> tuple[Running, bool]:
+    """Have a hub run in the background.
+
+    Args:
+        state: The state directory.
+        host, port: Where a new one listens, if not where the settings say.
+
+    Returns:
+        The hub, and whether it is new.
+
+    Raises:
+        AgentOsError: It did not become ready; why.
+    """
+    running = read_running(state)
+    if running is not None and running.alive:
+        return running, False
+    from agentos.hub.lifecycle.daemon import start_daemon
+
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return start_daemon(state, host=host, port=port)
+
+
+def down(state: Path) -> Running | None:
+    """End the hub; its requests have some seconds to end.
+
+    Returns:
+        The hub that ended; None if none ran.
+    """
+    running = read_running(state)
+    if running is None or not running.alive:
+        if running is not None:
+            forget_running(state, running.pid)
+        return None
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(running.pid, number)
+        except ProcessLookupError:
+            break
+        if _ended(running):
+            break
+    forget_running(state, running.pid)
+    return running
+
+
+def restart(state: Path) -> Running:
+    """Have a new process take over from the hub, or start one if none runs.
+
+    Returns:
+        The new hub.
+
+    Raises:
+        AgentOsError: The new one did not become ready; the old one goes on.
+    """
+    running = read_running(state)
+    if running is None or not running.alive:
+        return up(state)[0]
+    client.post(running, state, "/api/v1/hub/restart", timeout=_STARTING)
+    fresh = read_running(state)
+    if fresh is None or fresh.pid == running.pid:
+        raise AgentOsError(
+            "the new hub ended at once", code="hub_not_ready", hint="`agentos logs` may tell why"
+        )
+    return fresh
+
+
+def _ended(running: Running) -> bool:
+    until = time.monotonic() + _PATIENCE
+    while running.alive:
+        if time.monotonic() > until:
+            return False
+        time.sleep(_TICK)
+    return True

@@ -1,0 +1,207 @@
+"""`/mcp`: streamable HTTP without state, for every version of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing, asynccontextmanager
+
+import anyio
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from agentos.hub.mcp.caller import NEW_SESSION, SESSION_HEADER, Caller
+from agentos.hub.mcp.changes import PortfolioChanges
+from agentos.hub.mcp.server import HubServer
+
+_EVENTS = "text/event-stream"
+#: Seconds between two signs of life on a stream without news.
+_KEEP_ALIVE = 15.0
+
+
+class McpEndpoint:
+    """An ASGI application; the guard before it has put the token's principal into the scope.
+
+    Answers are plain JSON, which costs the least. Only a call that reports progress is answered
+    by a stream of events, and a GET is one: of what changed.
+
+    Args:
+        server: What answers.
+        changes: What streams tell of.
+        hosts, origins: Names by which it may be asked for, as `127.0.0.1:*`.
+        most_bytes: The longest request.
+    """
+
+    def __init__(
+        self,
+        server: HubServer,
+        changes: PortfolioChanges,
+        *,
+        hosts: Sequence[str],
+        origins: Sequence[str],
+        most_bytes: int,
+    ) -> None:
+        security = TransportSecuritySettings(
+            enable_dns_rebinding_protection=True,
+            allowed_hosts=list(hosts),
+            allowed_origins=list(origins),
+        )
+
+        def manager(*, plain: bool) -> StreamableHTTPSessionManager:
+            server.streamable_http_app(
+                json_response=plain,
+                stateless_http=True,
+                transport_security=security,
+                max_request_body_size=most_bytes,
+            )
+            return server.session_manager
+
+        self._plain, self._streaming = manager(plain=True), manager(plain=False)
+        self._server = server
+        self._changes = changes
+        self._streams: set[anyio.CancelScope] = set()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Serve for as long as this lasts, whichever tasks begin and end it.
+
+        Calls under way end with it.
+        """
+        begun, stop = asyncio.Event(), asyncio.Event()
+        # The SDK's task groups begin and end in one task.
+        holding = asyncio.create_task(self._hold(begun, stop), name="agentos mcp")
+        beginning = asyncio.create_task(begun.wait())
+        try:
+            await asyncio.wait((holding, beginning), return_when=asyncio.FIRST_COMPLETED)
+            if holding.done():
+                holding.result()
+            yield
+        finally:
+            stop.set()
+            beginning.cancel()
+            await asyncio.wait((holding, beginning))
+        holding.result()
+
+    async def _hold(self, begun: asyncio.Event, stop: asyncio.Event) -> None:
+        async with self._plain.run(), self._streaming.run():
+            begun.set()
+            await stop.wait()
+
+    def end_streams(self) -> None:
+        """End the streams of changes: their clients come again, to whoever serves then."""
+        for stream in self._streams:
+            stream.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, for as long as its client waits."""
+        headers = Headers(scope=scope)
+        if scope["method"] == "GET" and _EVENTS in headers.get("accept", ""):
+            session = headers.get(SESSION_HEADER, "")
+            await self._as_stream(self._tell(session, send), receive, send)
+        elif scope["method"] != "POST":
+            await Response(status_code=405, headers={"allow": "GET, POST"})(scope, receive, send)
+        else:
+            body = await _body(receive)
+            if b'"notifications/cancelled"' in body:
+                self._cancel(body, scope)
+            manager = self._streaming if _reports_progress(body, headers) else self._plain
+            answer = manager.handle_request(scope, _again(body), _with_session(scope, send))
+            if b'"subscriptions/listen"' in body:
+                await self._as_stream(answer, receive, send)
+            else:
+                with anyio.CancelScope() as waiting:
+                    await _until_gone(answer, receive, waiting)
+
+    def _cancel(self, body: bytes, scope: Scope) -> None:
+        """End a call: without state, the SDK knows of no other request than this one."""
+        try:
+            said = json.loads(body)
+            request = said["params"]["requestId"]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return  # the SDK tells the client what is wrong with it
+        if said.get("method") == "notifications/cancelled":
+            self._server.running.cancel(Caller.of(Request(scope), None), request)
+
+    async def _as_stream(self, answer: Awaitable[None], receive: Receive, send: Send) -> None:
+        with anyio.CancelScope() as stream:
+            self._streams.add(stream)
+            try:
+                await _until_gone(answer, receive, stream)
+            finally:
+                self._streams.discard(stream)
+        if stream.cancelled_caught:
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _tell(self, session: str, send: Send) -> None:
+        headers = [(b"content-type", _EVENTS.encode()), (b"cache-control", b"no-cache")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        said = ": listening\n\n"  # now the client knows that it misses nothing from here on
+        async with aclosing(self._changes.of(session)) as changes:
+            while True:
+                await send({"type": "http.response.body", "body": said.encode(), "more_body": True})
+                with anyio.move_on_after(_KEEP_ALIVE) as quiet:
+                    said = f"event: message\ndata: {await anext(changes)}\n\n"
+                if quiet.cancelled_caught:
+                    said = ": still here\n\n"
+
+
+def _reports_progress(body: bytes, headers: Headers) -> bool:
+    """Tell whether a call's client wants to hear of its progress, and there will be some."""
+    wanted = b'"progressToken"' in body and b'"agentOS_ext_' in body
+    return wanted and _EVENTS in headers.get("accept", "")
+
+
+async def _body(receive: Receive) -> bytes:
+    """Read a request's body, which the guard has bounded."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
+
+
+def _again(body: bytes) -> Receive:
+    """Give a body that was read to whoever reads it next."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    return receive
+
+
+def _with_session(scope: Scope, send: Send) -> Send:
+    """Add the session id to the answer to `initialize`."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start" and NEW_SESSION in scope["state"]:
+            session = scope["state"][NEW_SESSION].encode()
+            message["headers"] = [*message["headers"], (SESSION_HEADER.encode(), session)]
+        await send(message)
+
+    return sent
+
+
+async def _until_gone(
+    answer: Awaitable[None], receive: Receive, waiting: anyio.CancelScope
+) -> None:
+    """Answer, and stop when the client hangs up: nobody waits for it any longer."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        waiting.cancel()
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        await answer
+    finally:
+        watching.cancel()

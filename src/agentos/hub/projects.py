@@ -1,0 +1,210 @@
+"""The active project, which scopes the portfolio and memories.
+
+It is kept in `project.json` of the state directory, for everybody and for single clients. Each
+change replaces the file in one step; whoever asks sees it at once, in every process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from agentos.config import state_dir
+from agentos.errors import ConfigInvalid
+from agentos.hub.settings import Project
+
+FILE = "project.json"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        project: Everybody's active project, None for no project.
+        clients: What holds for single clients instead.
+    """
+
+    project: str | None = None
+    clients: dict[str, str | None] = field(default_factory=dict)
+
+    def of(self, client: str) -> str | None:
+        """Return a client's active project."""
+        return self.clients.get(client, self.project)
+
+
+class ActiveProjects:
+    """Know and change which project is active.
+
+    Args:
+        projects: Those of `agentos.toml`.
+        state: The directory of the file; the state directory by default.
+
+    Example:
+        ```python
+        projects = ActiveProjects(settings.projects)
+        projects.use("website")
+        projects.use("billing", client="codex")
+        projects.active("codex")  # Project(name="billing", ...)
+        ```
+    """
+
+    def __init__(self, projects: Sequence[Project], state: Path | None = None) -> None:
+        self.projects = tuple(projects)
+        self._path = (state or state_dir()) / FILE
+        self._seen: tuple[int, int, int] | None = None
+        self._choice = Choice()
+
+    def choice(self) -> Choice:
+        """Return what was chosen.
+
+        Raises:
+            ConfigInvalid: The file is not as AgentOS writes it.
+        """
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            self._seen, self._choice = None, Choice()
+            return self._choice
+        seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+        if seen != self._seen:
+            self._choice = _read(self._path)
+            self._seen = seen
+        return self._choice
+
+    def name(self, client: str = "") -> str | None:
+        """Return the name of a client's active project.
+
+        Raises:
+            ConfigInvalid: The file is not as AgentOS writes it.
+        """
+        return self.choice().of(client)
+
+    def active(self, client: str = "") -> Project | None:
+        """Return a client's active project, None if there is none.
+
+        Raises:
+            ConfigInvalid: It is not among the projects any more, or the file is damaged. To go on
+                without a project would show more than was chosen.
+        """
+        name = self.name(client)
+        return None if name is None else self.named(name)
+
+    def named(self, name: str) -> Project:
+        """Return a project.
+
+        Raises:
+            ConfigInvalid: There is none of this name.
+        """
+        for project in self.projects:
+            if project.name == name:
+                return project
+        names = ", ".join(project.name for project in self.projects)
+        raise ConfigInvalid(
+            f"there is no project {name!r}",
+            code="project_unknown",
+            hint=f"agentos.toml has {names}; `agentos project clear` goes on without one"
+            if names
+            else "agentos.toml has no [projects] yet; `agentos project clear` goes on without one",
+        )
+
+    def use(self, name: str | None, client: str | None = None) -> None:
+        """Make a project the active one.
+
+        Args:
+            name: The project; None for no project.
+            client: For this client alone.
+
+        Raises:
+            ConfigInvalid: There is no such project.
+        """
+        if name is not None:
+            self.named(name)
+        with self._changing() as old:
+            if client is None:
+                self._write(replace(old, project=name))
+            else:
+                self._write(replace(old, clients={**old.clients, client: name}))
+
+    def clear(self, client: str | None = None) -> None:
+        """Forget what was chosen.
+
+        Args:
+            client: For this client alone, which then follows the others.
+        """
+        if client is None:
+            with self._locked():
+                self._write(Choice())
+            return
+        with self._changing() as old:
+            others = {name: chosen for name, chosen in old.clients.items() if name != client}
+            self._write(replace(old, clients=others))
+
+    @contextmanager
+    def _changing(self) -> Iterator[Choice]:
+        with self._locked():
+            yield self.choice()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let no other process change the file between our reading and our writing."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(
+            self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _write(self, choice: Choice) -> None:
+        descriptor, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=f".{FILE}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(asdict(choice), file, indent=2)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self._path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def active_project(
+    projects: Sequence[Project], client: str = "", state: Path | None = None
+) -> Project | None:
+    """Return a client's active project, None if there is none.
+
+    Args:
+        projects: Those of `agentos.toml`.
+        client: The client, such as `codex`.
+        state: The state directory, if it is not the usual one.
+
+    Raises:
+        ConfigInvalid: The active project is not among them any more.
+    """
+    return ActiveProjects(projects, state).active(client)
+
+
+def _read(path: Path) -> Choice:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        choice = Choice(found["project"], dict(found["clients"]))
+        names = [choice.project, *choice.clients.values()]
+        if not all(name is None or isinstance(name, str) for name in names):
+            raise TypeError("a project's name is not a text")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigInvalid(
+            f"{path} does not tell the active project: {error}",
+            code="project_file_invalid",
+            hint="`agentos project clear` begins anew",
+        ) from error
+    return choice

@@ -1,0 +1,149 @@
+"""What the hub tells of itself: its status, its log, the log live, its metrics."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator, AwareDatetime
+
+from agentos.errors import StoreError
+from agentos.hub.auth.needs import needs
+from agentos.hub.errors import Refused
+from agentos.hub.scopes import Principal, Scope
+from agentos.hub.telemetry import as_json
+from agentos.hub.telemetry.event import Kind
+from agentos.hub.telemetry.log import LONGEST_PAGE, Filters
+from agentos.hub.telemetry.redaction import fit
+from agentos.hub.telemetry.status import status as status_of
+from agentos.hub.telemetry.telemetry import Telemetry
+
+router = APIRouter(tags=["telemetry"])
+Observer = Annotated[Principal, needs(Scope.STATUS_READ)]
+#: Who may follow the log at once.
+MOST_READERS = 256
+#: Seconds of silence after which a reader is told that the stream lives.
+HEARTBEAT = 15.0
+_LARGEST = 2**62
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the time is out of range") from error
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Word = Annotated[str | None, Query(max_length=200)]
+Place = Annotated[int, Query(ge=0, le=_LARGEST)]
+
+
+def _filters(
+    principal: Observer,
+    kind: Kind | None = None,
+    client: Word = None,
+    project: Word = None,
+    name: Word = None,
+    outcome: Annotated[
+        str | None, Query(max_length=100, description="A code, `ok`, or `error` for any.")
+    ] = None,
+    since: Time | None = None,
+    until: Time | None = None,
+) -> Filters:
+    def word(text: str | None) -> str | None:
+        return None if text is None else fit(text, 200)
+
+    return Filters(
+        kind=None if kind is None else kind.value,
+        client=word(client),
+        project=word(project),
+        name=word(name),
+        # A machine's session sees what it did itself, and nothing of its neighbours.
+        principal=None if principal.session is None else principal.name,
+        outcome=word(outcome),
+        since=since,
+        until=until,
+    )
+
+
+Wanted = Annotated[Filters, Depends(_filters)]
+
+
+@router.get("/status")
+async def status(request: Request, observer: Observer) -> dict[str, Any]:
+    """Tell the server's state, what it was asked in all, and the last 100 requests."""
+    return status_of(_telemetry(request), request.app.state.home, observer)
+
+
+@router.get("/api/v1/log")
+async def log(
+    request: Request,
+    wanted: Wanted,
+    after: Annotated[Place | None, Query(description="The `next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 100,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Read the log, the newest first."""
+    page = await _telemetry(request).query(wanted, after, limit)
+    events = [as_json.plain(record) for record in page.records]
+    body = json.dumps({"events": events, "next": page.next}, ensure_ascii=False).encode()
+    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+    if if_none_match is not None and headers["ETag"] in if_none_match:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@router.get("/api/v1/events", response_class=StreamingResponse)
+async def events(
+    request: Request,
+    wanted: Wanted,
+    after: Annotated[Place | None, Query(description="As Last-Event-ID, which goes first.")] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=_LARGEST)] = None,
+) -> StreamingResponse:
+    """Follow the log as server-sent events, from an event on or from now."""
+    telemetry = _telemetry(request)
+    if telemetry.readers >= MOST_READERS:
+        raise Refused(
+            503,
+            "too_many_readers",
+            f"{telemetry.readers} follow the log already",
+            hint="read /api/v1/log instead, or come back later",
+        )
+    place = after if last_event_id is None else last_event_id
+    return StreamingResponse(
+        _stream(telemetry, place, wanted),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.get("/metrics")
+async def metrics(request: Request, observer: Observer) -> Response:
+    """Tell what Prometheus asks for."""
+    text, kind = _telemetry(request).metrics.text(request.headers.get("accept", ""))
+    return Response(text, headers={"Content-Type": kind})
+
+
+async def _stream(telemetry: Telemetry, place: int | None, wanted: Filters) -> AsyncIterator[str]:
+    """Word events; a silence tells the place, so that a reader who returns skips what it can."""
+    try:
+        async with aclosing(telemetry.follow(place, wanted, heartbeat=HEARTBEAT)) as found:
+            async for item in found:
+                if isinstance(item, int):
+                    yield f"id: {item}\n: still here\n\n"
+                else:
+                    yield f"id: {item.id}\nevent: {item.kind}\ndata: {as_json.line(item)}\n\n"
+    except StoreError as error:
+        yield f": {' '.join(str(error).split())}\n\n"  # the reader comes back with its place
+
+
+def _telemetry(request: Request) -> Telemetry:
+    telemetry: Telemetry = request.app.state.telemetry
+    return telemetry

@@ -1,0 +1,78 @@
+"""A hub inside the test, and clients of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from agentos.hub.app import Part, create_app
+from agentos.hub.hub import Hub
+from agentos.hub.records import RequestRecord
+from agentos.hub.settings import HubSettings
+
+URL = "http://127.0.0.1:3000"
+
+
+class Remembered:
+    """A recorder that the test reads."""
+
+    def __init__(self) -> None:
+        self.records: list[RequestRecord] = []
+
+    async def request(self, record: RequestRecord) -> None:
+        self.records.append(record)
+
+
+class Asking:
+    """A client of a hub inside the test; it shows the user's token unless told otherwise."""
+
+    def __init__(self, hub: Hub, client: httpx2.AsyncClient, seen: Remembered) -> None:
+        self.hub = hub
+        self.client = client
+        self.seen = seen
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = "",
+        body: object = None,
+        headers: dict[str, str] | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
+    ) -> httpx2.Response:
+        shown = self.hub.tokens.user() if token == "" else token
+        sent = {} if shown is None else {"authorization": f"Bearer {shown}"}
+        sent |= headers or {}
+        if body is not None:
+            return await self.client.request(method, path, json=body, headers=sent)
+        return await self.client.request(method, path, content=content, headers=sent)
+
+
+Started = Callable[..., AbstractAsyncContextManager[Asking]]
+
+
+@pytest.fixture
+def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
+    """Start hubs inside the test."""
+    monkeypatch.setenv("AGENTOS_STORE_URL", f"sqlite:///{tmp_path}/agentos.db")
+
+    @asynccontextmanager
+    async def start(
+        settings: HubSettings | None = None, parts: Sequence[Part] | None = None
+    ) -> AsyncIterator[Asking]:
+        seen = Remembered()
+        hub = Hub(settings or HubSettings(), tmp_path / "state", tmp_path / "home", recorder=seen)
+        app = create_app(hub, parts)
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=transport, base_url=URL) as client,
+        ):
+            yield Asking(hub, client, seen)
+
+    return start
