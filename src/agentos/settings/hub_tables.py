@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -151,7 +150,7 @@ def hub_settings(document: Document) -> HubSettings:
         allowed_origins=tuple(said.hub.allowed_origins),
         max_body_bytes=said.hub.max_body_bytes,
         requests_per_minute=said.hub.requests_per_minute,
-        fs_roots=_roots(document, said.fs),
+        fs_roots=tuple(document.directory(root) for root in said.fs.roots),
         repositories=_repositories(document, said),
         actions=_actions(document, said),
         projects=_projects(document, said),
@@ -159,20 +158,6 @@ def hub_settings(document: Document) -> HubSettings:
         otlp_endpoint=said.hub.otlp_endpoint,
         stale_after_days=said.portfolio.stale_after_days,
     )
-
-
-def _roots(document: Document, fs: FsTable) -> tuple[Path, ...]:
-    variable = os.environ.get("AGENTOS_FS_ROOTS")
-    if not variable:
-        return tuple(document.directory(root) for root in fs.roots)
-    roots = [Path(root).expanduser() for root in variable.split(os.pathsep) if root]
-    for root in roots:
-        if not root.is_absolute():
-            raise ConfigInvalid(
-                f"$AGENTOS_FS_ROOTS names {str(root)!r}, which is not absolute",
-                hint=f"write whole paths with {os.pathsep!r} between them",
-            )
-    return tuple(roots)
 
 
 def _repositories(document: Document, said: HubArea) -> tuple[Repository, ...]:
