@@ -70,8 +70,11 @@ def _adopted() -> tuple[_Adopted, ...]:
 
 def _stands_alone(text: str, found: re.Match[str]) -> bool:
     """A token in the middle of a longer word is part of a hash or of encoded data."""
-    around = text[max(found.start() - 1, 0) : found.start()] + text[found.end() : found.end() + 1]
-    return not re.search(r"[A-Za-z0-9_+/=-]", around)
+    before, after = (
+        text[max(found.start() - 1, 0) : found.start()],
+        text[found.end() : found.end() + 1],
+    )
+    return not re.search(r"[A-Za-z0-9_+/-]", before) and not re.search(r"[\w+/=-]", after)
 
 
 def _is_random(secret: str) -> bool:

@@ -6,6 +6,7 @@ import codecs
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from agentos.secret_scan.allow import PRAGMA, AllowList
@@ -125,9 +126,9 @@ def _scan(text: str, path: str, personal: bool, allow: AllowList, *, binary: boo
     matches += library_matches(text)
     if not binary:
         matches += url_matches(text)
-        matches += _in_short_lines(assignment_matches(text, path), lines)
+        matches += assignment_matches(lines.short, path)
     if personal:
-        matches += _in_short_lines(personal_matches(text), lines)
+        matches += personal_matches(lines.short)
     for match in _outermost(matches):
         if len(findings) >= MAX_FINDINGS:
             break
@@ -157,10 +158,6 @@ def _outermost(matches: list[Match]) -> Iterator[Match]:
             yield match
 
 
-def _in_short_lines(matches: Iterable[Match], lines: _Lines) -> Iterator[Match]:
-    return (match for match in matches if len(lines.at(match.start)[1]) <= LONG_LINE)
-
-
 class _Lines:
     """The lines of a text, by offset."""
 
@@ -171,6 +168,16 @@ class _Lines:
         while position >= 0:
             self._starts.append(position + 1)
             position = text.find("\n", position + 1)
+
+    @property
+    def short(self) -> str:
+        """The text with its long lines blanked out; all offsets hold."""
+        pieces, kept = [], 0
+        for start, end in pairwise([*self._starts, len(self._text)]):
+            if end - start > LONG_LINE:
+                pieces += [self._text[kept:start], " " * (end - start)]
+                kept = end
+        return "".join([*pieces, self._text[kept:]])
 
     def at(self, offset: int) -> tuple[int, str, int]:
         """Return a place's line, from 1, its text, and where the place is in it."""

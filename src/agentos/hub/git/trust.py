@@ -19,6 +19,7 @@ from pathlib import Path
 from agentos.config import state_dir
 from agentos.errors import GitError
 from agentos.hub.git.program import Git, shown
+from agentos.hub.git.remote_programs import local_repository, receiving_hooks
 
 
 class Purpose(StrEnum):
@@ -34,13 +35,15 @@ _COMMITTING = r"core\.hookspath|gpg\..*|hook\..*"
 _PUSHING = (
     r"core\.(?:hookspath|sshcommand|gitproxy|askpass)|hook\..*|credential\..*|http\..*|url\..*|"
     r"remote\..*\.(?:uploadpack|receivepack|vcs|proxy.*)|protocol\..*|ssh\..*|push\.gpgsign|"
-    r"gpg\..*|lfs\..*"
+    r"gpg\..*|lfs\..*|remote\..*\.receives"
 )
 _HARMLESS = re.compile(
     r"gpg\.format|http\.(?:postbuffer|lowspeed.*|version)|"
     r"lfs\.(?:repositoryformatversion|.*\.access|locksverify)|lfs\..*\.locksverify|"
     r"credential\.(?:.*\.)?(?:username|usehttppath)"
 )
+_URL = re.compile(r"remote\..*\.(?:push)?url")
+_RECEIVING = re.compile(rf"{_FILTERS}|core\.(?:hookspath|fsmonitor|alternaterefscommand)|hook\..*")
 _PATTERNS = {
     Purpose.READ: re.compile(_FILTERS),
     Purpose.COMMIT: re.compile(f"{_FILTERS}|{_COMMITTING}"),
@@ -108,15 +111,35 @@ async def risky_settings(git: Git) -> list[Setting]:
 
     What the user's own configuration says in the same words is not among them.
     """
+    own, users = await _settings(git)
+    risky = [each for each in own if _is_risky(each.key) and each not in users]
+    for remote in own:
+        if _URL.fullmatch(remote.key.lower()):
+            risky += await _of_remote(git, remote)
+    return risky
+
+
+async def _of_remote(git: Git, remote: Setting) -> list[Setting]:
+    git_dir = local_repository(git.directory, remote.value)
+    if git_dir is None:
+        return []
+    own, users = await _settings(Git(git_dir, {"GIT_DIR": str(git_dir)}))
+    risky = [each for each in own if _RECEIVING.fullmatch(each.key.lower()) and each not in users]
+    hooks = [Setting(*hook) for hook in await receiving_hooks(git_dir)]
+    return [Setting(f"remote.{each.key}.receives", each.value) for each in [*risky, *hooks]]
+
+
+async def _settings(git: Git) -> tuple[list[Setting], set[Setting]]:
+    """Return the repository's own settings, and the user's."""
     parts = await git.fields("config", "--list", "--show-scope", "-z", "--includes")
     own, users = [], set()
     for scope, entry in zip(parts[::2], parts[1::2], strict=True):
         key, _, value = entry.partition("\n")
         if scope in ("global", "system"):
             users.add(Setting(key, value))
-        elif scope in ("local", "worktree") and _is_risky(key):
+        elif scope in ("local", "worktree"):
             own.append(Setting(key, value))
-    return [setting for setting in own if setting not in users]
+    return own, users
 
 
 def _is_risky(key: str) -> bool:
