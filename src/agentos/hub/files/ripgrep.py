@@ -19,24 +19,17 @@ MOST_CANDIDATES = 4000
 _CHUNK = 1 << 16
 
 
-def command(query: Query) -> list[str]:
+def command(query: Query, program: str = "rg") -> list[str]:
     """Return the command line that prints the paths of files that may match, NUL behind each."""
-    words = [
-        "rg",
-        "--no-config",
-        "--files-with-matches",
-        "--null",
-        "--no-messages",
-        "--color=never",
-    ]
+    words = [program, "--no-config", "--files-with-matches", "--null", "--no-messages"]
     words += [f"--max-filesize={LARGEST}", "--no-mmap", "--no-require-git", "--no-ignore-parent"]
-    words += ["--no-ignore-global", "--no-ignore-exclude", "--glob=!.git"]
+    words += ["--no-ignore-global", "--no-ignore-exclude", "--color=never", "--glob=!.git"]
     words += [f"--glob={glob}" for glob in query.globs]
     words += ["--ignore-case"] if query.ignore_case else ["--case-sensitive"]
     words += ["--hidden"] * query.hidden + ["--no-ignore"] * query.ignored
-    words += ["--fixed-strings", "--regexp", query.pattern] if query.fixed else []
-    words += [] if query.fixed else ["--regexp", query.expression]
-    return [*words, "--", "./"]
+    words += ["--fixed-strings"] * query.fixed
+    pattern = query.pattern if query.fixed else query.expression
+    return [*words, f"--regexp={pattern}", "--", "./"]
 
 
 def paths(output: bytes) -> list[tuple[str, ...]]:
@@ -51,10 +44,12 @@ async def candidates(directory: int, query: Query) -> list[tuple[str, ...]] | No
     It is started in the directory by its descriptor, follows no link, and ends early after
     `MOST_CANDIDATES`.
     """
-    if shutil.which("rg") is None or not os.path.isdir("/proc/self/fd"):
+    program = shutil.which("rg")
+    if program is None or not os.path.isdir("/proc/self/fd"):
         return None
     process = await asyncio.create_subprocess_exec(
-        *command(query),
+        # Absolute, as an `rg` that lies in the root is not to be run.
+        *command(query, os.path.abspath(program)),
         cwd=f"/proc/{os.getpid()}/fd/{directory}",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
