@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
 
@@ -110,3 +111,10 @@ async def test_half_a_character_in_a_body_is_an_answer_not_a_failure(asking: Sta
             assert answer.status_code in (202, 422), answer.text
         recent = (await hub.ask("GET", "/status")).json()["recent"]
     assert len(recent) >= 3
+
+
+async def test_who_follows_is_let_go_when_the_hub_is_about_to_end(asking: Started) -> None:
+    async with asking() as hub, aclosing(hub.hub.telemetry.follow()) as following:
+        await anext(following)
+        hub.hub.closing.set()
+        assert [item async for item in following if isinstance(item, EventRecord)] == []
