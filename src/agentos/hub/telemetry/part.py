@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Scope
 
+from agentos.hub.background import background
 from agentos.hub.hub import Hub
 from agentos.hub.records import RequestRecord
 from agentos.hub.telemetry import reports, routes
@@ -34,15 +35,11 @@ def add(app: FastAPI, hub: Hub) -> AbstractAsyncContextManager[None]:
 async def _running(app: FastAPI, hub: Hub) -> AsyncIterator[None]:
     async with (
         Telemetry(hub.store, hub.settings, projects=hub.projects) as telemetry,
-        asyncio.TaskGroup() as group,
+        background(_end_streams(hub.closing, telemetry)),
     ):
         app.state.telemetry = hub.telemetry = telemetry
         hub.recorder = RequestRecorder(telemetry)
-        closing = group.create_task(_end_streams(hub.closing, telemetry))
-        try:
-            yield
-        finally:
-            closing.cancel()
+        yield
 
 
 async def _end_streams(closing: asyncio.Event, telemetry: Telemetry) -> None:
