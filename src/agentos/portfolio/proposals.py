@@ -256,8 +256,9 @@ def _all(directory: Path) -> list[Proposal]:
 
 
 def _decided(proposal: Proposal) -> AgentOsError:
+    how = "decided" if proposal.state == "open" else proposal.state
     return AgentOsError(
-        f"proposal {proposal.id} was {proposal.state} already",
+        f"proposal {proposal.id} was {how} already",
         code="proposal_closed",
         hint="agentos portfolio inbox shows those that wait",
     )
