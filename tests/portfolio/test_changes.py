@@ -65,14 +65,13 @@ async def test_what_happens_to_pages_is_told(portfolio: Portfolio, pages: Path) 
     assert watch.changes[0] == PageChange("added", "new", "portfolio://new")
 
 
-async def test_a_watch_that_ends_leaves_nothing(
-    portfolio: Portfolio, pages: Path, footprint: Footprint
-) -> None:
+async def test_a_watch_that_ends_leaves_nothing(portfolio: Portfolio, pages: Path) -> None:
+    before = Footprint.now()
     async with watching(portfolio) as watch:
         (pages / "new.md").touch()
         await watch.until("added", "new")
     async with asyncio.timeout(30):  # the watcher's own thread ends a moment later
-        while Footprint.now().grown_since(footprint):
+        while Footprint.now().grown_since(before):
             await asyncio.sleep(0.01)
 
 
