@@ -57,6 +57,20 @@ async def test_an_accepted_one_changes_the_page(portfolio: Portfolio, pages: Pat
     ]
 
 
+async def test_a_page_keeps_its_line_ends(portfolio: Portfolio, pages: Path) -> None:
+    page = pages / "identity.md"
+    page.write_bytes(b"# Ada\r\n\r\nwrites\r\n")
+    edits = [Edit("Ada\n\nwrites", "Ada\n\nreads\nand writes")]
+    await portfolio.accept(
+        (await portfolio.propose("identity", edits=edits, reason="", client="c")).id
+    )
+    assert page.read_bytes() == b"# Ada\r\n\r\nreads\r\nand writes\r\n"
+    await portfolio.accept(
+        (await portfolio.propose("identity", "# Eve\n", reason="", client="c")).id
+    )
+    assert page.read_bytes() == b"# Eve\r\n"
+
+
 async def test_a_rejected_one_is_kept_with_the_reason(
     portfolio: Portfolio, pages: Path, tmp_path: Path
 ) -> None:
@@ -128,6 +142,7 @@ async def test_what_was_done_by_hand_can_be_accepted(portfolio: Portfolio, pages
         ("identity", None, [Edit("not there", "b")], "snippet_not_found"),
         ("identity", None, [Edit("e", "b")], "snippet_ambiguous"),
         ("identity", None, [Edit("", "b")], "snippet_not_found"),
+        ("identity", None, [Edit("--", "b")], "snippet_ambiguous"),
         ("identity", None, [Edit("# Ada", "# Ada")], "proposal_empty"),
         ("nothing", None, [Edit("a", "b")], "portfolio_file_unknown"),
         ("../agentos", "x", None, "portfolio_name_invalid"),

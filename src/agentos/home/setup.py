@@ -133,7 +133,7 @@ def _make_directories(path: Path, made: list[Path], mode: int = 0o777) -> None:
 
 def _take_back(made: list[Path]) -> None:
     for path in reversed(made):
-        if path.is_dir():
-            path.rmdir()
-        else:
+        if not path.is_dir():
             path.unlink(missing_ok=True)
+        elif not any(path.iterdir()):  # else somebody has put something there meanwhile
+            path.rmdir()
