@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import AgentOsError, SyncConflict
-from agentos.portfolio import Edit, Portfolio, Proposal
+from agentos.portfolio import Edit, Portfolio, Proposal, proposals
 
 
 async def propose(portfolio: Portfolio, new: str = "Eve") -> Proposal:
@@ -186,8 +186,9 @@ async def test_of_a_link_the_page_that_it_is_of_changes(portfolio: Portfolio, pa
     assert (pages / "identity.md").read_text() == "# Eve\n"
 
 
-async def test_the_inbox_is_bounded(portfolio: Portfolio) -> None:
-    for number in range(200):
+async def test_the_inbox_is_bounded(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposals, "MOST_OPEN", 5)
+    for number in range(5):
         await portfolio.propose("identity", f"{number}", reason="r" * 9999, client="c")
     with pytest.raises(AgentOsError) as caught:
         await portfolio.propose("identity", "one more", reason="", client="c")
