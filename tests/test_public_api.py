@@ -109,7 +109,8 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     heavy = "acp mcp pydantic starlette uvicorn yaml httpx2 rich"
     script = f"""
 import sys
-import agentos.cli.main
+from agentos.cli.main import build_app
+build_app()
 loaded = [name for name in {heavy.split()!r} if name in sys.modules]
 assert not loaded, loaded
 """
