@@ -47,9 +47,10 @@ if TYPE_CHECKING:
     from agentos.machine.network.servers.listening import PortEvent
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
-    from agentos.machine.processes import ProcessInfo
+    from agentos.machine.processes import ProcessInfo, ProcessTree
     from agentos.machine.protocol import FileStat
     from agentos.machine.terminal import Terminal
+    from agentos.machine.trees import DirEntry, FileResult
     from agentos.machine.watch import Watch
     from agentos.machine.watched_tree import FileChange
     from agentos.models.budgets import Budget
@@ -69,8 +70,10 @@ _HOMES = {
     "Agent": "agentos.agents.custom",
     "AgentOs": "agentos.machine.machine",
     "Budget": "agentos.models.budgets",
+    "DirEntry": "agentos.machine.trees",
     "ExecResult": "agentos.machine.process",
     "FileChange": "agentos.machine.watched_tree",
+    "FileResult": "agentos.machine.trees",
     "FileStat": "agentos.machine.protocol",
     "LimitWarning": "agentos.machine.limits.limits",
     "Limits": "agentos.machine.limits.limits",
@@ -87,6 +90,7 @@ _HOMES = {
     "Price": "agentos.usage.prices",
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
+    "ProcessTree": "agentos.machine.processes",
     "Provider": "agentos.models.providers",
     "RehearsalModel": "agentos.models.rehearsal",
     "S3Credentials": "agentos.machine.mounts.objects.source",
@@ -121,9 +125,11 @@ __all__ = [
     "ChecksumMismatch",
     "CommandFailed",
     "ConfigInvalid",
+    "DirEntry",
     "ExecResult",
     "ExecTimeout",
     "FileChange",
+    "FileResult",
     "FileStat",
     "IsolationUnavailable",
     "LimitExceeded",
@@ -146,6 +152,7 @@ __all__ = [
     "Price",
     "Process",
     "ProcessInfo",
+    "ProcessTree",
     "Provider",
     "RegistryUnreachable",
     "RehearsalModel",

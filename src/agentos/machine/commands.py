@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from agentos.errors import IsolationUnavailable, MachineError
-from agentos.machine.files import FileVerbs, MachineNotStarted, Path
+from agentos.machine.files import MachineNotStarted, Path
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.process import (
     MAX_OUTPUT,
@@ -18,8 +18,9 @@ from agentos.machine.process import (
     argv_of,
     run,
 )
-from agentos.machine.processes import ProcessInfo, list_processes, look
+from agentos.machine.processes import ProcessInfo, ProcessTree, list_processes, look, trees_of
 from agentos.machine.protocol import ExecFlag, Op
+from agentos.machine.trees import TreeVerbs
 
 if TYPE_CHECKING:
     from agentos.machine.channel import Channel
@@ -32,7 +33,7 @@ User = Literal["agentos", "root"]
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class CommandVerbs(FileVerbs):
+class CommandVerbs(TreeVerbs):
     """Commands, terminals and processes of a machine."""
 
     _env: dict[str, str]
@@ -217,6 +218,10 @@ class CommandVerbs(FileVerbs):
         """List what runs in the machine."""
         async with look(self.commands) as proc:
             return list_processes(proc)
+
+    async def process_tree(self) -> list[ProcessTree]:
+        """List what runs in the machine by who started it: the tops, each with those below."""
+        return trees_of(await self.processes())
 
     async def signal(self, pid: int, number: int) -> None:
         """Send a signal to one process of the machine.
