@@ -43,6 +43,7 @@ NAMES = [
     "NetworkPolicy",
     "NetworkRequest",
     "ObjectStoreError",
+    "OutputChunk",
     "PermissionRequest",
     "PermissionRules",
     "PortEvent",

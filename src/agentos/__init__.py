@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.network import NetworkPolicy, NetworkRequest
     from agentos.machine.network.servers.listening import PortEvent
+    from agentos.machine.output_log import OutputChunk
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
     from agentos.machine.processes import ProcessInfo, ProcessTree
@@ -84,6 +85,7 @@ _HOMES = {
     "Mount": "agentos.machine.mounts",
     "NetworkPolicy": "agentos.machine.network",
     "NetworkRequest": "agentos.machine.network",
+    "OutputChunk": "agentos.machine.output_log",
     "PermissionRequest": "agentos.sessions.permissions",
     "PermissionRules": "agentos.sessions.permission_rules",
     "PortEvent": "agentos.machine.network.servers.listening",
@@ -146,6 +148,7 @@ __all__ = [
     "NetworkPolicy",
     "NetworkRequest",
     "ObjectStoreError",
+    "OutputChunk",
     "PermissionRequest",
     "PermissionRules",
     "PortEvent",

@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.files import MachineNotStarted, Path
+from agentos.machine.launch import Launch, argv_of
 from agentos.machine.layers.config import ImageConfig
-from agentos.machine.process import (
-    MAX_OUTPUT,
-    ExecResult,
-    Launch,
-    Process,
-    Redirect,
-    argv_of,
-    run,
-)
+from agentos.machine.process import MAX_OUTPUT, ExecResult, Process, Redirect, run
 from agentos.machine.processes import ProcessInfo, ProcessTree, list_processes, look, trees_of
 from agentos.machine.protocol import ExecFlag, Op
 from agentos.machine.trees import TreeVerbs
@@ -107,6 +100,7 @@ class CommandVerbs(TreeVerbs):
         stdout: Redirect = "pipe",
         stderr: Redirect = "pipe",
         limit: int = 2**20,
+        keep_output: int | None = None,
         contain: bool = False,
         user: User = "agentos",
     ) -> Process:
@@ -121,6 +115,8 @@ class CommandVerbs(TreeVerbs):
             stderr: `"pipe"` or `"null"`.
             limit: The longest line that `readline` returns, in bytes. A reader that is slow
                 makes the command wait, so memory stays bounded.
+            keep_output: Keep the last so many bytes of what it writes, for `read_output` and
+                `output`, in place of `stdout` and `stderr`. It never waits for a reader.
             contain: Keep whatever the command starts among its descendants, even what
                 detaches itself, and end all of it when the command ends.
             user: `"root"` for user 0 of the machine, such as to install packages.
@@ -134,7 +130,13 @@ class CommandVerbs(TreeVerbs):
         flags = ExecFlag.CONTAIN if contain else ExecFlag.NONE
         launch = self._launch(command, cwd, env, user, flags)
         return await spawn(
-            self.commands, launch, stdin=stdin, stdout=stdout, stderr=stderr, limit=limit
+            self.commands,
+            launch,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            limit=limit,
+            keep_output=keep_output,
         )
 
     async def terminal(

@@ -11,7 +11,8 @@ import pytest
 from tests.machine.stream.emulated import can_emulate, emulated_guest
 
 from agentos.machine.channel import Channel
-from agentos.machine.process import ExecResult, Launch, run
+from agentos.machine.launch import Launch
+from agentos.machine.process import ExecResult, run
 from agentos.machine.processes import ProcessInfo, list_processes, look
 from agentos.machine.protocol import ExecFlag, Op
 from agentos.machine.spawning import spawn
