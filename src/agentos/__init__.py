@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         CommandFailed,
         ConfigInvalid,
         ExecTimeout,
+        InterpreterEnded,
         IsolationUnavailable,
         LimitExceeded,
         MachineError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         StoreError,
         SyncConflict,
     )
+    from agentos.machine.interpreters.interpreter import CodeError, CodeResult, Interpreter
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
     from agentos.machine.machine import AgentOs
@@ -71,11 +73,14 @@ _HOMES = {
     "Agent": "agentos.agents.custom",
     "AgentOs": "agentos.machine.machine",
     "Budget": "agentos.models.budgets",
+    "CodeError": "agentos.machine.interpreters.interpreter",
+    "CodeResult": "agentos.machine.interpreters.interpreter",
     "DirEntry": "agentos.machine.trees",
     "ExecResult": "agentos.machine.process",
     "FileChange": "agentos.machine.watched_tree",
     "FileResult": "agentos.machine.trees",
     "FileStat": "agentos.machine.protocol",
+    "Interpreter": "agentos.machine.interpreters.interpreter",
     "LimitWarning": "agentos.machine.limits.limits",
     "Limits": "agentos.machine.limits.limits",
     "MachinePool": "agentos.machine.pool",
@@ -125,6 +130,8 @@ __all__ = [
     "BudgetExceeded",
     "CassetteMismatch",
     "ChecksumMismatch",
+    "CodeError",
+    "CodeResult",
     "CommandFailed",
     "ConfigInvalid",
     "DirEntry",
@@ -133,6 +140,8 @@ __all__ = [
     "FileChange",
     "FileResult",
     "FileStat",
+    "Interpreter",
+    "InterpreterEnded",
     "IsolationUnavailable",
     "LimitExceeded",
     "LimitWarning",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.files import MachineNotStarted, Path
+from agentos.machine.isolation.offers import require
 from agentos.machine.launch import Launch, argv_of
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.process import MAX_OUTPUT, ExecResult, Process, Redirect, run
@@ -17,7 +18,8 @@ from agentos.machine.trees import TreeVerbs
 
 if TYPE_CHECKING:
     from agentos.machine.channel import Channel
-    from agentos.machine.isolation.backends import RunningMachine
+    from agentos.machine.interpreters.interpreter import Interpreter, Language
+    from agentos.machine.isolation.backends import Isolation, RunningMachine
     from agentos.machine.limits.guard import Guard
     from agentos.machine.terminal import Terminal
 
@@ -29,6 +31,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class CommandVerbs(TreeVerbs):
     """Commands, terminals and processes of a machine."""
 
+    isolation: Isolation
     _env: dict[str, str]
     _guard: Guard | None
     _path: str
@@ -164,6 +167,41 @@ class CommandVerbs(TreeVerbs):
         settings = {"TERM": "xterm-256color", **(env or {})}
         launch = self._launch(command, cwd, settings, user, ExecFlag.PTY, (rows, cols))
         return await Terminal.open(self.commands, launch)
+
+    async def interpreter(
+        self,
+        language: Language = "python",
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        user: User = "agentos",
+    ) -> Interpreter:
+        """Start a Python or Node that stays: code runs in it piece by piece.
+
+        Args:
+            language: `"python"` or `"node"`, which the machine must have.
+            cwd: Where it runs; by default the home directory.
+            env: Added to the machine's environment.
+            max_output: How many bytes a run may write to each of stdout and stderr.
+            user: `"root"` for user 0 of the machine.
+
+        Returns:
+            The interpreter, best used with `async with`.
+
+        Raises:
+            FileNotFoundError: The machine has no such interpreter, or no such `cwd`.
+            InterpreterEnded: It does not run there.
+            MachineError: The machine ended, or has no root.
+        """
+        from agentos.machine.interpreters.interpreter import Interpreter, command_of
+
+        require(self.isolation, "interpreter")
+        launch = self._launch(command_of(language), cwd, env, user, ExecFlag.CONTAIN)
+        limit_hit = self._guard.hits_from_now if self._guard else None
+        interpreter = Interpreter(language, self.commands, launch, max_output, limit_hit)
+        await interpreter.start()
+        return interpreter
 
     def _launch(
         self,
