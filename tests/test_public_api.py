@@ -60,6 +60,8 @@ NAMES = [
     "RehearsalModel",
     "S3Credentials",
     "Scenario",
+    "Schedule",
+    "ScheduleEvent",
     "Session",
     "SessionClosed",
     "SessionEvent",

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from agentos.machine.process import ExecResult, Process
     from agentos.machine.processes import ProcessInfo, ProcessTree
     from agentos.machine.protocol import FileStat
+    from agentos.machine.schedules.schedule import Schedule, ScheduleEvent
     from agentos.machine.terminal import Terminal
     from agentos.machine.trees import DirEntry, FileResult
     from agentos.machine.watch import Watch
@@ -102,6 +103,8 @@ _HOMES = {
     "RehearsalModel": "agentos.models.rehearsal",
     "S3Credentials": "agentos.machine.mounts.objects.source",
     "Scenario": "agentos.models.rehearsal",
+    "Schedule": "agentos.machine.schedules.schedule",
+    "ScheduleEvent": "agentos.machine.schedules.schedule",
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
     "SessionRecord": "agentos.sessions.transcripts",
@@ -170,6 +173,8 @@ __all__ = [
     "RehearsalModel",
     "S3Credentials",
     "Scenario",
+    "Schedule",
+    "ScheduleEvent",
     "Session",
     "SessionClosed",
     "SessionEvent",

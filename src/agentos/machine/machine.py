@@ -35,6 +35,7 @@ from agentos.machine.network.decision_log import DecisionLog
 from agentos.machine.network.doors import Inside, Kind
 from agentos.machine.network.servers.verbs import ServerVerbs
 from agentos.machine.protocol import ListenKind, Op
+from agentos.machine.schedules.verbs import ScheduleVerbs
 from agentos.machine.session_verbs import SessionVerbs
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 SOFTWARE = "/opt/agentos"
 
 
-class AgentOs(SessionVerbs, ServerVerbs):
+class AgentOs(SessionVerbs, ScheduleVerbs, ServerVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
