@@ -22,7 +22,6 @@ from agentos.machine.isolation.backends import (
     Isolation,
     RunningMachine,
     check,
-    check_limits,
     choose,
 )
 from agentos.machine.isolation.branch import Branch
@@ -111,7 +110,6 @@ class AgentOs(SessionVerbs, ScheduleVerbs, ServerVerbs):
         root: bool = False,
     ) -> None:
         check(isolation)
-        check_limits(isolation, limits)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
         policy = _policy(network)
@@ -197,7 +195,7 @@ class AgentOs(SessionVerbs, ScheduleVerbs, ServerVerbs):
 
     async def _boot(self, branch: Branch | None = None) -> RunningMachine:
         assert self._image is not None
-        self._backend = self._backend or await choose(self.isolation, self.limits)
+        self._backend = self._backend or await choose(self.isolation)
         start = functools.partial(
             self._backend,
             self._image,

@@ -40,7 +40,7 @@ enum op {
     OP_SOCKET = 13,  /* a: family, b: type, c: protocol -> a socket, neither bound nor connected */
     OP_PROCESSES = 14, /* a: where to go on, 0 to look anew -> a: size of the whole, b: init's own
                         pid; a part of the files of /proc that tell of the processes */
-    OP_BOUND = 15,   /* a: how many processes and threads a user of the machine may have, b: and
+    OP_BOUND = 15,   /* a: how many processes and threads a user may have beside init's, b: and
                       each command open files; 0 to leave it */
     OP_RESIZE = 16,  /* a: pid of a command on a terminal that is copied, b: rows, c: columns */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
@@ -176,6 +176,7 @@ int refuse_what_is_shared(void);
 /* keeper.c */
 void start_keeper(void (*build)(const struct plan *plan), void (*settle)(void),
                   const struct plan *plan);
+int threads_of_init(void);
 void network_is_made(void);
 void await_network(void);
 void await_machine(void);
