@@ -23,7 +23,7 @@ from agentos.machine.snapshots import check_name
 #: A package as apt names it, with an architecture, a version or a release behind it.
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+|/[a-z0-9-]+)?")
 _SOURCES = ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
-_END_PATIENCE = 30.0  # seconds in which mmdebstrap removes what it made
+_END_PATIENCE = 30.0  # seconds in which killed processes end
 _SHOWN = 800  # bytes of its last words
 
 
@@ -56,7 +56,7 @@ async def build_image(
         choose_id_map(root=True)  # mmdebstrap needs them itself
     with _place() as place:
         target = Path(place, "root.tar")
-        argv = [program, "--variant=minbase", "--format=tar"]
+        argv = [*_alone(), program, "--variant=minbase", "--format=tar"]
         argv += [f"--include={','.join(packages)}"] if packages else []
         await _run([*argv, "", str(target), *sources], place)
         return await import_image(name, target)
@@ -81,6 +81,17 @@ def _mmdebstrap() -> str:
         code="mmdebstrap_missing",
         hint="sudo apt-get install mmdebstrap; or import one: agentos image import NAME FILE",
     )
+
+
+def _alone() -> list[str]:
+    """Let what root runs have mounts and processes of its own, which end with this process.
+
+    As an ordinary user mmdebstrap does so itself, as it has to.
+    """
+    if os.geteuid():
+        return []
+    with_us = ["setpriv", "--pdeathsig", "KILL"]
+    return [*with_us, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def _sources(apt: Path) -> list[str]:
@@ -120,15 +131,10 @@ async def _run(argv: Sequence[str], place: str) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Let it remove what root has mounted for it; then end whatever is left of it."""
-    if os.geteuid() == 0:
-        with contextlib.suppress(TimeoutError, ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-            async with asyncio.timeout(_END_PATIENCE):
-                await process.wait()
+    """End all of it, and wait until none is left to write where we remove."""
     await end_family(process.pid)
     with contextlib.suppress(TimeoutError, ProcessLookupError):
         async with asyncio.timeout(_END_PATIENCE):
-            while True:  # until none of the group is left to write where we remove
+            while True:
                 os.killpg(process.pid, signal.SIGKILL)
                 await asyncio.sleep(0.01)
