@@ -20,7 +20,7 @@ from tests.conftest import Footprint
 from tests.machine.images.conftest import needs_ids
 
 from agentos import AgentOs, MachineError
-from agentos.machine.images.debian import build_image
+from agentos.machine.images.debian import _place, build_image
 from agentos.machine.layers.store import LayerStore
 
 needs_mmdebstrap = pytest.mark.skipif(
@@ -214,7 +214,10 @@ def test_a_build_that_is_killed_leaves_neither_mounts_nor_processes(
     while any(f"{staging}/".encode() in line for line in _command_lines()):
         time.sleep(0.01)
     assert Path("/proc/mounts").read_text() == before
-    shutil.rmtree(staging)  # no mount is in the way
+    assert list(staging.iterdir()) != []
+    with _place() as place, _place() as other:  # the next builds take away what lies there
+        assert sorted(map(str, staging.iterdir())) == sorted([place, other])
+    assert list(staging.iterdir()) == []
 
 
 def _command_lines() -> Iterator[bytes]:

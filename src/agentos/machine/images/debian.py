@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from agentos.machine.snapshots import check_name
 #: A package as apt names it, with an architecture, a version or a release behind it.
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+|/[a-z0-9-]+)?")
 _SOURCES = ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
+_PLACE = "agentos-build-"
 _END_PATIENCE = 30.0  # seconds in which killed processes end
 _SHOWN = 800  # bytes of its last words
 
@@ -64,13 +66,37 @@ async def build_image(
 
 @contextlib.contextmanager
 def _place() -> Iterator[str]:
-    """A directory in which, as an ordinary user, ids that are lent to the caller work too."""
-    place = Path(tempfile.mkdtemp(prefix="agentos-build-"))
+    """A directory in which, as an ordinary user, ids that are lent to the caller work too.
+
+    It is locked from before it has its name, so that what is not is of a build that was killed.
+    """
+    _sweep()
+    fresh = Path(tempfile.mkdtemp(prefix=".agentos-"))
+    lock = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY)
+    place = fresh.with_name(_PLACE + fresh.name.removeprefix(".agentos-"))
     try:
-        place.chmod(0o711)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh.chmod(0o711)
+        fresh.rename(place)
         yield str(place)
     finally:
-        remove_tree(place)
+        remove_tree(place if place.exists() else fresh)
+        os.close(lock)
+
+
+def _sweep() -> None:
+    """Remove what builds of this user left that were killed."""
+    for place in Path(tempfile.gettempdir()).glob(f"{_PLACE}*"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(lock).st_uid == os.geteuid():
+                    remove_tree(place)
+            except BlockingIOError:
+                pass  # it is being built in
+            finally:
+                os.close(lock)
 
 
 def _mmdebstrap() -> str:
