@@ -43,6 +43,7 @@ enum op {
     OP_BOUND = 15,   /* a: how many processes and threads a user may have beside init's, b: and
                       each command open files; 0 to leave it */
     OP_RESIZE = 16,  /* a: pid of a command on a terminal that is copied, b: rows, c: columns */
+    OP_FORGET = 17,  /* -> a: how many files were looked at, so that earlier ones are let go of */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -199,6 +200,9 @@ void bound_commands(const struct request *request);
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count);
 bool remember(pid_t pid, uint32_t id, enum kind ending);
 void reap_children(void);
+
+/* forget.c */
+void forget_files(const struct request *request);
 
 /* processes.c */
 void list_processes(const struct request *request);
