@@ -82,20 +82,13 @@ def down(state: Path) -> Running | None:
     Returns:
         The hub that ended; None if none ran.
     """
-    running = read_running(state)
-    if running is None or not running.alive:
-        if running is not None:
-            forget_running(state, running.pid)
-        return None
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.kill(running.pid, number)
-        except ProcessLookupError:
-            break
-        if _ended(running):
-            break
-    forget_running(state, running.pid)
-    return running
+    ended = None
+    while (running := read_running(state)) is not None:
+        if running.alive:
+            _end(running)
+            ended = running
+        forget_running(state, running.pid)  # what is said then is of a next hub, just begun
+    return ended
 
 
 def restart(state: Path) -> Running:
@@ -117,6 +110,16 @@ def restart(state: Path) -> Running:
             "the new hub ended at once", code="hub_not_ready", hint="`agentos logs` may tell why"
         )
     return fresh
+
+
+def _end(running: Running) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(running.pid, number)
+        except ProcessLookupError:
+            return
+        if _ended(running):
+            return
 
 
 def _ended(running: Running) -> bool:
