@@ -54,6 +54,8 @@ def logs(
     from agentos.hub.lifecycle.daemon import log_file
 
     path = log_file(state_dir())
+    if not path.exists():
+        typer.echo(f"agentos: no hub in the background has logged to {path} yet", err=True)
     for line in logs.last_lines(path, last):
         typer.echo(line)
     if follow:

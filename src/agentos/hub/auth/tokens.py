@@ -196,7 +196,7 @@ class Tokens:
                 503,
                 "token_file_missing",
                 f"{self._file} is not there any more",
-                hint="put it back where it was, or `agentos down` and `agentos up` for a new one",
+                hint="put it back where it was, or make a new one: `agentos token show`",
             ) from error
         except ConfigInvalid as error:
             raise Refused(503, error.code, error.message, hint=error.hint) from error
