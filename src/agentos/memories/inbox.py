@@ -204,9 +204,7 @@ class Inbox:
         for group in grouped(items):
             entries = [each for each in group if isinstance(each, Entry)]
             there = [each for each in group if isinstance(each, Candidate)]
-            like = min(
-                (full_name(each) for each in group if isinstance(each, Memory)), default=None
-            )
+            alike = [full_name(each) for each in group if isinstance(each, Memory)]
             if not entries:
                 continue
             if there:
