@@ -35,7 +35,7 @@ def test_what_does_not_fit_is_said() -> None:
     assert text.endswith("- ... and 3 more: agentos memory list\n")
     assert "### " not in text
     assert section(MEMORIES, 40) == ""
-    some = section(MEMORIES, 400)
+    some = section(MEMORIES, 320)
     assert "### site/deploy" in some  # the long ones after it do not fit, short ones do
     assert "### me" in some
     assert "### new" not in some

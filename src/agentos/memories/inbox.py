@@ -197,7 +197,7 @@ class Inbox:
     ) -> Pulled:
         items: list[tuple[str, Entry | Candidate | Memory]] = [
             *((each.text, each) for each in fresh),
-            *((each.text, each) for each in waiting),
+            *((text, each) for each in waiting for text in (each.text, *each.variants)),
             *((each.text, each) for each in memories),
         ]
         new, merged, left_out = list[Candidate](), 0, 0
