@@ -39,9 +39,7 @@ def wrote(
     project: str | None = None,
 ) -> Entry:
     path = Path(f"/home/ada/.{client}/x.md")
-    return Entry(
-        client, kind, title, text, path, 1, type, project, datetime(year, 1, 1, tzinfo=UTC)
-    )
+    return Entry(client, kind, title, text, path, 1, type, project, WRITTEN)
 
 
 @pytest.fixture
