@@ -6,6 +6,7 @@ import random
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -168,6 +169,16 @@ def test_secrets_and_personal_data_hold_it_up(
     assert [each.id for each in inbox.open()] == [one.id]
     inbox.accept(one.id, despite_findings=True)
     assert load_memories(home)[0].text == text
+
+
+def test_a_file_that_is_written_again_and_again_is_one_origin(inbox: Inbox) -> None:
+    for number in range(30):
+        words = LONG.replace("short", "brief" + "a" * number)
+        entry = wrote(words)
+        inbox.pull([replace(entry, line=number, written=WRITTEN.replace(day=number % 28 + 1))])
+    [one] = inbox.open()
+    assert len(one.origins) == 1
+    assert len(one.variants) == 20
 
 
 def test_it_is_for_nobody_else(inbox: Inbox, tmp_path: Path) -> None:

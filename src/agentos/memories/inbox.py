@@ -21,9 +21,11 @@ from agentos.config import state_dir
 from agentos.errors import AgentOsError, SecretsFound
 from agentos.home.allowed_secrets import allowed_secrets
 from agentos.memories.candidate import (
+    MOST_VARIANTS,
     Candidate,
     Origin,
     candidate_of,
+    files_of,
     read_candidate,
     read_candidates,
     unique,
@@ -227,9 +229,12 @@ class Inbox:
         return candidate
 
     def _add(self, candidate: Candidate, entries: Sequence[Entry]) -> None:
-        origins = unique([*candidate.origins, *sorted(map(Origin.of, entries), key=str)])
         others = sorted({each.text for each in entries if each.id != candidate.id})
-        more = replace(candidate, origins=origins, variants=unique([*candidate.variants, *others]))
+        more = replace(
+            candidate,
+            origins=files_of([*candidate.origins, *sorted(map(Origin.of, entries), key=str)]),
+            variants=unique([*candidate.variants, *others])[:MOST_VARIANTS],
+        )
         if more != candidate:
             write_candidate(self._open / f"{candidate.id}.json", more)
 
