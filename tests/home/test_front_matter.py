@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentos.errors import ConfigInvalid
@@ -47,6 +47,7 @@ FILES = st.tuples(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(FILES)
 def test_a_file_is_read_or_refused_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, text: str
@@ -83,6 +84,7 @@ def test_front_matter_in_one_line() -> None:
     assert without_keys("{a: 1, b: 2}\n", ["a"]) == "{a: 1, b: 2}\n"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from(VALUES[:8])), max_size=5))
 def test_a_key_is_taken_out_and_the_rest_says_what_it_said(pairs: list[tuple[str, str]]) -> None:
     said = dict(pairs)

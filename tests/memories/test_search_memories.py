@@ -12,9 +12,7 @@ from agentos.memories.memory import Memory
 from agentos.memories.search import search
 
 MEMORIES = [
-    Memory(
-        "prices", "reference", "How money is kept", "All prices are\nin cents.\n\nNo euros."
-    ),
+    Memory("prices", "reference", "How money is kept", "All prices are\nin cents.\n\nNo euros."),
     Memory("deploy", "project", "How to deploy", "By rsync. Prices are frozen.", "site"),
 ]
 ENTRIES = [Entry("codex", "session", "A session", "Somebody asked for prices.", Path("/x"))]

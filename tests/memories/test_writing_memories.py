@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.memories.conftest import Write
 
@@ -136,6 +136,7 @@ def test_files_for_clients(home: Path, write: Write) -> None:
     assert files([]) == {}
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["user", "feedback", "project", "reference"]),
     st.lists(LINES, min_size=1, max_size=5).map(" ".join).filter(lambda text: len(text) <= 300),
