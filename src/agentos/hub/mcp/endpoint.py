@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
@@ -20,6 +21,8 @@ from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.server import HubServer
 
 _EVENTS = "text/event-stream"
+# It tells of the end of each request, and of each error that the client is told, too.
+logging.getLogger("mcp").setLevel(logging.WARNING)
 #: Seconds between two signs of life on a stream without news.
 _KEEP_ALIVE = 15.0
 
