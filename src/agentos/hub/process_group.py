@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 _CHUNK = 65_536
+_GRACE = 2.0  # seconds between the request to end and the end
 _LEFT_BEHIND = 1.0  # seconds that the output of a program that is over may still take
 
 
@@ -43,7 +44,6 @@ async def process_group(
         yield process
     finally:
         ending.cancel()
-        _kill(process.pid)
         await _reap(process)
 
 
@@ -59,30 +59,43 @@ async def exit_code(process: asyncio.subprocess.Process) -> int:
 async def _end_with_leader(process: asyncio.subprocess.Process) -> None:
     """Once a program is over, end what it left behind, and its output."""
     await exit_code(process)
-    _kill(process.pid)
+    _signal(process.pid, signal.SIGKILL)
     await asyncio.sleep(_LEFT_BEHIND)
     _close(process)
 
 
-def _kill(group: int) -> None:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # it is over, or what is left of it became another user's
-
-
 async def _reap(process: asyncio.subprocess.Process) -> None:
-    """Wait for a killed program; a cancellation meanwhile waits for it too."""
-    waiting = asyncio.ensure_future(exit_code(process))
+    """End a program and wait for it; a cancellation meanwhile waits for it too."""
+    ending = asyncio.ensure_future(_end(process))
     cancelled: asyncio.CancelledError | None = None
-    while not waiting.done():
+    while not ending.done():
         try:
-            await asyncio.shield(waiting)
+            await asyncio.shield(ending)
         except asyncio.CancelledError as error:
             cancelled = error
-    _close(process)
     if cancelled is not None:
         raise cancelled
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Let a program tidy up, as git does with its locks, and then kill it with its group."""
+    if process.returncode is None:
+        _signal(process.pid, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_GRACE):
+                await exit_code(process)
+        except TimeoutError:
+            pass  # it does not listen
+    _signal(process.pid, signal.SIGKILL)
+    await exit_code(process)
+    _close(process)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # it is over, or what is left of it became another user's
 
 
 def _close(process: asyncio.subprocess.Process) -> None:

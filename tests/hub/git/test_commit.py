@@ -304,6 +304,24 @@ async def test_a_hook_that_leaves_a_daemon_does_not_hold_the_commit(project: Pro
     assert made.commit
 
 
+async def test_a_commit_cancelled_after_it_was_made_is_taken_back(project: Project) -> None:
+    marker = project.top.parent / "started"
+    hook = project.write(".git/hooks/post-commit", f"#!/bin/sh\ntouch {marker}\nexec sleep 600\n")
+    hook.chmod(0o755)
+    project.write("a")
+    project.write("README.md", "staged\n")
+    project.git("add", "README.md")
+    before = project.git("rev-parse", "HEAD")
+    task = asyncio.create_task(project.tools.commit(project.top, "Work"))
+    while not marker.exists():
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert project.git("rev-parse", "HEAD") == before
+    assert project.git("status", "--porcelain") == "M  README.md\n?? a"
+
+
 async def test_a_cancelled_commit_leaves_no_lock_and_no_process(project: Project) -> None:
     marker = project.top.parent / "started"
     hook = project.write(

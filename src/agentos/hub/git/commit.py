@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,10 +119,14 @@ async def _require_known(tree: WorkTree, path: str, name: str) -> None:
 async def _commit_draft(plan: _Plan, draft: DraftIndex, found: Inspection) -> str:
     """Commit the draft, hooks included, and undo it if a hook brought in a secret."""
     scanned = await draft.git.ask("write-tree")
-    done = await draft.git.run(
-        "commit", "--quiet", "--file=-", "--cleanup=whitespace", "--no-status",
-        stdin=plan.message.encode(), hooks=True, timeout=HOOK_TIMEOUT,
-    )  # fmt: skip
+    try:
+        done = await draft.git.run(
+            "commit", "--quiet", "--file=-", "--cleanup=whitespace", "--no-status",
+            stdin=plan.message.encode(), hooks=True, timeout=HOOK_TIMEOUT,
+        )  # fmt: skip
+    except (asyncio.CancelledError, GitError):
+        await asyncio.shield(_take_back(plan, scanned))
+        raise
     git = plan.tree.git
     made = (await git.run("rev-parse", "--verify", "--quiet", "HEAD")).text
     if done.code != 0 and made == (plan.state.head or ""):
@@ -151,6 +156,17 @@ async def _inspect_hooks_work(plan: _Plan, made: str, scanned: str, found: Inspe
         raise SecretsFound(
             "a hook added what is held back; the commit was undone", findings=_lines(extra)
         )
+
+
+async def _take_back(plan: _Plan, scanned: str) -> None:
+    """Undo a commit that was made just before its program was ended; nobody hears of it."""
+    git = plan.tree.git
+    made = (await git.run("rev-parse", "--verify", "--quiet", "HEAD")).text
+    if made in ("", plan.state.head):
+        return
+    tree, *parents = (await git.ask("log", "-1", "--format=%T %P", made)).split()
+    if tree == scanned and parents == ([plan.state.head] if plan.state.head else []):
+        await _undo(git, made, plan.state.head)
 
 
 async def _undo(git: Git, made: str, before: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -12,8 +13,9 @@ from agentos.hub.git.blobs import GITLINK, Change, blob_reader, sizes
 from agentos.hub.git.program import Git, decode, encode, shown
 from agentos.hub.git.results import HeldBack
 from agentos.hub.git.state import Entry
-from agentos.secret_scan import ALLOW_FILE, AllowList, scan_bytes
+from agentos.secret_scan import ALLOW_FILE, AllowList, Scan, scan_bytes
 
+_SMALL = 20_000  # bytes: a scan takes some milliseconds
 Reader = Callable[[str], Awaitable[bytes]]
 
 
@@ -94,7 +96,7 @@ async def inspect(
 async def _inspect_file(
     read: Reader, change: Change, data: bytes, allow: AllowList, found: Inspection
 ) -> None:
-    scan = scan_bytes(data, change.path, allow=allow)
+    scan = await _scan(data, change.path, allow)
     old = await _digests_before(read, change) if scan.findings else frozenset()
     for finding in scan.findings:
         if finding.digest in old:
@@ -109,12 +111,19 @@ async def _inspect_file(
         found.warnings.append(f"{shown(change.path)}: only its beginning was looked at")
 
 
+async def _scan(data: bytes, path: str, allow: AllowList) -> Scan:
+    """Scan a small file at once, and a large one beside what else the hub does."""
+    if len(data) < _SMALL:
+        return scan_bytes(data, path, allow=allow)
+    return await asyncio.to_thread(scan_bytes, data, path, allow=allow)
+
+
 async def _digests_before(read: Reader, change: Change) -> frozenset[str]:
     """Return the secrets that a file already has in history: they are out, and no news."""
     name = change.old[1]
     if name is None or change.old[0] == GITLINK:
         return frozenset()
-    scan = scan_bytes(await read(name), change.path)
+    scan = await _scan(await read(name), change.path, AllowList())
     return frozenset(finding.digest for finding in scan.findings)
 
 

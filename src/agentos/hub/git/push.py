@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from agentos.errors import GitError, PushRefused, SecretsFound
 from agentos.hub.git.destination import Destination, find_destination, unreachable
@@ -142,5 +143,5 @@ def _answer(goal: Destination, state: str, summary: str, **more: object) -> Push
 async def _ssh(git: Git) -> str:
     """Return the user's ssh command, which must not ask."""
     configured = await git.run("config", "--get", "core.sshCommand")
-    command = configured.text if configured.code == 0 and configured.text else "ssh"
+    command = os.environ.get("GIT_SSH_COMMAND") or configured.text or "ssh"
     return f"{command} -o BatchMode=yes -o ConnectTimeout=20"
