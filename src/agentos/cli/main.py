@@ -97,10 +97,6 @@ def options(
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        words = sys.argv[1:]
-        if words in (["status"], ["status", "--json"]):
-            # Scripts and prompts ask all the time: the parser alone would take half of it.
-            sys.exit(hub.show_status(as_json="--json" in words))
         app()
     except (AgentOsError, OSError) as error:
         if "--debug" in sys.argv[1:2]:
