@@ -9,6 +9,10 @@ from typing import Annotated
 
 import pytest
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 from tests.hub.conftest import Started
 
 from agentos.hub.app import PARTS
@@ -64,6 +68,27 @@ async def test_every_request_is_recorded_by_its_route(asking: Started) -> None:
     assert request.bytes_in == len(b'{"some":"thing"}')
     assert request.bytes_out == len(answers[0].content)
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+
+
+def other_frameworks(app: FastAPI, hub: Hub) -> None:
+    """A part of plain routes and a mounted application."""
+
+    async def answer(request: Request) -> Response:
+        return Response(request.url.path)
+
+    app.router.routes += [
+        Route("/plain", answer),
+        Route("/of/{name}", answer),
+        Mount("/pages", Starlette(routes=[Route("/{name}", answer)])),
+    ]
+
+
+async def test_routes_of_any_kind_have_few_names(asking: Started) -> None:
+    async with asking(parts=[*PARTS, other_frameworks]) as hub:
+        for path in ("/plain", "/of/a", "/of/b", "/pages/a", "/pages/b"):
+            assert (await hub.ask("GET", path)).status_code == 200
+        names = [record.name for record in reversed(hub.hub.telemetry.recent())]
+    assert names == ["GET /plain", *[part.NO_ROUTE] * 2, *["GET /pages/*"] * 2]
 
 
 @pytest.mark.parametrize(

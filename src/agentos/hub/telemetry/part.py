@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import Scope
 
 from agentos.hub.background import background
 from agentos.hub.hub import Hub
@@ -74,6 +75,14 @@ class RequestRecorder:
 def _route(record: RequestRecord) -> str:
     """Name a request by the template of its route: of these there are few."""
     exchange = current_exchange()
-    route = exchange.scope.get("route") if exchange else None
-    path = getattr(route, "path", None)
+    path = None if exchange is None else _template(exchange.scope)
     return NO_ROUTE if path is None else f"{record.method} {path}"
+
+
+def _template(scope: Scope) -> str | None:
+    if mounted := scope.get("root_path"):
+        return f"{mounted}/*"
+    if "route" in scope:
+        return getattr(scope["route"], "path", None)
+    # FastAPI does not tell of a plain route, but of what that leads to.
+    return scope["path"] if "endpoint" in scope and not scope["path_params"] else None
