@@ -13,9 +13,9 @@ from agentos.agents.machine import AgentMachine
 from agentos.errors import AgentCrashed, AgentError, SessionNotFound
 from agentos.sessions.connection import AgentConnection, Opened
 from agentos.sessions.events import SessionEvent
+from agentos.sessions.transcripts import SessionRecord, Transcripts
 from agentos.sessions.transcripts.export import as_markdown
 from agentos.sessions.transcripts.kept_files import KeptFiles
-from agentos.sessions.transcripts.transcripts import SessionRecord, Transcripts
 
 #: Characters of a transcript that a fresh agent is given, the last ones.
 MOST_CONTEXT = 60_000
