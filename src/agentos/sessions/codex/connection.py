@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib import metadata
 from typing import Any, cast
 
+from agentos.agents.codex_versions import is_older, versions_tested
 from agentos.agents.definition import Launch, McpServer
 from agentos.agents.machine import AgentMachine, AgentProcess
 from agentos.errors import AgentCrashed, AgentError, AuthenticationRequired
@@ -92,7 +93,11 @@ class CodexConnection:
     async def introduce(self) -> Mapping[str, Any]:
         """Introduce ourselves, once; `open` does it too."""
         if self._hello is None:
-            client = {"name": "agentos", "title": "AgentOS", "version": version("agentos-vm")}
+            client = {
+                "name": "agentos",
+                "title": "AgentOS",
+                "version": metadata.version("agentos-vm"),
+            }
             self._hello = await self._request("initialize", {"clientInfo": client})
             await self._rpc.notify("initialized")
         return self._hello
@@ -149,7 +154,10 @@ class CodexConnection:
         self._choices = Choices(
             mode, started["model"], started.get("reasoningEffort"), models["data"]
         )
-        agent = {"name": self.name, "version": _version(str(hello.get("userAgent", "")))}
+        version = _version(str(hello.get("userAgent", "")))
+        if is_older(version):
+            self._ear.warn(f"Codex {version} may not work here: tested is {versions_tested()}")
+        agent = {"name": self.name, "version": version}
         path = started["thread"].get("path")
         files = (path,) if path else ()
         return Opened(self._thread, _CAPABILITIES, self._choices.as_acp(), agent, files)
