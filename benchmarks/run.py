@@ -23,6 +23,8 @@ BENCHMARKS = (
     "stream",
     "gateway",
     "transcripts",
+    "sessions",
+    "many_sessions",
     "network",
     "hub",
     "imports",
