@@ -26,6 +26,7 @@ NAMES = [
     "ExecTimeout",
     "FileChange",
     "FileStat",
+    "HubAccess",
     "IsolationUnavailable",
     "LimitExceeded",
     "LimitWarning",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         StoreError,
         SyncConflict,
     )
+    from agentos.hub.access import HubAccess
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
     from agentos.machine.machine import AgentOs
@@ -72,6 +73,7 @@ _HOMES = {
     "ExecResult": "agentos.machine.process",
     "FileChange": "agentos.machine.watched_tree",
     "FileStat": "agentos.machine.protocol",
+    "HubAccess": "agentos.hub.access",
     "LimitWarning": "agentos.machine.limits.limits",
     "Limits": "agentos.machine.limits.limits",
     "MachinePool": "agentos.machine.pool",
@@ -125,6 +127,7 @@ __all__ = [
     "ExecTimeout",
     "FileChange",
     "FileStat",
+    "HubAccess",
     "IsolationUnavailable",
     "LimitExceeded",
     "LimitWarning",

@@ -89,6 +89,9 @@ class SessionVerbs(CommandVerbs):
             idle_timeout: Seconds without work after which the agent's process ends until it is
                 needed again; by default never.
             mode: One of the agent's modes to begin with.
+            hub: The hub's MCP server for this session: True, scopes such as
+                `["portfolio:read"]`, or a `HubAccess`. Its token ends with the session, and its
+                file tools work on the machine's files.
 
         Raises:
             AgentNotFound: There is no such agent.
@@ -102,6 +105,7 @@ class SessionVerbs(CommandVerbs):
         ready, self._ready_agent = self._ready_agent, None
         if (cwd := settings.get("cwd")) is not None:
             settings["cwd"] = os.fsdecode(self._encode(cwd))
+        _understand_hub(settings)
         session = await create_session(cast("AgentOs", self), agent, ready=ready, **settings)
         return self._adopted(session)
 
@@ -143,6 +147,7 @@ class SessionVerbs(CommandVerbs):
         from agentos.sessions.create import resume_session
 
         require(self.isolation, "create_session")
+        _understand_hub(settings)
         session = await resume_session(cast("AgentOs", self), session_id, agent=agent, **settings)
         return self._adopted(session)
 
@@ -150,3 +155,11 @@ class SessionVerbs(CommandVerbs):
         """Let a session end with the machine."""
         self._sessions = [open for open in self._sessions if not open.closed] + [session]
         return session
+
+
+def _understand_hub(settings: ResumeSettings) -> None:
+    """Put what `hub=` says into what sessions take: they know nothing of the hub."""
+    if hub := settings.get("hub", False):
+        from agentos.hub.access import HubAccess
+
+        settings["hub"] = HubAccess.of(hub) or False

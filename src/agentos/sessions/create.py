@@ -121,6 +121,8 @@ async def open_session(
         choice = await choose(machine, definition, request.agent, how, resources)
         offered = await _offer(request.tools, machine, request.agent, resources)
         wanted = request.agent if offered is None else offered.added_to(request.agent)
+        if request.hub is not None:
+            wanted = await resources.enter_async_context(request.hub.beside(machine, wanted))
         asked = replace(wanted, provider=choice.access, model=choice.model)
         starter = Starter(machine, definition, asked)
         started = await (starter.first(ready) if past is None else starter.again(past))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from agentos.agents import AgentRequest
 from agentos.agents.guidance import Guidance
 from agentos.agents.profile import Profile
+from agentos.errors import ConfigInvalid
+from agentos.sessions.companion import Companion
 from agentos.sessions.model_choice import ModelChoice
 from agentos.sessions.request import SessionRequest
 
@@ -42,6 +44,7 @@ class ResumeSettings(TypedDict, total=False):
     permission_timeout: float | None
     idle_timeout: float | None
     mode: str | None
+    hub: Companion | Collection[str] | bool
 
 
 class SessionSettings(ResumeSettings, total=False):
@@ -90,6 +93,17 @@ def requested(settings: SessionSettings) -> SessionRequest:
         settings.get("idle_timeout"),
         settings.get("mode"),
         tuple(settings.get("tools", ())),
+        _companion(settings.get("hub", False)),
+    )
+
+
+def _companion(hub: Companion | Collection[str] | bool) -> Companion | None:
+    if isinstance(hub, Companion):
+        return hub
+    if hub is False:
+        return None
+    raise ConfigInvalid(
+        "hub= is understood by AgentOs.create_session", hint="pass hub=HubAccess() here"
     )
 
 

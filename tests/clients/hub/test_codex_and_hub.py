@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,9 @@ async def test_lists_reads_and_commits(
     ]
     async with RehearsalModel(Scenario(steps=steps, model="some-model")) as model:
         told = await codex.exec(model, way(hub))
-        offered = str(model.turns[0].body["tools"])
+        body = model.turns[0].body
+        assert body is not None
+        offered = str(body["tools"])
     assert not model.mismatches
     for name in NAMES:
         assert f"'{name}'" in offered
@@ -57,13 +60,11 @@ async def test_goes_on_with_a_hub_that_was_killed_and_started_between_two_calls(
 ) -> None:
     assert hub.running is not None
     before, port = hub.running["pid"], hub.running["port"]
-    places = " ".join(
-        f"{n}='{v}'" for n, v in hub.env.items() if n.startswith(("AGENTOS_", "PYTHONP"))
-    )
-    up = "" if way is over_bridge else f"{places} python3 -m agentos up --port {port} >&2;"
+    kept = {name: v for name, v in hub.env.items() if name.startswith(("AGENTOS_", "PYTHONP"))}
+    places = " ".join(f"{name}='{value}'" for name, value in kept.items())
+    up = f"{places} {sys.executable} -m agentos up --port {port} >&2;"
     # The bridge starts the hub itself; over HTTP somebody else does, at the same port.
-    python = Path(codex.env["PATH"].partition(":")[0])
-    again = f"kill -9 {before}; PATH={python}:$PATH; {up} echo again"
+    again = f"kill -9 {before}; {'' if way is over_bridge else up} echo again"
     steps = [
         Step(call=_calls("read_portfolio_file", name="identity")),
         Step(when=When(output="Ada likes tea."), run=again),

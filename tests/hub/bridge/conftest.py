@@ -84,7 +84,8 @@ class BridgeClient:
         self._id = 0
 
     async def send(self, method: str, params: object = None, *, id: int | None = None) -> None:
-        message = {"jsonrpc": "2.0", "method": method} | ({} if id is None else {"id": id})
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+        message |= {} if id is None else {"id": id}
         message |= {} if params is None else {"params": params}
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
