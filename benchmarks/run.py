@@ -28,6 +28,7 @@ BENCHMARKS = (
     "network",
     "hub",
     "imports",
+    "hub_mcp",
 )
 
 

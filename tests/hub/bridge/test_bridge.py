@@ -135,6 +135,22 @@ async def test_the_current_protocol_passes_through(setup: Setup, bridge: Bridges
         await client.hear("notifications/subscriptions/acknowledged")
         (setup.pages / "goals.md").write_text("# Goals\n")
         await client.hear("notifications/resources/list_changed")
+        setup.kill_hub()
+        while (over := await client.next()).get("id") != 50:
+            pass
+        assert over["result"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": 50}
+
+
+async def test_the_sdks_own_client_sees_what_it_sees_over_http(setup: Setup) -> None:
+    from mcp import Client, StdioServerParameters
+
+    program, *words = (*AGENTOS, "mcp")
+    bridge = StdioServerParameters(command=program, args=words, env=setup.env)
+    async with Client(bridge) as client:
+        assert len((await client.list_tools()).tools) == 17
+        read = await client.call_tool("read_portfolio_file", {"name": "identity"})
+    assert read.structured_content is not None
+    assert "Ada likes tea." in read.structured_content["text"]
 
 
 async def test_what_is_no_message_is_an_error_and_not_the_end(bridge: Bridges) -> None:
