@@ -30,6 +30,7 @@ NAMES = [
     "FileChange",
     "FileResult",
     "FileStat",
+    "HubAccess",
     "Interpreter",
     "InterpreterEnded",
     "IsolationUnavailable",

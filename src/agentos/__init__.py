@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         StoreError,
         SyncConflict,
     )
+    from agentos.hub.access import HubAccess
     from agentos.machine.interpreters.interpreter import CodeError, CodeResult, Interpreter
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
@@ -81,6 +82,7 @@ _HOMES = {
     "FileChange": "agentos.machine.watched_tree",
     "FileResult": "agentos.machine.trees",
     "FileStat": "agentos.machine.protocol",
+    "HubAccess": "agentos.hub.access",
     "Interpreter": "agentos.machine.interpreters.interpreter",
     "LimitWarning": "agentos.machine.limits.limits",
     "Limits": "agentos.machine.limits.limits",
@@ -143,6 +145,7 @@ __all__ = [
     "FileChange",
     "FileResult",
     "FileStat",
+    "HubAccess",
     "Interpreter",
     "InterpreterEnded",
     "IsolationUnavailable",
