@@ -241,9 +241,7 @@ else:
 WORDS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=9).map(" ".join)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(WORDS, st.sampled_from(["codex", "claude"])), max_size=8),
     st.randoms(use_true_random=False),
