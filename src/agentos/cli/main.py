@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "init": "init:init",
     "log": "log:log",
+    "log-command": "skills:log_command",
     "gc": "snapshot:gc",
     "serve": "serve:serve",
     "up": "hub:up",
@@ -34,7 +35,7 @@ GROUPS = {
     name: f"{name}:app"
     for name in (
         *("config", "portfolio", "sessions", "agents", "models", "software", "mcp", "image"),
-        *("snapshot", "net", "project", "git", "token", "service"),
+        *("snapshot", "net", "project", "skills", "memory", "git", "token", "service"),
     )
 }
 
