@@ -162,6 +162,19 @@ async def test_what_is_no_message_is_an_error_and_not_the_end(bridge: Bridges) -
         await client.hello()
 
 
+async def test_progress_passes_through(setup: Setup, bridge: Bridges) -> None:
+    action = f'[[actions]]\nname = "compile"\ndirectory = "{setup.home}"\n'
+    setup.configure("port = 0", action + 'command = ["sh", "-c", "echo one; echo two"]\n')
+    wanted = {"name": "agentOS_ext_compile", "arguments": {}, "_meta": {"progressToken": "p"}}
+    async with bridge() as client:
+        await client.hello()
+        result = (await client.ask("tools/call", wanted))["result"]
+    told = [m["params"] for m in client.heard if m["method"] == "notifications/progress"]
+    assert [each["message"] for each in told] == ["one", "two"]
+    assert {each["progressToken"] for each in told} == {"p"}
+    assert result["structuredContent"]["ok"] is True
+
+
 async def test_cancelling_ends_the_call_in_the_hub(setup: Setup, bridge: Bridges) -> None:
     script = "echo $$ > pid; exec sleep 87654"
     action = f'[[actions]]\nname = "compile"\ndirectory = "{setup.home}"\n'

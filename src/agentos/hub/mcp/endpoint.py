@@ -17,9 +17,10 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from agentos.hub.background import held
-from agentos.hub.mcp.caller import NEW_SESSION, SESSION_HEADER, Caller
+from agentos.hub.mcp.caller import NEW_SESSION, PRINCIPAL, SESSION_HEADER, Caller
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.server import HubServer
+from agentos.hub.scopes import Scope as Right
 
 _EVENTS = "text/event-stream"
 # It tells of the end of each request, and of each error that the client is told, too.
@@ -90,7 +91,8 @@ class McpEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, for as long as its client waits."""
         headers = Headers(scope=scope)
-        if scope["method"] == "GET" and _EVENTS in headers.get("accept", ""):
+        listens = scope["method"] == "GET" and _EVENTS in headers.get("accept", "")
+        if listens and scope["state"][PRINCIPAL].allows(Right.PORTFOLIO_READ):
             session = headers.get(SESSION_HEADER, "")
             await self._as_stream(self._tell(session, send), receive, send)
         elif scope["method"] != "POST":
