@@ -195,3 +195,13 @@ async def test_streams_end_when_the_hub_is_about_to(hub: ListeningHub) -> None:
     async with _stream(hub, "codex~1") as messages:
         hub.hub.closing.set()
         assert [message async for message in messages] == []
+
+
+async def test_a_hub_that_is_about_to_end_begins_no_stream(hub: ListeningHub) -> None:
+    async with _stream(hub, "codex~1") as messages:
+        hub.hub.closing.set()
+        assert [message async for message in messages] == []
+    headers = {"authorization": f"Bearer {hub.hub.tokens.user()}", "accept": "text/event-stream"}
+    async with httpx2.AsyncClient() as http:
+        assert (await http.get(hub.url, headers=headers)).status_code == 503
+    assert (await hub.post(_call("list_portfolio_files"))).status_code == 200
