@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import subprocess
+from pathlib import Path
 
 from tests.hub.bridge.conftest import AGENTOS, Bridges, Setup, text_of
+from tests.hub.lifecycle.test_server import self_signed
 
 
 async def test_starts_the_hub_that_is_down(setup: Setup, bridge: Bridges) -> None:
@@ -160,6 +162,19 @@ async def test_what_is_no_message_is_an_error_and_not_the_end(bridge: Bridges) -
         assert (await client.next())["error"]["code"] == -32700
         assert (await client.next())["error"]["code"] == -32700
         await client.hello()
+
+
+async def test_a_hub_with_tls_is_trusted_by_its_own_certificate(
+    setup: Setup, bridge: Bridges, tmp_path: Path
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    tls = f'[hub.tls]\ncertificate = "{certificate}"\nkey = "{key}"\n'
+    setup.configure("port = 0", tls)
+    async with bridge() as client:
+        await client.hello()
+        assert "Ada" in text_of(await client.call("read_portfolio_file", name="identity"))
+    assert setup.running is not None
+    assert setup.running["url"].startswith("https://")
 
 
 async def test_progress_passes_through(setup: Setup, bridge: Bridges) -> None:
