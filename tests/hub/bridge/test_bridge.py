@@ -83,10 +83,8 @@ async def test_without_a_hub_the_portfolio_comes_from_disk_and_says_so(
 async def test_a_call_whose_hub_dies_is_made_again_where_that_is_safe(
     setup: Setup, bridge: Bridges
 ) -> None:
-    fifo = setup.home / "gate"
-    os.mkfifo(fifo)
-    # Reading the gate holds the action up until somebody writes to it.
-    command = 'command = ["sh", "-c", "echo began >> began; read word < gate; echo $word"]'
+    script = "echo began >> began; until test -e gate; do sleep 0.05; done; echo done"
+    command = f'command = ["sh", "-c", "{script}"]'
     action = f'[[actions]]\nname = "compile"\ndirectory = "{setup.home}"\n{command}\n'
     setup.configure("port = 0", action)
     async with bridge() as client:
@@ -99,7 +97,7 @@ async def test_a_call_whose_hub_dies_is_made_again_where_that_is_safe(
         async with asyncio.timeout(60):
             while (setup.home / "began").read_text() != "began\nbegan\n":
                 await asyncio.sleep(0.02)
-        await asyncio.to_thread(fifo.write_text, "done\n")
+        (setup.home / "gate").touch()
         while (message := await client.next()).get("id") != 100:
             pass
         assert "done" in text_of(message["result"])
