@@ -146,7 +146,7 @@ def log_command(
 
 
 def _switch(name: str, client: str | None, group: bool, *, on: bool) -> None:
-    from agentos.settings.document import settings_file
+    from agentos.settings.file import settings_file
     from agentos.settings.editing import set_value
     from agentos.skills.settings import GROUP, TABLE
 
