@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from agentos.errors import AgentOsError
@@ -30,6 +30,11 @@ class Call(Generic[T]):
         """Start the coroutine; called on the loop, in the context of the caller."""
         self._task = self._loop.create_task(self._coroutine)
         self._task.add_done_callback(lambda _: self._running.release())
+
+    def when_over(self, function: Callable[[], object]) -> None:
+        """Have a function called at the end; called on the loop, after `begin`."""
+        assert self._task is not None
+        self._task.add_done_callback(lambda _: function())
 
     def cancel(self) -> None:
         """Cancel the coroutine; called on the loop."""

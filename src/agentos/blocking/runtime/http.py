@@ -42,7 +42,7 @@ class _Transport(httpx2.BaseTransport):
         )
 
     def close(self) -> None:
-        self._portal.run(self._client.aclose())
+        self._portal.finish(self._client.aclose())
 
 
 class _Body(httpx2.SyncByteStream):
@@ -54,4 +54,4 @@ class _Body(httpx2.SyncByteStream):
         return Iteration(self._portal, self._answer.aiter_raw())
 
     def close(self) -> None:
-        self._portal.run(self._answer.aclose())
+        self._portal.finish(self._answer.aclose())

@@ -51,7 +51,7 @@ class Iteration(Iterator[T], Generic[T]):
     def close(self) -> None:
         """End it. Safe to repeat."""
         if not self._closed:
-            self._portal.run(self._close())
+            self._portal.finish(self._close())
 
     async def _close(self) -> None:
         self._closed = True

@@ -25,6 +25,7 @@ class Portal:
         self._submitting = threading.RLock()
         self._ended = False
         self._over = asyncio.Event()
+        self._closing: set[Call[None]] = set()
         self._loop = asyncio.SelectorEventLoop(self._selector)
         self._thread = threading.Thread(target=self._serve, name="agentos.blocking", daemon=True)
         self._thread.start()
@@ -76,6 +77,22 @@ class Portal:
             return function()
 
         return self.run(called())
+
+    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine that closes something that may be freed anywhere.
+
+        Inside an event loop, where no destructor may wait, it is only started; if this loop has
+        ended, nothing is left to close.
+        """
+        if self._ended:
+            coroutine.close()
+        elif inside_event_loop():
+            call = Call(self._loop, coroutine)
+            self._closing.add(call)
+            self.soon(call.begin)
+            self.soon(lambda: call.when_over(lambda: self._closing.discard(call)))
+        else:
+            self.run(coroutine)
 
     def soon(self, function: Callable[[], object]) -> bool:
         """Have a function called on the loop, from any thread; False if the loop has ended."""
@@ -147,15 +164,21 @@ def refuse_inside_event_loop() -> None:
     Raises:
         AgentOsError: (`inside_event_loop`) One runs.
     """
+    if inside_event_loop():
+        raise AgentOsError(
+            "agentos.blocking was called inside a running event loop, which it would stop",
+            code="inside_event_loop",
+            hint="use agentos itself there: `from agentos import AgentOs`, and `await`",
+        )
+
+
+def inside_event_loop() -> bool:
+    """Tell whether an event loop runs in this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return
-    raise AgentOsError(
-        "agentos.blocking was called inside a running event loop, which it would stop",
-        code="inside_event_loop",
-        hint="use agentos itself there: `from agentos import AgentOs`, and `await`",
-    )
+        return False
+    return True
 
 
 def _after_fork() -> None:
