@@ -556,18 +556,17 @@ def init_text() -> str:
 
     ours = {name: module for name, (_, module) in CLASSES.items()}
     others = {name: agentos._HOMES.get(name, "agentos.errors") for name in agentos.__all__}
+    ours["shutdown"] = "runtime.portal"
     imports = [f"from {others[name]} import {name}" for name in others if name not in ours]
     imports += [f"from agentos.blocking.{ours[name]} import {name}" for name in ours]
     homes = ", ".join(f'"{name}": "agentos.blocking.{home}"' for name, home in ours.items())
-    names = sorted({*others, *ours, "shutdown"})
+    names = sorted({*others, *ours})
     about = "`agentos` for code without an event loop: every verb waits for its result."
     return f"""{HEADER.format(about=about)}
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
-
-from agentos.blocking.runtime.portal import shutdown
 
 if TYPE_CHECKING:
 {textwrap.indent(chr(10).join(imports), "    ")}

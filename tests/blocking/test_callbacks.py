@@ -77,7 +77,7 @@ def test_who_is_asked_about_the_network_may_ask_the_machine() -> None:
         vm.write_file("wish", "no")
         assert vm.exec(["python3", "-c", connect]).exit_code != 0
         assert asked == [NetworkRequest("192.0.2.1", 80)]
-        assert [entry.decision for entry in vm.network.log] == ["denied"]
+        assert [entry.verdict for entry in vm.network.log] == ["denied"]
 
 
 def test_who_is_warned_may_ask_the_machine() -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -97,15 +98,14 @@ def test_streams_of_a_process_are_files(vm: AgentOs) -> None:
 
 def test_much_output_passes_and_much_input(vm: AgentOs) -> None:
     data = bytes(range(256)) * 16 * 1024
-    with vm.spawn(["cat"]) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        writing = threading.Thread(
-            target=lambda: [process.stdin.write(data), process.stdin.close()]
-        )
-        writing.start()
-        assert process.stdout.read() == data
-        writing.join()
+    with vm.spawn(["cat"]) as process, ThreadPoolExecutor(1) as writer:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        writing = writer.submit(stdin.write, data)
+        writing.add_done_callback(lambda _: stdin.close())
+        assert stdout.read() == data
+        assert writing.result() == len(data)
 
 
 def test_a_process_that_nobody_holds_goes_on(vm: AgentOs) -> None:
@@ -115,15 +115,13 @@ def test_a_process_that_nobody_holds_goes_on(vm: AgentOs) -> None:
     assert [p for p in vm.processes() if "read line" in str(p.command)]
 
 
-def test_closed_streams_wake_who_reads(vm: AgentOs) -> None:
+def test_a_process_that_is_killed_wakes_who_reads(vm: AgentOs) -> None:
     process = vm.spawn(["sleep", "1000"])
-    read: list[bytes] = []
     assert process.stdout is not None
-    reader = threading.Thread(target=lambda: read.append(process.stdout.read()))
-    reader.start()
-    process.kill()
-    reader.join()
-    assert read == [b""]
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(process.stdout.read)
+        process.kill()
+        assert reading.result() == b""
     assert process.wait() == 128 + signal.SIGKILL
 
 

@@ -120,11 +120,16 @@ def test_a_second_ctrl_c_does_not_wait_for_the_clean_up() -> None:
 
 
 def test_ctrl_c_while_a_machine_starts_leaves_nothing(footprint: Footprint) -> None:
-    begun = threading.Thread(target=interrupt)
-    with pytest.raises(KeyboardInterrupt), AgentOs() as vm:
-        begun.start()
-        vm.exec("sleep 1000")
-    begun.join()
+    pressing = threading.Thread(target=interrupt)
+
+    def start_and_work() -> None:
+        with AgentOs() as vm:
+            pressing.start()
+            vm.exec("sleep 1000")
+
+    with pytest.raises(KeyboardInterrupt):
+        start_and_work()
+    pressing.join()
     shutdown()
     assert Footprint.now().grown_since(footprint) == []
 

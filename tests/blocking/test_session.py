@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from agentos.blocking import (
     ModelCall,
     ModelGateway,
     PermissionRequest,
+    ProcessInfo,
+    Provider,
     RehearsalModel,
     Scenario,
     Session,
     SessionClosed,
     SessionEvent,
     Step,
+    Turn,
     shutdown,
 )
 from agentos.models.rehearsal import McpCall, When
@@ -88,8 +92,7 @@ def test_a_turn_is_cancelled_from_another_thread(vm: AgentOs) -> None:
         turn = session.prompt("go")
 
         def stop() -> None:
-            while not any("54321" in p.command for p in vm.processes()):
-                pass
+            until_running(vm)
             session.cancel()
 
         stopping = threading.Thread(target=stop)
@@ -115,6 +118,17 @@ def test_questions_are_answered_while_events_are_read(vm: AgentOs) -> None:
             assert next(again).seq == seen[1].seq
 
 
+def press_ctrl_c_in(turn: Turn) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    pressing = threading.Thread(target=signal.pthread_kill, args=(main, signal.SIGINT))
+    try:
+        pressing.start()
+        turn.result()
+    finally:
+        pressing.join()
+
+
 @dataclass
 class Ledger:
     """Hears of each model call."""
@@ -127,20 +141,47 @@ class Ledger:
         self.calls.append(call)
 
 
-def test_a_gateway_counts_the_calls_of_a_session_that_is_taken_up_again(vm: AgentOs) -> None:
+def test_a_gateway_tells_of_each_call(vm: AgentOs) -> None:
     ledger = Ledger(vm, [])
-    steps = [Step(say="one")]
-    with (
-        ModelGateway(default="rehearsal/fix-failing-test", sink=ledger) as gateway,
-        RehearsalModel(Scenario(steps=[*steps, Step(when=When(), say="two")])) as model,
-    ):
-        with vm.create_session("codex", provider=gateway) as session:
-            assert session.prompt("Repair it").result().stop_reason == "end_turn"
-        assert len(gateway.calls) >= 1
+    with RehearsalModel(Scenario(steps=[Step(say="one")])) as model:
+        played = Provider("played", model.base_url, model.api_key)
+        with (
+            ModelGateway([played], sink=ledger) as gateway,
+            vm.create_session("codex", provider=gateway, model="played/gpt-5.5") as session,
+        ):
+            assert session.prompt("go").result().text == "one"
+            assert len(gateway.calls) >= 1
+            while len(ledger.calls) < len(gateway.calls):
+                pass  # it is told in a thread
+            assert {call.provider for call in ledger.calls} == {"played"}
+
+
+def test_a_session_is_taken_up_again(vm: AgentOs) -> None:
+    steps = [Step(say="one"), Step(when=When(), say="two")]
+    with RehearsalModel(Scenario(steps=steps)) as model:
         with vm.create_session("codex", provider=model) as session:
             assert session.prompt("go").result().text == "one"
         with vm.resume_session(session.id, provider=model) as taken_up:
             assert isinstance(taken_up, Session)
             assert taken_up.prompt("go on").result().text == "two"
-    while len(ledger.calls) < len(gateway.calls):
+            assert taken_up.resumed is not None
+
+
+def test_ctrl_c_leaves_a_turn_running(vm: AgentOs) -> None:
+    with (
+        RehearsalModel(Scenario(steps=[Step(run="sleep 54321"), Step(say="done")])) as model,
+        vm.create_session("codex", provider=model) as session,
+    ):
+        turn = session.prompt("go")
+        (sleeping,) = until_running(vm)
+        with pytest.raises(KeyboardInterrupt):
+            press_ctrl_c_in(turn)
+        assert not turn.done
+        vm.signal(sleeping.pid, signal.SIGTERM)
+        assert turn.result().text == "done"
+
+
+def until_running(vm: AgentOs) -> list[ProcessInfo]:
+    while not (found := [p for p in vm.processes() if list(p.command) == ["sleep", "54321"]]):
         pass
+    return found

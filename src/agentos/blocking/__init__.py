@@ -8,8 +8,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from agentos.blocking.runtime.portal import shutdown
-
 if TYPE_CHECKING:
     from agentos.agents.custom import Agent
     from agentos.agents.skills import Skill
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from agentos.blocking.preview import Preview
     from agentos.blocking.process import Process
     from agentos.blocking.rehearsal import RehearsalModel
+    from agentos.blocking.runtime.portal import shutdown
     from agentos.blocking.schedule import Schedule
     from agentos.blocking.session import Session
     from agentos.blocking.terminal import Terminal
@@ -96,6 +95,7 @@ _HOMES = {
     "Terminal": "agentos.blocking.terminal",
     "Turn": "agentos.blocking.turn",
     "Watch": "agentos.blocking.watch",
+    "shutdown": "agentos.blocking.runtime.portal",
 }
 
 __all__ = [
