@@ -333,7 +333,7 @@ class Writer:
             self.imports.add("from typing import Self")
             return (
                 "    def __enter__(self) -> Self:\n"
-                "        self._run(self._async.__aenter__())\n        return self\n"
+                "        self._enter(self._async)\n        return self\n"
             )
         if name == "__aexit__":
             self.for_types.add("from types import TracebackType")

@@ -112,24 +112,31 @@ def test_a_second_ctrl_c_does_not_wait_for_the_clean_up() -> None:
             await asyncio.to_thread(gate.wait)
             ended.set()
 
-    with pytest.raises(KeyboardInterrupt):
-        portal().run(work())
-    assert not ended.is_set()
-    gate.set()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            portal().run(work())
+        assert not ended.is_set()
+    finally:
+        gate.set()
     assert ended.wait(60)
 
 
-def test_ctrl_c_while_a_machine_starts_leaves_nothing(footprint: Footprint) -> None:
-    pressing = threading.Thread(target=interrupt)
+@pytest.mark.parametrize("turns", [0, 1, 2, 5, 10, 20, 50])
+def test_ctrl_c_while_a_machine_starts_leaves_nothing(footprint: Footprint, turns: int) -> None:
+    async def press() -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        interrupt()
 
     def start_and_work() -> None:
+        pressing: list[asyncio.Task[None]] = []
+        portal().soon(lambda: pressing.append(asyncio.create_task(press())))
         with AgentOs() as vm:
-            pressing.start()
             vm.exec("sleep 1000")
 
     with pytest.raises(KeyboardInterrupt):
         start_and_work()
-    pressing.join()
+    assert Footprint.now().children == footprint.children
     shutdown()
     assert Footprint.now().grown_since(footprint) == []
 

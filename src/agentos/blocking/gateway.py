@@ -112,7 +112,7 @@ class ModelGateway(Blocking[AsyncModelGateway]):
         return cls._of(here.call(lambda: AsyncModelGateway.of(settings, store=store)), here)
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

@@ -77,7 +77,7 @@ class Interpreter(Blocking[AsyncInterpreter]):
         self._run(self._async.close())
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

@@ -194,7 +194,7 @@ class AgentOs(Blocking[AsyncAgentOs]):
         self._run(self._async.close())
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

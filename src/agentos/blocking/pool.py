@@ -77,7 +77,7 @@ class MachinePool(Blocking[AsyncMachinePool]):
         return self._call(lambda: self._async.ready)
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

@@ -104,7 +104,7 @@ class Process(Blocking[AsyncProcess]):
         self._call(lambda: self._async.close())
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

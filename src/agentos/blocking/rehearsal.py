@@ -90,7 +90,7 @@ class RehearsalModel(Blocking[AsyncRehearsalModel]):
         return self._run(self._async.wait_for(kind, count))
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

@@ -202,7 +202,7 @@ class Session(Blocking[AsyncSession]):
         self._run(self._async.close())
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

@@ -63,7 +63,7 @@ class Terminal(Blocking[AsyncTerminal]):
         self._run(self._async.close())
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

@@ -62,7 +62,7 @@ class Watch(Blocking[AsyncWatch]):
         self._run(self._async.aclose())
 
     def __enter__(self) -> Self:
-        self._run(self._async.__aenter__())
+        self._enter(self._async)
         return self
 
     def __exit__(

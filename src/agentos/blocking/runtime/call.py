@@ -10,6 +10,9 @@ from typing import Any, Generic, TypeVar
 from agentos.errors import AgentOsError
 
 T = TypeVar("T")
+#: Seconds after which a thread that waits looks whether a signal came just before it began to,
+#: for which nothing wakes it.
+_LOOK_UP = 0.25
 
 
 class Call(Generic[T]):
@@ -45,8 +48,9 @@ class Call(Generic[T]):
 
     def wait(self) -> None:
         """Wait for the end of the coroutine."""
-        with self._running:
-            return
+        while not self._running.acquire(timeout=_LOOK_UP):
+            pass
+        self._running.release()
 
     def result(self) -> T:
         """Return what came of the coroutine, or raise its error."""

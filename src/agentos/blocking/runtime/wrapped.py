@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Self, TypeVar
 
 from agentos.blocking.runtime.portal import Portal
@@ -28,6 +29,22 @@ class Blocking(Generic[T]):
 
     def _call(self, function: Callable[[], R]) -> R:
         return self._portal.call(function)
+
+    def _enter(self, manager: AbstractAsyncContextManager[Any]) -> None:
+        """Enter the asynchronous object; when Ctrl-C comes just after that, leave it again."""
+        entered = False
+
+        async def enter() -> None:
+            nonlocal entered
+            await manager.__aenter__()
+            entered = True
+
+        try:
+            self._run(enter())
+        except BaseException:
+            if entered:
+                self._run(manager.__aexit__(None, None, None))
+            raise
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Blocking) and self._async is other._async
