@@ -26,13 +26,18 @@ class Call(Generic[T]):
         self._loop = loop
         self._coroutine = coroutine
         self._task: asyncio.Task[T] | None = None
+        self._over = False
         self._running = threading.Lock()
         self._running.acquire()
 
     def begin(self) -> None:
         """Start the coroutine; called on the loop, in the context of the caller."""
         self._task = self._loop.create_task(self._coroutine)
-        self._task.add_done_callback(lambda _: self._running.release())
+        self._task.add_done_callback(self._end)
+
+    def _end(self, _: asyncio.Task[T]) -> None:
+        self._over = True
+        self._running.release()
 
     def when_over(self, function: Callable[[], object]) -> None:
         """Have a function called at the end; called on the loop, after `begin`."""
@@ -48,9 +53,8 @@ class Call(Generic[T]):
 
     def wait(self) -> None:
         """Wait for the end of the coroutine."""
-        while not self._running.acquire(timeout=_LOOK_UP):
-            pass
-        self._running.release()
+        while not self._over:  # and not the lock itself: it may be had and then be interrupted
+            self._running.acquire(timeout=_LOOK_UP)
 
     def result(self) -> T:
         """Return what came of the coroutine, or raise its error."""
