@@ -44,6 +44,9 @@ CLASSES = {
     "Turn": ("agentos.sessions", "turn"),
     "Watch": ("agentos.machine.watch", "watch"),
 }
+#: Settings in which blocking objects stand for others; they go to `settings`.
+SETTINGS_FROM = "agentos.sessions.settings"
+SETTINGS = ("ResumeSettings", "SessionSettings")
 #: Those that a caller makes; the others come out of verbs.
 MADE_BY_CALLERS = {"AgentOs", "MachinePool", "ModelGateway", "RehearsalModel"}
 #: Public classes with coroutines that are the same here: AgentOS calls these, not the caller.
@@ -462,6 +465,9 @@ class Writer:
             if word != self.name:
                 where.add(f"from agentos.blocking.{CLASSES[word][1]} import {word}")
             return
+        if word in SETTINGS:
+            where.add(f"from agentos.blocking.settings import {word}")
+            return
         if word == "io":
             where.add("import io")
             return
@@ -550,6 +556,30 @@ def _docstring(text: str, indent: int) -> str:
     return textwrap.indent(quoted, " " * indent)
 
 
+def settings_text() -> str:
+    """The settings of sessions, with the objects of this package."""
+    module, writer = importlib.import_module(SETTINGS_FROM), Writer("")
+    classes = []
+    for name in SETTINGS:
+        node = _class_in(module, name)
+        bases = ", ".join(ast.unparse(each) for each in (*node.bases, *node.keywords))
+        fields = [
+            f"    {ast.unparse(each.target)}: {writer._type(ast.unparse(each.annotation), module)}"
+            for each in node.body
+            if isinstance(each, ast.AnnAssign)
+        ]
+        doc = _docstring(ast.get_docstring(node) or "", 4)
+        classes.append("\n".join([f"class {name}({bases}):", doc, "", *fields]))
+    types = textwrap.indent("\n".join(sorted(writer.for_types)), "    ")
+    return (
+        HEADER.format(about="The settings of a session.")
+        + "\nfrom __future__ import annotations\n\nfrom typing import TYPE_CHECKING, TypedDict\n\n"
+        + f"if TYPE_CHECKING:\n{types}\n\n"
+        + "\n\n".join(classes)
+        + "\n"
+    )
+
+
 def init_text() -> str:
     """The package itself: the names of `agentos`, each imported when it is first used."""
     import agentos
@@ -607,6 +637,7 @@ def generate() -> dict[Path, str]:
     """Every generated file with its text."""
     texts = {HOME / f"{home}.py": Writer(name).text() for name, (_, home) in CLASSES.items()}
     texts[HOME / "__init__.py"] = init_text()
+    texts[HOME / "settings.py"] = settings_text()
     return {path: formatted(text, path) for path, text in texts.items()}
 
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         StoreError,
         SyncConflict,
     )
+    from agentos.hub.access import HubAccess
     from agentos.machine.interpreters.interpreter import CodeError, CodeResult
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
@@ -121,6 +122,7 @@ __all__ = [
     "FileResult",
     "FileStat",
     "Forward",
+    "HubAccess",
     "Interpreter",
     "InterpreterEnded",
     "IsolationUnavailable",

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Self
 from agentos.blocking.runtime.callbacks import in_thread, told_in_thread, with_callbacks
 from agentos.blocking.runtime.iteration import Iteration
 from agentos.blocking.runtime.portal import portal
-from agentos.blocking.runtime.wrapped import Blocking, unwrapped
+from agentos.blocking.runtime.wrapped import Blocking
 from agentos.machine.machine import AgentOs as AsyncAgentOs
 from agentos.machine.network.servers.verbs import FETCH_SECONDS
 from agentos.machine.process import MAX_OUTPUT
 
 if TYPE_CHECKING:
     import os
-    import pathlib
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Any, Unpack
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agentos.agents.definition import AgentDefinition
-    from agentos.agents.skills import Skill
     from agentos.blocking.forward import Forward
-    from agentos.blocking.gateway import ModelGateway
     from agentos.blocking.interpreter import Interpreter
     from agentos.blocking.network import NetworkGateway
     from agentos.blocking.preview import Preview
@@ -36,6 +33,7 @@ if TYPE_CHECKING:
     from agentos.blocking.runtime.websocket import WebSocket
     from agentos.blocking.schedule import Schedule
     from agentos.blocking.session import Session
+    from agentos.blocking.settings import ResumeSettings, SessionSettings
     from agentos.blocking.terminal import Terminal
     from agentos.blocking.watch import Watch
     from agentos.machine.changes import Diff
@@ -60,11 +58,6 @@ if TYPE_CHECKING:
     from agentos.machine.schedules.verbs import Action
     from agentos.machine.settings import Settings
     from agentos.machine.trees import DirEntry, FileResult, _Path
-    from agentos.models.budgets import Budget
-    from agentos.models.provider import ModelProvider
-    from agentos.sessions import McpServer, Permission
-    from agentos.sessions.model_choice import Credentials
-    from agentos.sessions.tools.tool import Tool
     from agentos.sessions.transcripts import SessionRecord
 
 
@@ -240,27 +233,7 @@ class AgentOs(Blocking[AsyncAgentOs]):
         self._run(self._async.ready_agent(agent))
 
     def create_session(
-        self,
-        agent: str | AgentDefinition = "codex",
-        *,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        model: str | None = None,
-        instructions: str | None = None,
-        provider: ModelProvider | ModelGateway | str | None = None,
-        credentials: Credentials | None = None,
-        profile: str | None = None,
-        profile_file: str | pathlib.Path | None = None,
-        skills: Sequence[Skill | str | pathlib.Path] = (),
-        instructions_file: str | pathlib.Path | None = None,
-        memories: Sequence[str | pathlib.Path] = (),
-        budget: Budget | None = None,
-        mcp_servers: Mapping[str, McpServer] | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] = (),
-        permission: Permission = "allow",
-        permission_timeout: float | None = None,
-        idle_timeout: float | None = None,
-        mode: str | None = None,
+        self, agent: str | AgentDefinition = "codex", **settings: Unpack[SessionSettings]
     ) -> Session:
         """Start an agent in this machine and open a session with it.
 
@@ -297,6 +270,9 @@ class AgentOs(Blocking[AsyncAgentOs]):
             idle_timeout: Seconds without work after which the agent's process ends until it is
                 needed again; by default never.
             mode: One of the agent's modes to begin with.
+            hub: The hub's MCP server for this session: True, scopes such as
+                `["portfolio:read"]`, or a `HubAccess`. Its token ends with the session, and its
+                file tools work on the machine's files.
 
         Raises:
             AgentNotFound: There is no such agent.
@@ -307,30 +283,7 @@ class AgentOs(Blocking[AsyncAgentOs]):
         from agentos.blocking.session import Session
 
         return Session._of(
-            self._run(
-                self._async.create_session(
-                    agent,
-                    env=env,
-                    cwd=cwd,
-                    model=model,
-                    instructions=instructions,
-                    provider=unwrapped(provider),
-                    credentials=credentials,
-                    profile=profile,
-                    profile_file=profile_file,
-                    skills=skills,
-                    instructions_file=instructions_file,
-                    memories=memories,
-                    budget=budget,
-                    mcp_servers=mcp_servers,
-                    tools=tools,
-                    permission=in_thread(permission),
-                    permission_timeout=permission_timeout,
-                    idle_timeout=idle_timeout,
-                    mode=mode,
-                )
-            ),
-            self._portal,
+            self._run(self._async.create_session(agent, **with_callbacks(settings))), self._portal
         )
 
     def sessions(self, *, limit: int = 100) -> list[SessionRecord]:
@@ -345,22 +298,7 @@ class AgentOs(Blocking[AsyncAgentOs]):
         session_id: str,
         *,
         agent: AgentDefinition | None = None,
-        env: Mapping[str, str] | None = None,
-        model: str | None = None,
-        provider: ModelProvider | ModelGateway | str | None = None,
-        credentials: Credentials | None = None,
-        profile: str | None = None,
-        profile_file: str | pathlib.Path | None = None,
-        skills: Sequence[Skill | str | pathlib.Path] = (),
-        instructions_file: str | pathlib.Path | None = None,
-        memories: Sequence[str | pathlib.Path] = (),
-        budget: Budget | None = None,
-        mcp_servers: Mapping[str, McpServer] | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] = (),
-        permission: Permission = "allow",
-        permission_timeout: float | None = None,
-        idle_timeout: float | None = None,
-        mode: str | None = None,
+        **settings: Unpack[ResumeSettings],
     ) -> Session:
         """Go on with a session after its process, its machine or its agent has ended.
 
@@ -372,22 +310,9 @@ class AgentOs(Blocking[AsyncAgentOs]):
         Args:
             session_id: From `sessions`, or `session.id`.
             agent: The agent, if it was an `Agent` of your own; else its name says which.
-            env: As for `create_session`, like all that follow.
-            model: By default the one that it had.
-            provider: A model provider on the host.
-            credentials: Where its credentials are.
-            profile: By default the one that it had.
-            profile_file: The profile's file.
-            skills: Written into this machine, like the two that follow.
-            instructions_file: An `AGENTS.md`.
-            memories: What was learned earlier.
-            budget: What it may spend.
-            mcp_servers: MCP servers by name.
-            tools: Functions of yours that the agent may call.
-            permission: The permission policy.
-            permission_timeout: When an unanswered question is rejected.
-            idle_timeout: When an agent without work ends until it is needed.
-            mode: By default the one that it began with.
+            settings: As for `create_session`, but for `cwd` and `instructions`, which stay as they
+                were; `model`, `profile` and `mode` stay so where they are not given. Skills,
+                instructions and memories are written into this machine.
 
         Raises:
             SessionNotFound: There is no such session.
@@ -397,26 +322,7 @@ class AgentOs(Blocking[AsyncAgentOs]):
 
         return Session._of(
             self._run(
-                self._async.resume_session(
-                    session_id,
-                    agent=agent,
-                    env=env,
-                    model=model,
-                    provider=unwrapped(provider),
-                    credentials=credentials,
-                    profile=profile,
-                    profile_file=profile_file,
-                    skills=skills,
-                    instructions_file=instructions_file,
-                    memories=memories,
-                    budget=budget,
-                    mcp_servers=mcp_servers,
-                    tools=tools,
-                    permission=in_thread(permission),
-                    permission_timeout=permission_timeout,
-                    idle_timeout=idle_timeout,
-                    mode=mode,
-                )
+                self._async.resume_session(session_id, agent=agent, **with_callbacks(settings))
             ),
             self._portal,
         )

@@ -12,11 +12,10 @@ import inspect
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
-if TYPE_CHECKING:
-    from agentos.machine.settings import Settings
+from agentos.blocking.runtime.wrapped import unwrapped
 
 T = TypeVar("T")
 
@@ -90,14 +89,17 @@ class Listener:
                 threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), None)))
 
 
-def with_callbacks(settings: Settings) -> Settings:
-    """Let the functions in a machine's settings run in threads."""
-    settings = settings.copy()
-    if "on_warning" in settings:
-        settings["on_warning"] = told_in_thread(settings["on_warning"])
-    if "on_request" in settings:
-        settings["on_request"] = in_thread(settings["on_request"])
-    return settings
+def with_callbacks(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Let the functions in settings run in threads, and hand on what blocking objects stand for."""
+    return {name: _AS[name](value) if name in _AS else value for name, value in settings.items()}
+
+
+_AS: dict[str, Callable[[Any], Any]] = {
+    "on_request": in_thread,
+    "on_warning": told_in_thread,
+    "permission": in_thread,
+    "provider": unwrapped,
+}
 
 
 def _is_sync(given: object) -> bool:
