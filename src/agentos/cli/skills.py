@@ -60,7 +60,6 @@ def show(
     ] = None,
 ) -> None:
     """Show a skill's SKILL.md, as it is or as a client gets it."""
-    from agentos.config import home_dir
     from agentos.skills.reading import FILE
     from agentos.skills.rendering import render
     from agentos.skills.settings import load_skill_settings
@@ -70,7 +69,7 @@ def show(
     skill = _skill(name)
     text = skill.text
     if client:
-        settings = load_skill_settings(home_dir() / "agentos.toml")
+        settings = load_skill_settings()
         tokens = client_tokens(
             settings, client, skills_dir=f"~/.{client}/skills", hub_url=_hub_url()
         )
@@ -146,8 +145,8 @@ def log_command(
 
 
 def _switch(name: str, client: str | None, group: bool, *, on: bool) -> None:
-    from agentos.settings.document import settings_file
     from agentos.settings.editing import set_value
+    from agentos.settings.file import settings_file
     from agentos.skills.settings import GROUP, TABLE
 
     skills = _skills()
