@@ -71,6 +71,9 @@ def test_skills_and_groups_are_switched_and_comments_stay(home: Path) -> None:
     before = (home / "agentos.toml").read_text()
     assert skills(home, "disable", "one", "--client", "codex").returncode == 0
     assert "codex" not in clients(home)["one"]
+    assert skills(home, "list", "-c", "codex").stdout.split()[0] == "two"
+    assert len(skills(home, "list", "-g", "both").stdout.splitlines()) == 2
+    assert skills(home, "list", "-g", "other").stdout == ""
     assert skills(home, "disable", "both", "--group").returncode == 0
     assert clients(home) == {"one": [], "two": []}
     assert skills(home, "enable", "two").returncode == 0

@@ -185,6 +185,15 @@ def test_a_file_that_is_written_again_and_again_is_one_origin(inbox: Inbox) -> N
     assert len(one.variants) == 20
 
 
+def test_what_there_is_no_room_for_waits(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentos.memories.inbox.MOST_OPEN", 2)
+    entries = [wrote(f"Number {number}.") for number in range(5)]
+    assert inbox.pull(entries).left_out == 3
+    assert inbox.pull(entries).left_out == 3
+    inbox.reject(inbox.open()[0].id)
+    assert (len(inbox.pull(entries).new), len(inbox.open())) == (1, 2)
+
+
 def test_it_is_for_nobody_else(inbox: Inbox, tmp_path: Path) -> None:
     inbox.pull([wrote("One.")])
     for path in (tmp_path / "state").rglob("*"):

@@ -26,7 +26,15 @@ Client = Annotated[
 
 
 @app.command("list")
-def list_skills(client: Client = None, group: str | None = None, as_json: Json = False) -> None:
+def list_skills(
+    client: Annotated[
+        str | None, typer.Option("--client", "-c", metavar="NAME", help="What this client gets.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", "-g", metavar="NAME", help="Those of a group.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show the skills, and which clients get each."""
     from agentos.skills.settings import load_skill_settings
     from agentos.skills.support import KEYS
@@ -60,7 +68,6 @@ def show(
     ] = None,
 ) -> None:
     """Show a skill's SKILL.md, as it is or as a client gets it."""
-    from agentos.config import home_dir
     from agentos.skills.reading import FILE
     from agentos.skills.rendering import render
     from agentos.skills.settings import load_skill_settings
@@ -70,7 +77,7 @@ def show(
     skill = _skill(name)
     text = skill.text
     if client:
-        settings = load_skill_settings(home_dir() / "agentos.toml")
+        settings = load_skill_settings()
         tokens = client_tokens(
             settings, client, skills_dir=f"~/.{client}/skills", hub_url=_hub_url()
         )
@@ -137,7 +144,9 @@ def log_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The skill or command.")],
     client: Client = None,
     outcome: Annotated[str, typer.Option("--outcome", help="ok, or how it failed.")] = "ok",
-    project: Annotated[str | None, typer.Option("--project", metavar="NAME")] = None,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="NAME", help="By default the active one.")
+    ] = None,
 ) -> None:
     """Report to the hub that a skill or command is used."""
     from agentos.skills.reporting import report_command

@@ -13,6 +13,7 @@ from agentos.home.allowed_secrets import allowed_secrets
 from agentos.home.front_matter import key_lines, split_head
 from agentos.home.reading import read_bytes
 from agentos.secret_scan import AllowList, scan_bytes
+from agentos.settings.file import FILE as SETTINGS
 from agentos.skills.links import dead_links
 from agentos.skills.reading import (
     FILE,
@@ -188,7 +189,7 @@ def _switches(skills: Iterable[Skill], settings: SkillSettings, home: Path) -> I
     said = set(settings.enabled).union(*settings.clients.values())
     for name in sorted(said - known):
         message = f"[skills] switches {name}, which is not there: {_nearest(name, known)}"
-        yield Finding(home / "agentos.toml", 0, "warning", message)
+        yield Finding(home / SETTINGS, 0, "warning", message)
 
 
 def _braces(token: Unknown) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agentos.config import home_dir
+from agentos.settings.file import read_text, settings_file
 
 TABLE = "skills"
 GROUP = "group:"
@@ -50,12 +50,11 @@ def load_skill_settings(path: Path | None = None) -> SkillSettings:
     Raises:
         ConfigInvalid: It cannot be read; the message names the file, the line and the key.
     """
-    path = path or home_dir() / "agentos.toml"
+    path = path or settings_file()
+    text = read_text(path)
     try:
-        said = tomllib.loads(path.read_bytes().decode()).get(TABLE, {})
-    except FileNotFoundError:
-        return SkillSettings()
-    except (OSError, ValueError):
+        said = tomllib.loads(text).get(TABLE, {})
+    except tomllib.TOMLDecodeError:
         said = None
     if _is_right(said):
         return settings_of(said)
