@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated
 from starlette.routing import Route
 
-from agentos.errors import AgentOsError
 from agentos.hub.auth.origins import MACHINE_NAME
-from agentos.hub.mcp.changes import PortfolioChanges
+from agentos.hub.background import background
+from agentos.hub.mcp.changes import PortfolioChanges, tell_changes
 from agentos.hub.mcp.endpoint import McpEndpoint
 from agentos.hub.mcp.host_services import HostServices
 from agentos.hub.mcp.resources import PortfolioResources
@@ -24,11 +23,8 @@ if TYPE_CHECKING:
 
     from agentos.hub.hub import Hub
     from agentos.hub.settings import HubSettings
-    from agentos.portfolio import Portfolio
 
 PATH = "/mcp"
-#: Seconds until a portfolio that is not there is looked for again.
-_PAUSE = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -49,14 +45,11 @@ def add(app: FastAPI, hub: Hub) -> AbstractAsyncContextManager[None]:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        async with endpoint.serving(), asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(_watch(host.portfolio(), changes))
-            ending = tasks.create_task(_end_streams(hub.closing, endpoint))
+        ending = _end_streams(hub.closing, endpoint)
+        async with endpoint.serving(), tell_changes(host, changes), background(ending):
             try:
                 yield
             finally:
-                watching.cancel()
-                ending.cancel()
                 host.close()
 
     return running()
@@ -66,18 +59,6 @@ def allowed_hosts(settings: HubSettings) -> list[str]:
     """Return the names that requests may come by, for any port: the guard knows the port."""
     names = (*_LOOPBACK, settings.host, MACHINE_NAME, *settings.allowed_hosts)
     return [form for name in names for form in (name, f"{name}:*")]
-
-
-async def _watch(portfolio: Portfolio, changes: PortfolioChanges) -> None:
-    while True:
-        try:
-            async for some in portfolio.changes():
-                if any(change.kind != "changed" for change in some):
-                    await changes.publish(ResourcesListChanged())
-                for change in some:
-                    await changes.publish(ResourceUpdated(change.uri))
-        except (FileNotFoundError, AgentOsError):
-            await asyncio.sleep(_PAUSE)  # there is no home now; whoever reads it is told
 
 
 async def _end_streams(closing: asyncio.Event, endpoint: McpEndpoint) -> None:
