@@ -24,6 +24,7 @@ BENCHMARKS = (
     "gateway",
     "transcripts",
     "network",
+    "hub",
     "imports",
 )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -11,6 +13,8 @@ import pytest
 
 from agentos.hub.app import Part, create_app
 from agentos.hub.hub import Hub
+from agentos.hub.lifecycle.endpoint import Endpoint, open_endpoint
+from agentos.hub.lifecycle.server import Server
 from agentos.hub.records import RequestRecord
 from agentos.hub.settings import HubSettings
 
@@ -76,3 +80,50 @@ def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
             yield Asking(hub, client, seen)
 
     return start
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A hub that listens on a port of this host, and a client of its user's."""
+
+    hub: Hub
+    server: Server
+    endpoint: Endpoint
+    client: httpx2.AsyncClient
+    seen: Remembered
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Serving]]
+
+
+@pytest.fixture
+def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Serve parts, or the hub's own, on a free port."""
+    monkeypatch.setenv("AGENTOS_STORE_URL", f"sqlite:///{tmp_path}/agentos.db")
+
+    @asynccontextmanager
+    async def serve(
+        *parts: Part, settings: HubSettings | None = None, **client: object
+    ) -> AsyncIterator[Serving]:
+        settings = settings or HubSettings(port=0)
+        seen = Remembered()
+        hub = Hub(settings, tmp_path / "state", tmp_path / "home", recorder=seen)
+        app = create_app(hub, parts or None)
+        ready = asyncio.Event()
+        server = Server(app, hub, ready.set)
+        endpoint = open_endpoint(settings, chosen=True)
+        headers = {"authorization": f"Bearer {hub.tokens.user()}"}
+        asking = httpx2.AsyncClient(
+            base_url=endpoint.url,
+            headers=headers,
+            timeout=60,
+            **client,  # type: ignore[arg-type]
+        )
+        with endpoint.socket:
+            async with asking, app.router.lifespan_context(app), asyncio.TaskGroup() as group:
+                group.create_task(server.serve([endpoint.socket]))
+                await ready.wait()
+                yield Serving(hub, server, endpoint, asking, seen)
+                server.stop()
+
+    return serve

@@ -134,6 +134,7 @@ async def test_what_was_done_by_hand_can_be_accepted(portfolio: Portfolio, pages
         (".git", "x", None, "portfolio_name_invalid"),
         ("out", "x", None, "portfolio_file_refused"),
         ("long", "x" * 200_001, None, "proposal_too_long"),
+        ("half", "x \ud800", None, "proposal_not_text"),
     ],
 )
 async def test_what_cannot_be_proposed(
@@ -160,6 +161,14 @@ async def test_a_link_that_comes_later_is_not_written_through(
         await portfolio.accept(made.id)
     assert caught.value.code == "portfolio_file_refused"
     assert not (home / "outside.md").exists()
+
+
+async def test_of_a_link_the_page_that_it_is_of_changes(portfolio: Portfolio, pages: Path) -> None:
+    (pages / "me.md").symlink_to("identity.md")
+    made = await portfolio.propose("me", "# Eve\n", reason="", client="c")
+    await portfolio.accept(made.id)
+    assert (pages / "me.md").is_symlink()
+    assert (pages / "identity.md").read_text() == "# Eve\n"
 
 
 async def test_the_inbox_is_bounded(portfolio: Portfolio) -> None:

@@ -7,6 +7,8 @@ import os
 import stat
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from agentos.errors import ConfigInvalid
 from agentos.settings.document import read_document
 from agentos.settings.editing import parse_key, set_value, value_of
+from agentos.settings.places import Path as Keys
 
 TEXT = """\
 # mine
@@ -109,6 +112,39 @@ def test_line_ends_mode_and_link_stay(file: Path, tmp_path: Path) -> None:
     assert content.startswith(TEXT.replace("\n", "\r\n").encode()[:-2])
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert link.is_symlink()
+
+
+def test_each_value_of_the_whole_example_can_be_set_alone(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    file = tmp_path / "agentos.toml"
+    keys = list(_scalars(tomllib.loads(text), ()))
+    assert len(keys) > 50
+    for key, value in keys:
+        file.write_text(text)
+        set_value(file, key, json.dumps(value))
+        changed = [
+            (old, new)
+            for old, new in zip(text.splitlines(), file.read_text().splitlines(), strict=True)
+            if old != new
+        ]
+        assert len(changed) <= 1, (key, changed)
+        for old, new in changed:  # only how the value is written: 5_000_000, 'text'
+            assert (old.partition("=")[0], old.partition("#")[2]) == (
+                new.partition("=")[0],
+                new.partition("#")[2],
+            )
+
+
+def _scalars(value: object, path: Keys) -> Iterator[tuple[Keys, object]]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _scalars(each, (*path, key))
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _scalars(each, (*path, number))
+    else:
+        yield path, value
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a = 1\nb", "a.", "[x]", "a = {b = 0, c"])

@@ -28,6 +28,7 @@ from agentos.cli import (
     service,
     sessions,
     shell,
+    skills,
     snapshot,
     software,
     token,
@@ -61,6 +62,8 @@ app.add_typer(image.app, name="image")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(net.app, name="net")
 app.command("log")(log.log)
+app.add_typer(skills.app, name="skills")
+app.command("log-command")(skills.log_command)
 app.add_typer(project.app, name="project")
 app.add_typer(git.app, name="git")
 app.command("gc")(snapshot.gc)

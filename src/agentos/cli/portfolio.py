@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import typer
 
 from agentos.cli.event_loop import run_command
 from agentos.cli.options import Json
+from agentos.errors import SyncConflict
 
 if TYPE_CHECKING:
     from agentos.portfolio import Portfolio, Proposal
@@ -40,7 +42,8 @@ def list_files(project: ProjectName = None, as_json: Json = False) -> None:
 def show(name: Name, project: ProjectName = None) -> None:
     """Show a page."""
     page = run_command(_portfolio(project).read(name))
-    typer.echo(page.text, nl=not page.text.endswith("\n"))
+    text = _plain(page.text) if sys.stdout.isatty() else page.text
+    typer.echo(text, nl=not text.endswith("\n"))
     for warning in page.warnings:
         typer.echo(f"agentos: {warning}", err=True)
 
@@ -103,7 +106,10 @@ def diff(id: Id) -> None:
 @app.command()
 def accept(id: Id) -> None:
     """Make the change that is proposed; committing it is left to you."""
-    proposal = run_command(_portfolio().accept(id))
+    try:
+        proposal = run_command(_portfolio().accept(id))
+    except SyncConflict as error:
+        raise SyncConflict(_plain(error.message), hint=error.hint, names=error.names) from error
     typer.echo(f"{proposal.name} was changed; git diff shows how.")
 
 

@@ -94,7 +94,7 @@ def _declared() -> tuple[Project, ...]:
     file = home_dir() / "agentos.toml"
     try:
         found = tomllib.loads(file.read_text("utf-8")).get("projects", [])
-        return tuple(Project(p["name"], Path(p["path"]).expanduser()) for p in found)
+        return tuple(Project(p["name"], file.parent / Path(p["path"]).expanduser()) for p in found)
     except FileNotFoundError:
         return ()
     except (ValueError, KeyError, TypeError) as error:

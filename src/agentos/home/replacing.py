@@ -8,20 +8,21 @@ import stat
 from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
-    """Give a file new content, at once or not at all.
-
-    What was there keeps its mode and owner; of a symbolic link the target is replaced.
+def replace_file(
+    path: Path, content: bytes, *, mode: int | None = None, follow: bool = True
+) -> None:
+    """Give a file new content, at once or not at all; it keeps its mode and owner.
 
     Args:
         path: The file; its directory is there.
         content: All of it.
         mode: The permissions of one that was not there; by default what the umask leaves.
+        follow: Whether of a symbolic link the target is replaced, or the link itself.
 
     Raises:
         OSError: It cannot be written; the old content is still there.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if follow else path
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode or 0o666)
     try:
@@ -49,8 +50,10 @@ def sync_directory(path: Path) -> None:
 def _like(target: Path, fd: int) -> None:
     """Give a file the mode and, where this is not ours, the owner of another."""
     try:
-        was = target.stat()
+        was = target.lstat()
     except FileNotFoundError:
+        return
+    if not stat.S_ISREG(was.st_mode):
         return
     mine = os.fstat(fd)
     if (was.st_uid, was.st_gid) != (mine.st_uid, mine.st_gid):

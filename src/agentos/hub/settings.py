@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentos.errors import ConfigInvalid
@@ -124,4 +125,18 @@ def load_hub_settings(path: Path | None = None) -> HubSettings:
     from agentos.settings.document import read_document
     from agentos.settings.hub_tables import hub_settings
 
-    return hub_settings(read_document(path))
+    settings = hub_settings(read_document(path))
+    roots = _environment_roots()
+    return replace(settings, fs_roots=roots) if roots else settings
+
+
+def _environment_roots() -> tuple[Path, ...]:
+    named = os.environ.get("AGENTOS_FS_ROOTS", "").split(os.pathsep)
+    roots = tuple(Path(root).expanduser() for root in named if root)
+    for root in roots:
+        if not root.is_absolute():
+            raise ConfigInvalid(
+                f"$AGENTOS_FS_ROOTS names {str(root)!r}, which is not absolute",
+                hint=f"write whole paths with {os.pathsep!r} between them",
+            )
+    return roots

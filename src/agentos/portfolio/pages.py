@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from agentos.errors import AgentOsError
+from agentos.home.replacing import replace_file
 from agentos.portfolio.front_matter import FrontMatter, split
 
 DIRECTORY = "context-portfolio"
@@ -166,6 +167,18 @@ class Pages:
         """Return where a page is, or would be."""
         return self.directory / (name + SUFFIX)
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Give a page, or the one that it is a link to, new content; make it if it is not there.
+
+        Raises:
+            AgentOsError: It is a link that leads elsewhere.
+            OSError: It cannot be written.
+        """
+        path = self.path(name)
+        if path.is_symlink():
+            path = self.directory / self._linked(name)
+        replace_file(path, content, follow=False)
+
     @contextmanager
     def _opened(self, name: str) -> Iterator[int]:
         try:
@@ -190,14 +203,17 @@ class Pages:
                 raise FileNotFoundError(errno.ENOENT, "no such page", name) from error
             if error.errno not in (errno.ELOOP, errno.EMLINK):
                 raise
-        target = os.path.realpath(self.path(name))
-        parent, file = os.path.split(target)
-        if parent != os.path.realpath(self.directory) or not file.endswith(SUFFIX):
-            raise _refused(name, "it is a link that leads out of the portfolio")
         try:
-            return os.open(file, _OPEN, dir_fd=top)
+            return os.open(self._linked(name), _OPEN, dir_fd=top)
         except OSError as error:
             raise _refused(name, f"it is a link: {error.strerror}") from error
+
+    def _linked(self, name: str) -> str:
+        """The file beside it that a page is a link to."""
+        parent, file = os.path.split(os.path.realpath(self.path(name)))
+        if parent != os.path.realpath(self.directory) or not file.endswith(SUFFIX):
+            raise _refused(name, "it is a link that leads out of the portfolio")
+        return file
 
     def _is_stale(self, front: FrontMatter) -> bool:
         if front.stability != "evolving" or front.updated is None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from agentos.config import home_dir, state_dir
 from agentos.errors import AgentOsError
-from agentos.home.replacing import replace_file
 from agentos.portfolio.changes import PageChange, watch_pages
 from agentos.portfolio.checking import Finding, check_page
 from agentos.portfolio.pages import (
@@ -144,7 +143,8 @@ class Portfolio:
 
     async def inbox(self) -> list[Proposal]:
         """Return the proposals that wait, the oldest first."""
-        return [each for each in self._inbox.open() if self._sees(each.name)]
+        waiting = await asyncio.to_thread(self._inbox.open)
+        return [each for each in waiting if self._sees(each.name)]
 
     async def proposal(self, id: str) -> Proposal:
         """Return a proposal that waits.
@@ -230,8 +230,7 @@ class Portfolio:
         if now != proposal.new_text:  # else it has been applied by hand, or by half an accept
             if now != proposal.base_text:
                 raise conflict(proposal, now)
-            path = self._pages.path(page_name(proposal.name))
-            replace_file(path, proposal.new_text.encode())
+            self._pages.replace(page_name(proposal.name), proposal.new_text.encode())
         return self._inbox.close(proposal, "accepted", None)
 
     def _find(self, id: str) -> Proposal:

@@ -133,12 +133,7 @@ class Inbox:
                 code="proposal_empty",
                 hint="propose a text that differs",
             )
-        if len(new_text) > MOST_CHARACTERS:
-            raise AgentOsError(
-                f"the proposed {name} has {len(new_text)} characters",
-                code="proposal_too_long",
-                hint=f"at most {MOST_CHARACTERS}; a page should fit a screen or two",
-            )
+        _check_text(name, new_text)
         if sum(1 for _ in self._open.glob("*.json")) >= MOST_OPEN:
             raise AgentOsError(
                 f"{MOST_OPEN} proposals are waiting already",
@@ -217,6 +212,23 @@ def conflict(proposal: Proposal, now: str | None) -> SyncConflict:
         hint="edit the page yourself and reject the proposal, or have it proposed again",
         names=(proposal.name,),
     )
+
+
+def _check_text(name: str, text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise AgentOsError(
+            f"the proposed {name} has {len(text)} characters",
+            code="proposal_too_long",
+            hint=f"at most {MOST_CHARACTERS}; a page should fit a screen or two",
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise AgentOsError(
+            f"the proposed {name} has half a character at {error.start}, which no file can hold",
+            code="proposal_not_text",
+            hint="propose it without",
+        ) from error
 
 
 def _write(path: Path, proposal: Proposal) -> None:

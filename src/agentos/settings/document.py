@@ -60,17 +60,17 @@ class Document:
         """All tables, defaults included."""
         return self._whole
 
-    def directory(self, said: str) -> Path:
+    def place(self, said: str) -> Path:
         """Return the path that a value means: `~` is the user's home, the rest is from here.
 
         Raises:
-            ConfigInvalid: It is in the home of nobody.
+            ConfigInvalid: It is in the home of nobody; `at` adds where it stands.
         """
         try:
             return self.path.parent.absolute() / Path(said).expanduser()
         except RuntimeError as error:
             raise ConfigInvalid(
-                f"{self.path}: {said!r} is in the home of a user that there is not",
+                f"{said!r} is in the home of a user that there is not",
                 hint="write ~/... for your own, or a whole path",
             ) from error
 
@@ -125,7 +125,7 @@ def read_text(path: Path) -> str:
         ConfigInvalid: It cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_bytes().decode()
+        text = path.read_bytes().decode()
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as error:
@@ -137,6 +137,11 @@ def read_text(path: Path) -> str:
         raise ConfigInvalid(
             f"{path} cannot be read: {error.strerror}", hint="it has to be a file of yours"
         ) from error
+    if text.startswith("\ufeff"):
+        raise ConfigInvalid(
+            f"{path}:1:1: there is a byte order mark", hint="save the file as UTF-8 without one"
+        )
+    return text
 
 
 def dotted(path: places.Path) -> str:

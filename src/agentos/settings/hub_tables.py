@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -78,7 +77,7 @@ class RepositoryTable(Table):
         from agentos.hub.settings import Repository
 
         return Repository(
-            document.directory(self.path),
+            document.place(self.path),
             tuple(self.protected),
             self.push_approval,
             self.max_file_bytes,
@@ -112,7 +111,7 @@ class ActionTable(Table):
         artefact = self.artefact or (
             DEFAULT_ARTEFACT if self.name in ("package", "install") else None
         )
-        return Action(self.name, document.directory(directory), command, self.timeout, artefact)
+        return Action(self.name, document.place(directory), command, self.timeout, artefact)
 
 
 class ProjectTable(Table):
@@ -123,7 +122,7 @@ class ProjectTable(Table):
     def project(self, document: Document) -> Project:
         from agentos.hub.settings import Project
 
-        return Project(self.name, document.directory(self.path), tuple(self.portfolio))
+        return Project(self.name, document.place(self.path), tuple(self.portfolio))
 
 
 class HubArea(Table):
@@ -145,8 +144,8 @@ def hub_settings(document: Document) -> HubSettings:
     return HubSettings(
         host=said.hub.host,
         port=said.hub.port,
-        tls_certificate=document.directory(tls.certificate) if tls else None,
-        tls_key=document.directory(tls.key) if tls else None,
+        tls_certificate=_tls_path(document, tls.certificate, "certificate") if tls else None,
+        tls_key=_tls_path(document, tls.key, "key") if tls else None,
         allowed_hosts=tuple(said.hub.allowed_hosts),
         allowed_origins=tuple(said.hub.allowed_origins),
         max_body_bytes=said.hub.max_body_bytes,
@@ -161,17 +160,16 @@ def hub_settings(document: Document) -> HubSettings:
     )
 
 
+def _tls_path(document: Document, said: str, key: str) -> Path:
+    with document.at("hub", "tls", key):
+        return document.place(said)
+
+
 def _roots(document: Document, fs: FsTable) -> tuple[Path, ...]:
-    variable = os.environ.get("AGENTOS_FS_ROOTS")
-    if not variable:
-        return tuple(document.directory(root) for root in fs.roots)
-    roots = [Path(root).expanduser() for root in variable.split(os.pathsep) if root]
-    for root in roots:
-        if not root.is_absolute():
-            raise ConfigInvalid(
-                f"$AGENTOS_FS_ROOTS names {str(root)!r}, which is not absolute",
-                hint=f"write whole paths with {os.pathsep!r} between them",
-            )
+    roots = []
+    for number, root in enumerate(fs.roots):
+        with document.at("fs", "roots", number):
+            roots.append(document.place(root))
     return tuple(roots)
 
 
@@ -203,7 +201,8 @@ def _actions(document: Document, said: HubArea) -> tuple[Action, ...]:
 
 def _defaults(document: Document, extension: ExtensionTable | None) -> Iterator[Action]:
     for name in DEFAULT_COMMANDS if extension else ():
-        yield ActionTable(name=name).action(document, extension)
+        with document.at("extension", "directory"):
+            yield ActionTable(name=name).action(document, extension)
 
 
 def _projects(document: Document, said: HubArea) -> tuple[Project, ...]:
@@ -212,7 +211,8 @@ def _projects(document: Document, said: HubArea) -> tuple[Project, ...]:
         with document.at("projects", number, "name"):
             if table.name in found:
                 raise ConfigInvalid("two projects have this name", hint="rename one of them")
-        found[table.name] = table.project(document)
+        with document.at("projects", number, "path"):
+            found[table.name] = table.project(document)
     return tuple(found.values())
 
 

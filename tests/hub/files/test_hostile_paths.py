@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Coroutine
@@ -428,3 +429,76 @@ def test_usual_names(name: str) -> None:
     check_portable(name, name)
     assert split(name, windows=True) == (name,)
     assert not is_git_directory(name)
+
+
+async def test_text_that_no_system_takes(ground: Ground, files: ConfinedFiles) -> None:
+    for path in ("\ud800", "a/\udfff", "a\udcff"):
+        assert (await refusal_of(files, "read", path)).code == "path_refused"
+    (ground.root / "f").write_text("x")
+    for pattern in ("\ud800", "a\0", "", "a\nb"):
+        for fixed in (True, False):
+            with pytest.raises(FileRefused) as caught:
+                await files.search(pattern, fixed=fixed)
+            assert caught.value.code == "pattern_invalid"
+    for glob in ("\ud800", "a\0", "[", "a{b", " "):
+        with pytest.raises(FileRefused) as caught:
+            await files.search("x", globs=[glob])
+        assert caught.value.code == "glob_invalid"
+
+
+async def test_a_program_in_the_root_is_not_run(
+    ground: Ground, files: ConfinedFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ground.root / "rg").write_text("#!/bin/sh\ntouch ran\n")
+    (ground.root / "rg").chmod(0o755)
+    monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
+    assert (await files.search("touch")).matches == 1
+    assert not (ground.root / "ran").exists()
+
+
+async def test_arguments_stay_arguments(ground: Ground, files: ConfinedFiles) -> None:
+    (ground.root / "f").write_text("--pre=touch -v --files\n")
+    for pattern in ("--pre=touch", "-v", "--files"):
+        assert (await files.search(pattern)).matches == 1
+        assert (await files.search(pattern, fixed=True)).matches == 1
+    assert (await files.search("touch", globs=["--pre=x"])).matches == 0
+
+
+async def test_a_very_deep_tree(ground: Ground, files: ConfinedFiles) -> None:
+    here = os.open(ground.root, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        below_it = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below_it
+    os.close(os.open("f", os.O_WRONLY | os.O_CREAT, dir_fd=here))
+    os.close(here)
+    (ground.root / "d/needle").write_text("needle")
+    try:
+        for ripgrep in (True, False):
+            assert (await files.search("needle", ripgrep=ripgrep)).matches == 1
+        assert len((await files.list(recursive=True)).entries) == 65
+        assert (await refusal_of(files, "read", "d/" * 1500 + "f")).code == "name_too_long"
+    finally:
+        removal = await asyncio.create_subprocess_exec("rm", "-r", ground.root / "d")
+        assert await removal.wait() == 0
+
+
+async def test_a_pattern_that_would_never_end(
+    ground: Ground, files: ConfinedFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.hub.files.query._SECONDS", 0.05)
+    (ground.root / "f").write_text("a" * 5000 + "b")
+    with pytest.raises(FileRefused) as caught:
+        await files.search(r"(a|a|aa)*(a|a|aa)*(a|a|aa)*$", ripgrep=False)
+    assert caught.value.code == "pattern_too_slow"
+
+
+async def test_times_beyond_the_calendar(ground: Ground, files: ConfinedFiles) -> None:
+    for name, seconds in (("late", 2**60), ("early", -(2**60))):
+        (ground.root / name).write_text("")
+        try:
+            os.utime(ground.root / name, (seconds, seconds))
+        except OverflowError:
+            continue
+    assert [entry.path for entry in (await files.list()).entries] == ["early", "late"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 
 import pytest
 from tests.hub.files.ground import sha256
@@ -14,14 +13,14 @@ from agentos.hub.files.files import MachineFiles
 
 
 @pytest.fixture
-async def inside(vm: AgentOs) -> AsyncIterator[MachineFiles]:
+async def inside(vm: AgentOs) -> MachineFiles:
     """The tools on the home of a machine."""
     await vm.mkdir("work/deep", parents=True)
     await vm.write_file("work/a.txt", "one\r\ntwo\r\n")
     await vm.write_file("work/deep/b.py", "def two(): ...\n")
     await vm.write_file("work/.gitignore", "skipped\n")
     await vm.write_file("work/skipped", "two\n")
-    yield MachineFiles(vm)
+    return MachineFiles(vm)
 
 
 async def code_of(work: object) -> str:

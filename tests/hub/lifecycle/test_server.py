@@ -7,8 +7,7 @@ import datetime
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
@@ -18,16 +17,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
+from tests.hub.conftest import Serve
 
 from agentos.errors import AgentOsError, ConfigInvalid
 from agentos.hub import health
-from agentos.hub.app import create_app
 from agentos.hub.hub import Hub
 from agentos.hub.lifecycle.client import answers
 from agentos.hub.lifecycle.endpoint import Endpoint, open_endpoint
 from agentos.hub.lifecycle.notify import notify
 from agentos.hub.lifecycle.running import Running
-from agentos.hub.lifecycle.server import Server
 from agentos.hub.settings import HubSettings
 
 
@@ -56,48 +54,13 @@ class Slow:
             return StreamingResponse(stream())
 
 
-Serving = tuple[Server, Endpoint, httpx2.AsyncClient]
-Serve = Callable[..., AbstractAsyncContextManager[Serving]]
-
-
-@pytest.fixture
-def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Serve parts on a free port."""
-    monkeypatch.setenv("AGENTOS_STORE_URL", f"sqlite:///{tmp_path}/agentos.db")
-
-    @asynccontextmanager
-    async def serve(
-        *parts: object, settings: HubSettings | None = None, **client: object
-    ) -> AsyncIterator[Serving]:
-        settings = settings or HubSettings(port=0)
-        hub = Hub(settings, tmp_path / "state", tmp_path / "home")
-        app = create_app(hub, parts)  # type: ignore[arg-type]
-        ready = asyncio.Event()
-        server = Server(app, hub, ready.set)
-        endpoint = open_endpoint(settings, chosen=True)
-        headers = {"authorization": f"Bearer {hub.tokens.user()}"}
-        async with app.router.lifespan_context(app), asyncio.TaskGroup() as group:
-            group.create_task(server.serve([endpoint.socket]))
-            await ready.wait()
-            async with httpx2.AsyncClient(
-                base_url=endpoint.url,
-                headers=headers,
-                timeout=60,
-                **client,  # type: ignore[arg-type]
-            ) as asking:
-                yield server, endpoint, asking
-            server.stop()
-
-    return serve
-
-
 async def test_a_request_in_flight_ends_before_the_hub_does(serving: Serve) -> None:
     slow = Slow()
-    async with serving(slow) as (server, endpoint, client), asyncio.TaskGroup() as group:
-        answer = group.create_task(client.get("/slow"))
+    async with serving(slow) as on, asyncio.TaskGroup() as group:
+        answer = group.create_task(on.client.get("/slow"))
         await slow.entered.wait()
-        server.stop()
-        await _until_closed(endpoint)
+        on.server.stop()
+        await _until_closed(on.endpoint)
         slow.go.set()
     assert answer.result().json() == "done"
 
@@ -109,39 +72,39 @@ async def _until_closed(endpoint: Endpoint) -> None:
 
 async def test_a_request_without_end_is_ended_by_the_second_signal(serving: Serve) -> None:
     slow = Slow()
-    async with serving(slow) as (server, endpoint, client):
-        asking = asyncio.create_task(client.get("/slow"))
+    async with serving(slow) as on:
+        asking = asyncio.create_task(on.client.get("/slow"))
         await slow.entered.wait()
-        server.stop()
-        await _until_closed(endpoint)
-        server.stop()
+        on.server.stop()
+        await _until_closed(on.endpoint)
+        on.server.stop()
         with pytest.raises(httpx2.RemoteProtocolError):
             await asking
-    assert server.server_state.tasks == set()
+    assert on.server.server_state.tasks == set()
 
 
 async def test_streams_are_told_that_the_hub_ends(serving: Serve) -> None:
     slow = Slow()
-    async with serving(slow) as (server, _, client), asyncio.TaskGroup() as group:
-        answer = group.create_task(client.get("/events"))
+    async with serving(slow) as on, asyncio.TaskGroup() as group:
+        answer = group.create_task(on.client.get("/events"))
         await slow.entered.wait()
-        server.stop()
+        on.server.stop()
     assert answer.result().text == "first last"
 
 
 async def test_while_it_drains_it_answers_and_sends_connections_away(serving: Serve) -> None:
     slow = Slow()
-    async with serving(slow, health.add) as (server, endpoint, client):
+    async with serving(slow, health.add) as on:
         async with asyncio.TaskGroup() as group:
-            waiting = group.create_task(client.get("/slow"))
+            waiting = group.create_task(on.client.get("/slow"))
             await slow.entered.wait()
-            await client.get("/healthz")
-            server.drain()
-            last = await client.get("/healthz")  # over the connection of the one before
+            await on.client.get("/healthz")
+            on.server.drain()
+            last = await on.client.get("/healthz")  # over the connection of the one before
             slow.go.set()
         assert last.headers["connection"] == "close"
         assert waiting.result().json() == "done"
-        await _until_closed(endpoint)
+        await _until_closed(on.endpoint)
 
 
 def test_a_taken_port_is_stepped_over_and_told_unless_it_was_chosen() -> None:
@@ -226,17 +189,21 @@ async def test_with_tls_it_listens_everywhere_and_speaks_tls_only(
     certificate, key = self_signed(tmp_path)
     settings = HubSettings(host="0.0.0.0", port=0, tls_certificate=certificate, tls_key=key)
     trust = ssl.create_default_context(cafile=str(certificate))
-    async with serving(health.add, settings=settings, verify=trust) as (_, endpoint, client):
-        assert endpoint.url == f"https://127.0.0.1:{endpoint.port}"
-        assert (await client.get("/healthz")).json() == {"status": "ok"}
-        assert (await client.get("/openapi.json")).status_code == 200
+    async with serving(health.add, settings=settings, verify=trust) as on:
+        assert on.endpoint.url == f"https://127.0.0.1:{on.endpoint.port}"
+        assert (await on.client.get("/healthz")).json() == {"status": "ok"}
+        assert (await on.client.get("/openapi.json")).status_code == 200
         nobody = {"authorization": ""}
-        assert (await client.get("/openapi.json", headers=nobody)).status_code == 401
-        other = {"host": f"attacker.example:{endpoint.port}"}
-        assert (await client.get("/healthz", headers=other)).status_code == 421
-        running = Running(*(1, "", "", endpoint.port, endpoint.url, "", "", ""), str(certificate))
+        assert (await on.client.get("/openapi.json", headers=nobody)).status_code == 401
+        other = {"host": f"attacker.example:{on.endpoint.port}"}
+        assert (await on.client.get("/healthz", headers=other)).status_code == 421
+        running = Running(
+            *(1, "", "", on.endpoint.port, on.endpoint.url, "", "", ""), str(certificate)
+        )
         assert await asyncio.to_thread(answers, running)
-        plain = Running(1, "", "", endpoint.port, f"http://127.0.0.1:{endpoint.port}", "", "", "")
+        plain = Running(
+            1, "", "", on.endpoint.port, f"http://127.0.0.1:{on.endpoint.port}", "", "", ""
+        )
         assert not await asyncio.to_thread(answers, plain)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.store.conftest import postgres, url  # noqa: F401
 
 from agentos.hub.projects import ActiveProjects
-from agentos.hub.settings import Project
+from agentos.hub.settings import HubSettings, Project
 from agentos.hub.telemetry.telemetry import Pace, Telemetry
 from agentos.store import Store
 
@@ -41,6 +41,7 @@ def projects(tmp_path: Path) -> ActiveProjects:
 
 @pytest.fixture
 async def telemetry(store: Store, projects: ActiveProjects) -> AsyncIterator[Telemetry]:
-    """Telemetry of a hub that runs."""
-    async with Telemetry(store, projects=projects, pace=QUICK) as running:
+    """Telemetry of a hub that runs, and forgets nothing however old the test says it is."""
+    settings = HubSettings(retention_days=100_000)
+    async with Telemetry(store, settings, projects=projects, pace=QUICK) as running:
         yield running

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 from tests.hub.conftest import Started
 
 from agentos.hub.app import PARTS
@@ -65,6 +70,27 @@ async def test_every_request_is_recorded_by_its_route(asking: Started) -> None:
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
 
 
+def other_frameworks(app: FastAPI, hub: Hub) -> None:
+    """A part of plain routes and a mounted application."""
+
+    async def answer(request: Request) -> Response:
+        return Response(request.url.path)
+
+    app.router.routes += [
+        Route("/plain", answer),
+        Route("/of/{name}", answer),
+        Mount("/pages", Starlette(routes=[Route("/{name}", answer)])),
+    ]
+
+
+async def test_routes_of_any_kind_have_few_names(asking: Started) -> None:
+    async with asking(parts=[*PARTS, other_frameworks]) as hub:
+        for path in ("/plain", "/of/a", "/of/b", "/pages/a", "/pages/b"):
+            assert (await hub.ask("GET", path)).status_code == 200
+        names = [record.name for record in reversed(hub.hub.telemetry.recent())]
+    assert names == ["GET /plain", *[part.NO_ROUTE] * 2, *["GET /pages/*"] * 2]
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [("build-4711", True), ("short", False), ("x" * 65, False), ("a b c d e f", False)],
@@ -110,3 +136,10 @@ async def test_half_a_character_in_a_body_is_an_answer_not_a_failure(asking: Sta
             assert answer.status_code in (202, 422), answer.text
         recent = (await hub.ask("GET", "/status")).json()["recent"]
     assert len(recent) >= 3
+
+
+async def test_who_follows_is_let_go_when_the_hub_is_about_to_end(asking: Started) -> None:
+    async with asking() as hub, aclosing(hub.hub.telemetry.follow()) as following:
+        await anext(following)
+        hub.hub.closing.set()
+        assert [item async for item in following if isinstance(item, EventRecord)] == []

@@ -191,6 +191,30 @@ async def test_retention_runs_at_the_start(store: Store) -> None:
             await asyncio.sleep(0)
 
 
+async def test_retention_goes_on_while_the_hub_runs(store: Store) -> None:
+    pace = Pace(batch=0.01, retention=0.01)
+    async with Telemetry(store, HubSettings(retention_days=7), pace=pace) as telemetry:
+        telemetry.record(tool("new"))
+        telemetry.record(tool("old", at=datetime.now(UTC) - timedelta(days=8)))
+        await telemetry.flush()
+        while await stored(store) != ["new"]:
+            await asyncio.sleep(0)
+
+
+async def test_a_store_that_cannot_be_read_does_not_keep_the_hub_from_starting(
+    light_store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with light_store.writing() as connection:
+        await connection.execute(text("alter table hub_count rename to away"))
+    async with Telemetry(light_store, pace=QUICK) as telemetry:
+        telemetry.record(tool("kept"))
+        assert "cannot be written now" in caplog.text
+        async with light_store.writing() as connection:
+            await connection.execute(text("alter table away rename to hub_count"))
+    assert await stored(light_store) == ["kept"]
+    assert telemetry.dropped == 0
+
+
 async def test_a_store_that_is_held_drops_what_is_too_much_and_says_so_once(
     light_store: Store,
     tmp_path: Path,

@@ -33,6 +33,26 @@ def test_what_is_named_a_secret_is_taken_out(name: str, value: object) -> None:
         "sk-abcdefghijklmnopqrstuvwx",
         "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
         "AKIAABCDEFGHIJKLMNOP",
+        "ASIAABCDEFGHIJKLMNOP",
+        "AIza-abcdef-abcdef-abcdef-abcdef-abcdef",
+        "gho_abcdefghijklmnopqrstuvwxyz0123456789",
+        "github_pat_abcdefghijklmnopqrstuvwxyz",
+        "glpat-abcdefghijklmnopqrst",
+        "xoxb-abcdef-abcdef",
+        "agentos-0123456789abcdef-abcdefghijklmnopqrstuvwx",
+        "eyJabcdefghi.eyJabcdefghi.abcdefghijkl",
+        "x-api-key: abcdef",
+        "Cookie: abcdef",
+        "basic abcdef0123456789",
+        'the file has {"client_secret": "abcdef"}',
+        "export GH_TOKEN='abcdef1'",
+        "PASSWORD=abcdef1",
+        "APP_SECRET=abcdef1",
+        "mysql --password=abcdef -u me",
+        "mytool --token abcdef",
+        "git clone https://me:abcdef@git.example/repo",
+        "https://api.example/?page=1&access_token=abcdef&x=1",
+        "the password: abcdef",
         "curl -H 'Authorization: Bearer abcdef0123456789' https://a.example",
         "STRIPE_KEY=abcdef0123456789 ./run",
         "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
@@ -41,8 +61,21 @@ def test_what_is_named_a_secret_is_taken_out(name: str, value: object) -> None:
 def test_what_looks_like_a_secret_is_taken_out(text: str) -> None:
     found = kept({"message": text, text: 1})
     assert "<secret>" in found["message"]
-    for secret in ("abcdef", "AKIA", "MIIE"):
+    for secret in ("abcdef", "AKIA", "ASIA", "MIIE"):
         assert secret not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Count tokens: of each model",
+        "look up the key in the table, and --token-limit",
+        "me@host.example:22 and https://host.example:8080/a@b",
+        "a token of thanks for the secretary",
+    ],
+)
+def test_an_innocent_text_stays(text: str) -> None:
+    assert kept({"message": text}) == {"message": text}
 
 
 def test_a_secret_may_be_a_number() -> None:

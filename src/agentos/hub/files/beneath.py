@@ -12,6 +12,7 @@ import ctypes
 import errno
 import functools
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,8 +22,13 @@ _RESOLVE_BENEATH = 0x08
 _MOST_LINKS = 40  # as Linux has it
 _DEEPEST = 256  # each directory on the way is held open
 _TRIES = 64
-_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+# Windows lacks these: there the module can be imported, but nothing be opened by it.
+_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+_CLOEXEC: int = getattr(os, "O_CLOEXEC", 0)
+DIRECTORY: int = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _CLOEXEC
+#: Never waits for the other end of a pipe.
+FILE: int = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | _CLOEXEC
 
 
 class _How(ctypes.Structure):
@@ -37,7 +43,7 @@ class _How(ctypes.Structure):
 def has_openat2() -> bool:
     """Whether this kernel has `openat2` and lets this process use it."""
     try:
-        os.close(_openat2(None, b".", _DIRECTORY))
+        os.close(_openat2(None, b".", DIRECTORY))
     except OSError:
         return False
     return True
@@ -49,9 +55,9 @@ def _libc() -> ctypes.CDLL:
 
 
 def _openat2(directory: int | None, path: bytes, flags: int) -> int:
-    if os.uname().sysname != "Linux":
+    if sys.platform != "linux":
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    how = _How(flags | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    how = _How(flags | _CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
     at = -100 if directory is None else directory
     fd = _libc().syscall(
         ctypes.c_long(_OPENAT2),
@@ -100,7 +106,7 @@ class _Walk:
     def enter(self, name: str) -> None:
         if len(self.held) == _DEEPEST:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-        self.held.append(os.open(name, _DIRECTORY | _NOFOLLOW, dir_fd=self.here))
+        self.held.append(os.open(name, DIRECTORY | _NOFOLLOW, dir_fd=self.here))
         self.names.append(name)
 
     def leave(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos.hub.files.host import HostTree
-from agentos.hub.files.listing import DEEPEST, list_directory
+from agentos.hub.files.listing import list_directory
 from agentos.hub.files.query import Query
 from agentos.hub.files.reading import INLINE, Range, read
 from agentos.hub.files.replacing import replace
@@ -19,6 +19,7 @@ from agentos.hub.files.results import (
     WriteResult,
 )
 from agentos.hub.files.searching import search
+from agentos.hub.files.selection import DEEPEST
 from agentos.hub.files.tree import Tree
 from agentos.hub.files.writing import Conditions, write
 
@@ -213,9 +214,12 @@ class ConfinedFiles(Files):
         private: Sequence[Path] | None = None,
         openat2: bool | None = None,
     ) -> None:
-        tree = HostTree(roots, private=private, openat2=openat2)
-        super().__init__(tree)
-        self.close = tree.close
+        self._host = HostTree(roots, private=private, openat2=openat2)
+        super().__init__(self._host)
+
+    def close(self) -> None:
+        """Let go of the roots."""
+        self._host.close()
 
 
 class MachineFiles(Files):

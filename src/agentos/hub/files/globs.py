@@ -73,7 +73,7 @@ def _rule(line: str) -> Rule | None:
         return None
     if not line.endswith("\\ "):
         line = line.rstrip()
-    if not line:
+    if not line or "\0" in line:
         return None
     negated = anchored = False
     if line.startswith(("\\!", "\\#")):

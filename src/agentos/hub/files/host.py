@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,50 +12,21 @@ from pathlib import Path
 
 from agentos import config
 from agentos.errors import FileRefused
-from agentos.hub.files.beneath import find_parent, has_openat2, open_at_once, open_by_walk
+from agentos.hub.files.beneath import (
+    DIRECTORY,
+    FILE,
+    find_parent,
+    has_openat2,
+    open_at_once,
+    open_by_walk,
+)
 from agentos.hub.files.checks import check_not_git, check_regular
 from agentos.hub.files.names import below, check_portable, folded, is_absolute, split
 from agentos.hub.files.query import Query
 from agentos.hub.files.refusals import outside, refusals
 from agentos.hub.files.ripgrep import candidates
+from agentos.hub.files.root import Root, root_names
 from agentos.hub.files.tree import Place, Target
-
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-
-
-class Root:
-    """A directory that paths are resolved in, held open so that it is known again."""
-
-    def __init__(self, path: Path) -> None:
-        self.given = os.path.abspath(path)
-        self.path = os.path.realpath(path)
-        with refusals(self.given):
-            self.fd = os.open(self.path, _DIRECTORY)
-        self.close = weakref.finalize(self, os.close, self.fd)
-
-    def check(self) -> None:
-        """Refuse to go on if the directory was removed or another one has its path.
-
-        Raises:
-            FileRefused: It is so.
-        """
-        try:
-            now = os.stat(self.path, follow_symlinks=False)
-        except OSError as error:
-            raise FileRefused(
-                f"the root {self.given} is gone: {error.strerror}",
-                code="root_gone",
-                path=self.given,
-                hint="make it again and restart the server, or change the roots",
-            ) from error
-        if not os.path.samestat(now, os.fstat(self.fd)):
-            raise FileRefused(
-                f"the root {self.given} was replaced by another directory",
-                code="root_replaced",
-                path=self.given,
-                hint="restart the server if that is meant",
-            )
 
 
 class HostTree:
@@ -80,6 +50,13 @@ class HostTree:
         private: Sequence[Path] | None = None,
         openat2: bool | None = None,
     ) -> None:
+        if os.open not in os.supports_dir_fd:
+            raise FileRefused(
+                "this system cannot open files beneath a directory by descriptor",
+                code="unsupported_system",
+                path="",
+                hint="run the hub where it can: on Linux, macOS or in WSL",
+            )
         if not roots:
             raise FileRefused(
                 "no root is configured",
@@ -88,7 +65,7 @@ class HostTree:
                 hint="set AGENTOS_FS_ROOTS, or fs_roots in agentos.toml",
             )
         self._roots = [Root(path) for path in roots]
-        self._names = _names(self._roots)
+        self._names = root_names(self._roots)
         chosen = (config.state_dir(),) if private is None else private
         self._private = [
             secret
@@ -139,7 +116,7 @@ class HostTree:
         root = self._roots[place.root]
         root.check()
         with refusals(place.shown):
-            fd, real = self._resolve(root, place.parts, _DIRECTORY if directory else _READ)
+            fd, real = self._resolve(root, place.parts, DIRECTORY if directory else FILE)
         try:
             self._check_private(real, place.shown)
             if not directory:
@@ -238,7 +215,7 @@ class _HostTarget:
     async def open(self) -> int | None:
         """Open what has the name now, or None."""
         try:
-            return os.open(self.name, _READ | os.O_NOFOLLOW, dir_fd=self.fd)
+            return os.open(self.name, FILE | os.O_NOFOLLOW, dir_fd=self.fd)
         except FileNotFoundError:
             return None
 
@@ -287,16 +264,3 @@ def _is_within(path: str, directory: str) -> bool:
     names = [folded(name) for name in path.split("/")]
     above = [folded(name) for name in directory.split("/")]
     return names[: len(above)] == above
-
-
-def _names(roots: Sequence[Root]) -> list[str]:
-    """What each root is called: the last name of its path, numbered if taken."""
-    names: list[str] = []
-    for root in roots:
-        name = base = os.path.basename(root.given) or "root"
-        number = 1
-        while name in names:
-            number += 1
-            name = f"{base}-{number}"
-        names.append(name)
-    return names

@@ -15,9 +15,10 @@ from agentos.hub.files.globs import Rules, compile_globs
 from agentos.hub.files.names import is_git_directory, printable
 from agentos.hub.files.refusals import refusals
 from agentos.hub.files.results import Entry, Listing
+from agentos.hub.files.selection import DEEPEST
 from agentos.hub.files.tree import Place, Tree
 
-DEEPEST = 64
+_LATEST = 253_402_300_799  # the end of the year 9999
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _entry(place: Place, status: os.stat_result) -> Entry:
         path=printable(place.shown),
         type=kind,
         size=status.st_size if kind == "file" else None,
-        modified=datetime.fromtimestamp(status.st_mtime, UTC),
+        modified=datetime.fromtimestamp(min(max(status.st_mtime, 0), _LATEST), UTC),
     )
 
 

@@ -25,7 +25,7 @@ from agentos.hub.files.tree import Place, Target
 if TYPE_CHECKING:
     from agentos.machine.machine import AgentOs
 
-_MOST_OUTPUT = MOST_CANDIDATES * 256
+_MOST_OUTPUT = MOST_CANDIDATES * 4096
 
 
 class MachineTree:

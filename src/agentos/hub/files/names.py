@@ -12,6 +12,7 @@ from agentos.errors import FileRefused
 WINDOWS = os.name == "nt"
 LONGEST_NAME = 255
 LONGEST_PATH = 4096
+DEEPEST_PATH = 250
 
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.I)
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"|?*\\]')
@@ -29,8 +30,10 @@ def split(text: str, *, windows: bool = WINDOWS) -> tuple[str, ...]:
     Raises:
         FileRefused: No file can be meant by it, or it climbs with `..`.
     """
-    if "\0" in text:
-        raise FileRefused("the path holds a NUL byte", code="path_refused", path=text)
+    if not is_text(text):
+        raise FileRefused(
+            "the path holds a NUL byte or half a character", code="path_refused", path=repr(text)
+        )
     if len(os.fsencode(text)) > LONGEST_PATH:
         raise FileRefused(
             f"the path is longer than {LONGEST_PATH} bytes", code="name_too_long", path=text[:200]
@@ -38,6 +41,10 @@ def split(text: str, *, windows: bool = WINDOWS) -> tuple[str, ...]:
     if windows:
         text = text.replace("\\", "/")
     parts = tuple(part for part in text.split("/") if part not in ("", "."))
+    if len(parts) > DEEPEST_PATH:
+        raise FileRefused(
+            f"the path has more than {DEEPEST_PATH} names", code="name_too_long", path=text[:200]
+        )
     for part in parts:
         _check(part, text, windows)
     return parts
@@ -125,6 +132,11 @@ def folded(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).casefold()
     shown = (char for char in plain if unicodedata.category(char) not in ("Cf", "Mn", "Cc"))
     return "".join(shown).partition(":")[0].rstrip(" .")
+
+
+def is_text(text: str) -> bool:
+    """Whether the system can be told a text at all: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def is_git_directory(name: str) -> bool:

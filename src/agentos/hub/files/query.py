@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agentos.errors import FileRefused
+from agentos.hub.files.names import is_text
 
 if TYPE_CHECKING:
     import regex
@@ -59,6 +60,8 @@ class Query:
         """
         if not self.pattern or "\n" in self.pattern:
             raise self._invalid("a pattern is one line and not empty")
+        if not is_text(self.pattern):
+            raise self._invalid("it holds NUL or half a character")
         if self.fixed:
             return re.escape(self.pattern)
         return "".join(self._translated())

@@ -8,6 +8,7 @@ between two of its versions is seen outside.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 
@@ -19,24 +20,17 @@ MOST_CANDIDATES = 4000
 _CHUNK = 1 << 16
 
 
-def command(query: Query) -> list[str]:
+def command(query: Query, program: str = "rg") -> list[str]:
     """Return the command line that prints the paths of files that may match, NUL behind each."""
-    words = [
-        "rg",
-        "--no-config",
-        "--files-with-matches",
-        "--null",
-        "--no-messages",
-        "--color=never",
-    ]
+    words = [program, "--no-config", "--files-with-matches", "--null", "--no-messages"]
     words += [f"--max-filesize={LARGEST}", "--no-mmap", "--no-require-git", "--no-ignore-parent"]
-    words += ["--no-ignore-global", "--no-ignore-exclude", "--glob=!.git"]
+    words += ["--no-ignore-global", "--no-ignore-exclude", "--color=never", "--glob=!.git"]
     words += [f"--glob={glob}" for glob in query.globs]
     words += ["--ignore-case"] if query.ignore_case else ["--case-sensitive"]
     words += ["--hidden"] * query.hidden + ["--no-ignore"] * query.ignored
-    words += ["--fixed-strings", "--regexp", query.pattern] if query.fixed else []
-    words += [] if query.fixed else ["--regexp", query.expression]
-    return [*words, "--", "./"]
+    words += ["--fixed-strings"] * query.fixed
+    pattern = query.pattern if query.fixed else query.expression
+    return [*words, f"--regexp={pattern}", "--", "./"]
 
 
 def paths(output: bytes) -> list[tuple[str, ...]]:
@@ -51,18 +45,23 @@ async def candidates(directory: int, query: Query) -> list[tuple[str, ...]] | No
     It is started in the directory by its descriptor, follows no link, and ends early after
     `MOST_CANDIDATES`.
     """
-    if shutil.which("rg") is None or not os.path.isdir("/proc/self/fd"):
+    program = shutil.which("rg")
+    if program is None or not os.path.isdir("/proc/self/fd"):
         return None
-    process = await asyncio.create_subprocess_exec(
-        *command(query),
-        cwd=f"/proc/{os.getpid()}/fd/{directory}",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            # Absolute, as an `rg` that lies in the root is not to be run.
+            *command(query, os.path.abspath(program)),
+            cwd=f"/proc/{os.getpid()}/fd/{directory}",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError:
+        return None  # /proc does not let it in, or no process can be had: a walk finds the same
     assert process.stdout is not None
     assert process.stderr is not None
-    stderr = asyncio.ensure_future(process.stderr.read())
+    complaint = asyncio.ensure_future(process.stderr.read())
     ended_early = True
     try:
         found = await _read_some(process.stdout)
@@ -70,8 +69,8 @@ async def candidates(directory: int, query: Query) -> list[tuple[str, ...]] | No
     finally:
         if ended_early and process.returncode is None:
             process.kill()
-        complaint = await _outcome(process, stderr)
-    return None if complaint and not ended_early else paths(found)
+        await _end(process, process.stdout, complaint)
+    return None if complaint.result() and not ended_early else paths(found)
 
 
 async def _read_some(stream: asyncio.StreamReader) -> bytes:
@@ -84,12 +83,22 @@ async def _read_some(stream: asyncio.StreamReader) -> bytes:
     return output[: output.rfind(b"\0") + 1]
 
 
-async def _outcome(process: asyncio.subprocess.Process, stderr: asyncio.Future[bytes]) -> bytes:
+async def _end(
+    process: asyncio.subprocess.Process,
+    stdout: asyncio.StreamReader,
+    complaint: asyncio.Future[bytes],
+) -> None:
     """Wait for the end, even if cancelled: it was killed or has closed its output."""
-    ending = asyncio.gather(process.wait(), stderr)
+
+    async def drain() -> None:
+        while await stdout.read(_CHUNK):
+            pass  # some versions of Python see the end only once all is read
+
+    ending = asyncio.gather(process.wait(), complaint, drain())
     try:
-        _, complaint = await asyncio.shield(ending)
+        await asyncio.shield(ending)
     except asyncio.CancelledError:
-        await ending
+        while not ending.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({ending})
         raise
-    return complaint

@@ -14,6 +14,8 @@ from agentos.machine.blocking_io import read_all
 #: Of a path, what the first says is heard before what the second says.
 _IGNORE_FILES = (".rgignore", ".ignore", ".gitignore")
 _LARGEST = 1024 * 1024
+#: Directories further down are neither listed nor searched.
+DEEPEST = 64
 
 
 class Selection:
@@ -37,10 +39,14 @@ class Selection:
 
     async def takes_file(self, path: tuple[str, ...]) -> bool:
         """Whether a file, by its path from the directory, is taken."""
+        if len(path) > DEEPEST:
+            return False
         return await self.takes_directory(path[:-1]) and await self._takes(path, directory=False)
 
     async def takes_directory(self, path: tuple[str, ...]) -> bool:
         """Whether a directory, and all above it, are entered."""
+        if len(path) >= DEEPEST:
+            return False
         known = self._directories.get(path)
         if known is None:
             known = await self.takes_directory(path[:-1]) and await self._takes(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agentos.hub.mcp.services import Services
 from agentos.hub.projects import ActiveProjects
-from agentos.hub.settings import HubSettings
+from agentos.hub.settings import HubSettings, Project
 from agentos.portfolio import Portfolio
 
 if TYPE_CHECKING:
@@ -57,12 +57,15 @@ class HostServices:
         Raises:
             ConfigInvalid: Its active project is not registered any more.
         """
-        return Portfolio(
-            self._home,
-            self._projects.active(client),
-            state=self._state,
-            stale_after=self._settings.stale_after_days,
-        )
+        return self._portfolio(self._projects.active(client))
+
+    def whole_portfolio(self) -> Portfolio:
+        """Return it as the user sees it, whatever the active project is."""
+        return self._portfolio(None)
+
+    def _portfolio(self, project: Project | None) -> Portfolio:
+        stale_after = self._settings.stale_after_days
+        return Portfolio(self._home, project, state=self._state, stale_after=stale_after)
 
     def close(self) -> None:
         """Let go of the directories that are held open."""

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from agentos.errors import AgentOsError
 from agentos.hub.auth.origins import MACHINE_NAME
+from agentos.hub.background import background
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.endpoint import McpEndpoint
 from agentos.hub.mcp.host_services import HostServices
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from agentos.hub.hub import Hub
     from agentos.hub.settings import HubSettings
-    from agentos.portfolio import Portfolio
 
 PATH = "/mcp"
 #: Seconds until a portfolio that is not there is looked for again.
@@ -49,14 +49,11 @@ def add(app: FastAPI, hub: Hub) -> AbstractAsyncContextManager[None]:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        async with endpoint.serving(), asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(_watch(host.portfolio(), changes))
-            ending = tasks.create_task(_end_streams(hub.closing, endpoint))
+        watching, ending = _watch(host, changes), _end_streams(hub.closing, endpoint)
+        async with endpoint.serving(), background(watching, ending):
             try:
                 yield
             finally:
-                watching.cancel()
-                ending.cancel()
                 host.close()
 
     return running()
@@ -68,10 +65,10 @@ def allowed_hosts(settings: HubSettings) -> list[str]:
     return [form for name in names for form in (name, f"{name}:*")]
 
 
-async def _watch(portfolio: Portfolio, changes: PortfolioChanges) -> None:
+async def _watch(host: HostServices, changes: PortfolioChanges) -> None:
     while True:
         try:
-            async for some in portfolio.changes():
+            async for some in host.whole_portfolio().changes():
                 if any(change.kind != "changed" for change in some):
                     await changes.publish(ResourcesListChanged())
                 for change in some:

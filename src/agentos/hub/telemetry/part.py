@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import Scope
 
+from agentos.hub.background import background
 from agentos.hub.hub import Hub
 from agentos.hub.records import RequestRecord
 from agentos.hub.telemetry import reports, routes
@@ -33,15 +35,11 @@ def add(app: FastAPI, hub: Hub) -> AbstractAsyncContextManager[None]:
 async def _running(app: FastAPI, hub: Hub) -> AsyncIterator[None]:
     async with (
         Telemetry(hub.store, hub.settings, projects=hub.projects) as telemetry,
-        asyncio.TaskGroup() as group,
+        background(_end_streams(hub.closing, telemetry)),
     ):
         app.state.telemetry = hub.telemetry = telemetry
         hub.recorder = RequestRecorder(telemetry)
-        closing = group.create_task(_end_streams(hub.closing, telemetry))
-        try:
-            yield
-        finally:
-            closing.cancel()
+        yield
 
 
 async def _end_streams(closing: asyncio.Event, telemetry: Telemetry) -> None:
@@ -77,6 +75,14 @@ class RequestRecorder:
 def _route(record: RequestRecord) -> str:
     """Name a request by the template of its route: of these there are few."""
     exchange = current_exchange()
-    route = exchange.scope.get("route") if exchange else None
-    path = getattr(route, "path", None)
+    path = None if exchange is None else _template(exchange.scope)
     return NO_ROUTE if path is None else f"{record.method} {path}"
+
+
+def _template(scope: Scope) -> str | None:
+    if mounted := scope.get("root_path"):
+        return f"{mounted}/*"
+    if "route" in scope:
+        return getattr(scope["route"], "path", None)
+    # FastAPI does not tell of a plain route, but of what that leads to.
+    return scope["path"] if "endpoint" in scope and not scope["path_params"] else None

@@ -33,7 +33,24 @@ _CONTENTS = re.compile(
     re.IGNORECASE,
 )
 _UNFIT = re.compile(r"[\x00\ud800-\udfff]")
-_scrub = Scrubber().text
+#: What is looked for has one of these in it, in small letters. To look for them first costs a
+#: tenth of looking for all of it.
+_MARKS = (
+    *("agentos-", "sk-", "gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox"),
+    *("akia", "asia", "aiza", "eyj", "-----begin", "bearer", "basic", "authorization", "cookie"),
+    *("passw", "passphrase", "secret", "token", "key", '"', "@"),
+)
+_scrubbed = Scrubber().text
+#: Beyond what cassettes are scrubbed of: what people type. Here it costs nothing to take too much.
+_TYPED = re.compile(
+    r"""
+      ((?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|access[-_]?key)"?\s?[=:]\s?["']?)
+      (?!<)[^\s"'&]+
+    | (--?(?:passw(?:or)?d|passphrase|secret|token|api-key)\s+)(?!<)[^\s"'-][^\s"']*
+    | (://[^/\s:@]*:)[^/\s@]+(?=@)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -68,6 +85,18 @@ def fit(text: str, most: int) -> str:
 def without_secrets(text: str) -> str:
     """Take out what looks like a secret."""
     return text if len(text) < _SHORTEST_SECRET else _scrub(text[:LONGEST_TEXT])
+
+
+def _scrub(text: str) -> str:
+    small = text.lower()
+    for mark in _MARKS:
+        if mark in small:
+            return _TYPED.sub(_hidden, _scrubbed(text))
+    return text
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return next(group for group in found.groups() if group) + SECRET
 
 
 class _Walk:
@@ -142,6 +171,7 @@ def _text(text: str) -> object:
     return without_secrets(text)
 
 
+@lru_cache(maxsize=1024)
 def _name(name: str) -> str:
     return fit(_scrub(fit(name, LONGEST_TEXT)), _LONGEST_NAME)
 
