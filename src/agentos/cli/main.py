@@ -12,6 +12,7 @@ from agentos.cli import (
     config,
     demo,
     doctor,
+    env,
     git,
     hub,
     image,
@@ -21,6 +22,7 @@ from agentos.cli import (
     models,
     net,
     portfolio,
+    profiles,
     project,
     record,
     run,
@@ -75,6 +77,8 @@ app.command("status")(hub.status)
 app.command("logs")(hub.logs)
 app.add_typer(token.app, name="token")
 app.add_typer(service.app, name="service")
+app.add_typer(profiles.app, name="profiles")
+app.command("env")(env.env)
 
 
 def _show_version(wanted: bool) -> None:
