@@ -28,14 +28,14 @@ from agentos.testing.memory_files import MemoryFiles
 FILE = Path("/home/config")
 _NOTE = re.compile(r"c\d+")
 MANY = settings(
-    max_examples=300,
+    max_examples=5000,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
 
-sides = st.sampled_from((None, None, "ours", "theirs"))
+sides: st.SearchStrategy[Side | None] = st.sampled_from((None, None, "ours", "theirs"))
 
 
 @dataclass
