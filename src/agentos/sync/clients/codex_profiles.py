@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agentos.sync.clients.keys import flat
+from agentos.sync.clients.keys import flat, merged
 from agentos.sync.desired import KeyPath, OwnedFile, Value
 from agentos.sync.formats.toml import render
 from agentos.sync.source import BUILT_IN_PROVIDERS, Profile
@@ -54,7 +54,7 @@ def _lines(table: Mapping[str, Any], at: KeyPath = ()) -> Iterator[str]:
 
 def _whole(profile: Profile) -> dict[str, Any]:
     role = _role(profile)
-    providers = {**role.pop("model_providers", {}), **_provider(profile)}
+    providers = merged(_provider(profile), role.pop("model_providers", {}))
     return {**role, "model_providers": providers} if providers else role
 
 
