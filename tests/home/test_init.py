@@ -138,9 +138,10 @@ def test_inside_another_repository_none_is_made(tmp_path: Path) -> None:
     ran = init(tmp_path / "docs" / "home")
     assert str(tmp_path) in ran.stdout
     assert not (tmp_path / "docs/home/.git").exists()
-    (tmp_path / ".gitignore").write_text("/home\n")
-    init(tmp_path / "home")
-    assert (tmp_path / "home/.git").is_dir()
+    (tmp_path / ".gitignore").write_text("/home\n/other/\n")
+    for name in ("home", "other"):
+        init(tmp_path / name)
+        assert (tmp_path / name / ".git").is_dir()
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.conftest import Footprint
 
 from agentos.hub.settings import Project
 from agentos.portfolio import PageChange, Portfolio
@@ -62,6 +63,16 @@ async def test_what_happens_to_pages_is_told(portfolio: Portfolio, pages: Path) 
         await watch.until("removed", "new")
     assert {each.name for each in watch.changes} == {"new", "identity"}
     assert watch.changes[0] == PageChange("added", "new", "portfolio://new")
+
+
+async def test_a_watch_that_ends_leaves_nothing(portfolio: Portfolio, pages: Path) -> None:
+    before = Footprint.now()
+    async with watching(portfolio) as watch:
+        (pages / "new.md").touch()
+        await watch.until("added", "new")
+    async with asyncio.timeout(30):  # the watcher's own thread ends a moment later
+        while Footprint.now().grown_since(before):
+            await asyncio.sleep(0.01)
 
 
 async def test_an_accepted_proposal_is_told(portfolio: Portfolio) -> None:

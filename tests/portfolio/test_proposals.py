@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import AgentOsError, SyncConflict
-from agentos.portfolio import Edit, Portfolio, Proposal
+from agentos.portfolio import Edit, Portfolio, Proposal, proposals
 
 
 async def propose(portfolio: Portfolio, new: str = "Eve") -> Proposal:
@@ -55,6 +55,20 @@ async def test_an_accepted_one_changes_the_page(portfolio: Portfolio, pages: Pat
         "identity.md",
         "notes.txt",
     ]
+
+
+async def test_a_page_keeps_its_line_ends(portfolio: Portfolio, pages: Path) -> None:
+    page = pages / "identity.md"
+    page.write_bytes(b"# Ada\r\n\r\nwrites\r\n")
+    edits = [Edit("Ada\n\nwrites", "Ada\n\nreads\nand writes")]
+    await portfolio.accept(
+        (await portfolio.propose("identity", edits=edits, reason="", client="c")).id
+    )
+    assert page.read_bytes() == b"# Ada\r\n\r\nreads\r\nand writes\r\n"
+    await portfolio.accept(
+        (await portfolio.propose("identity", "# Eve\n", reason="", client="c")).id
+    )
+    assert page.read_bytes() == b"# Eve\r\n"
 
 
 async def test_a_rejected_one_is_kept_with_the_reason(
@@ -128,6 +142,7 @@ async def test_what_was_done_by_hand_can_be_accepted(portfolio: Portfolio, pages
         ("identity", None, [Edit("not there", "b")], "snippet_not_found"),
         ("identity", None, [Edit("e", "b")], "snippet_ambiguous"),
         ("identity", None, [Edit("", "b")], "snippet_not_found"),
+        ("identity", None, [Edit("--", "b")], "snippet_ambiguous"),
         ("identity", None, [Edit("# Ada", "# Ada")], "proposal_empty"),
         ("nothing", None, [Edit("a", "b")], "portfolio_file_unknown"),
         ("../agentos", "x", None, "portfolio_name_invalid"),
@@ -171,8 +186,9 @@ async def test_of_a_link_the_page_that_it_is_of_changes(portfolio: Portfolio, pa
     assert (pages / "identity.md").read_text() == "# Eve\n"
 
 
-async def test_the_inbox_is_bounded(portfolio: Portfolio) -> None:
-    for number in range(200):
+async def test_the_inbox_is_bounded(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposals, "MOST_OPEN", 5)
+    for number in range(5):
         await portfolio.propose("identity", f"{number}", reason="r" * 9999, client="c")
     with pytest.raises(AgentOsError) as caught:
         await portfolio.propose("identity", "one more", reason="", client="c")

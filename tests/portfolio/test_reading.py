@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -112,11 +113,16 @@ async def test_no_link_leads_out(portfolio: Portfolio, home: Path, pages: Path) 
     assert "secret" not in str(await portfolio.search("secret Ada"))
 
 
-async def test_what_is_no_file_does_not_block(portfolio: Portfolio, pages: Path) -> None:
+async def test_what_is_no_file_does_not_block(
+    portfolio: Portfolio, pages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pages)  # a socket's path must be short
     os.mkfifo(pages / "pipe.md")
     (pages / "folder.md").mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.md")
     (pages / "big.md").write_bytes(b"x" * 1_000_001)
-    for name in ("pipe", "folder", "big"):
+    for name in ("pipe", "folder", "big", "socket"):
         with pytest.raises(AgentOsError) as caught:
             await portfolio.read(name)
         assert caught.value.code == "portfolio_file_refused", name

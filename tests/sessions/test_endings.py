@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentos.errors import AgentCrashed, AgentError, MachineError, SessionClosed
-from agentos.sessions import session as session_module
+from agentos.sessions import playing
 
 from .conftest import history
 
@@ -68,8 +68,8 @@ async def test_cancel_without_a_turn_does_nothing(scripted: Scripted) -> None:
 async def test_an_agent_that_does_not_obey_is_killed(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "CANCEL_PATIENCE", 0.01)
-    monkeypatch.setattr(session_module, "CANCEL_GRACE", 0.01)
+    monkeypatch.setattr(playing, "CANCEL_PATIENCE", 0.01)
+    monkeypatch.setattr(playing, "CANCEL_GRACE", 0.01)
     async with scripted(
         [{"say": "la"}, {"deaf": 1}], [{"say": "la"}, {"deaf": 1}], [{"say": "hi"}]
     ) as session:

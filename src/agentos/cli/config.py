@@ -14,7 +14,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as hub.port or mod
 @app.command()
 def path() -> None:
     """Show where the settings are."""
-    from agentos.settings.document import settings_file
+    from agentos.settings.file import settings_file
 
     typer.echo(settings_file())
 
@@ -44,8 +44,8 @@ def set_(
 ) -> None:
     """Change a setting; comments and all the rest of the file stay as they are."""
     from agentos.errors import ConfigInvalid
-    from agentos.settings.document import settings_file
     from agentos.settings.editing import parse_key, set_value
+    from agentos.settings.file import settings_file
 
     file = settings_file()
     if not file.parent.is_dir():

@@ -73,7 +73,8 @@ def _about_git(plan: Plan, versioning: Versioning, dry_run: bool) -> str:
 def _about_settings(plan: Plan) -> None:
     """Tell of a mistake in settings that were there before."""
     from agentos.errors import ConfigInvalid
-    from agentos.settings.document import FILE, read_document
+    from agentos.settings.document import read_document
+    from agentos.settings.file import FILE
 
     if FILE not in plan.kept:
         return

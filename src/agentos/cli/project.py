@@ -9,7 +9,6 @@ import typer
 
 if TYPE_CHECKING:
     from agentos.hub.projects import ActiveProjects
-    from agentos.hub.settings import Project
 
 app = typer.Typer(
     no_args_is_help=True, help="Choose the project that scopes portfolio and memories."
@@ -78,24 +77,6 @@ def _whose(client: str | None) -> str:
 
 def _projects() -> ActiveProjects:
     from agentos.hub.projects import ActiveProjects
+    from agentos.hub.settings import load_hub_settings
 
-    return ActiveProjects(_declared())
-
-
-def _declared() -> tuple[Project, ...]:
-    """Read the projects of agentos.toml."""
-    import tomllib
-    from pathlib import Path
-
-    from agentos.config import home_dir
-    from agentos.errors import ConfigInvalid
-    from agentos.hub.settings import Project
-
-    file = home_dir() / "agentos.toml"
-    try:
-        found = tomllib.loads(file.read_text("utf-8")).get("projects", [])
-        return tuple(Project(p["name"], file.parent / Path(p["path"]).expanduser()) for p in found)
-    except FileNotFoundError:
-        return ()
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigInvalid(f"{file}: its projects cannot be read: {error}") from error
+    return ActiveProjects(load_hub_settings().projects)

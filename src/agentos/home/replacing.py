@@ -32,8 +32,10 @@ def replace_file(
             file.flush()
             os.fsync(fd)
         os.replace(fresh, target)
-    except BaseException:
+    except BaseException as error:
         fresh.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # as of a disk that is full
+            raise OSError(error.errno, error.strerror, str(target)) from error
         raise
     sync_directory(target.parent)
 

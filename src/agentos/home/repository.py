@@ -44,7 +44,7 @@ def versioning_of(home: Path) -> Versioning:
         return Versioning("absent")
     if found.returncode != 0:
         return Versioning("none")
-    ignored = _git(there, "check-ignore", "--quiet", str(home)).returncode == 0
+    ignored = _git(there, "check-ignore", "--quiet", f"{home}/").returncode == 0
     return Versioning("none") if ignored else Versioning("within", Path(found.stdout.strip()))
 
 

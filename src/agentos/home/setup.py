@@ -44,7 +44,6 @@ def plan_home(home: Path) -> Plan:
     """
     home = Path(os.path.abspath(home.expanduser()))
     _check_directory(home, home)
-    _check_writable(home)
     missing, kept = {}, []
     for name, content in template():
         path = home / name
@@ -54,7 +53,7 @@ def plan_home(home: Path) -> Plan:
         if os.path.lexists(path):
             kept.append(name)
             continue
-        for parent in reversed(parents):
+        for parent in (home, *reversed(parents)):
             _check_directory(parent, home)
             _check_writable(parent)
         missing[name] = content
@@ -134,7 +133,7 @@ def _make_directories(path: Path, made: list[Path], mode: int = 0o777) -> None:
 
 def _take_back(made: list[Path]) -> None:
     for path in reversed(made):
-        if path.is_dir():
-            path.rmdir()
-        else:
+        if not path.is_dir():
             path.unlink(missing_ok=True)
+        elif not any(path.iterdir()):  # else somebody has put something there meanwhile
+            path.rmdir()

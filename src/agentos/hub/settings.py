@@ -52,7 +52,7 @@ class Project:
     Attributes:
         name: What `agentos project use` takes.
         path: Its directory, absolute.
-        portfolio: The portfolio files that it sees; all if empty.
+        portfolio: The portfolio files that it sees, as globs; all if empty.
     """
 
     name: str

@@ -198,11 +198,13 @@ class Pages:
         """Open a page; a link only to another page beside it, and that is opened by its name."""
         try:
             return os.open(name + SUFFIX, _OPEN, dir_fd=top)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise FileNotFoundError(errno.ENOENT, "no such page", name) from error
             if error.errno not in (errno.ELOOP, errno.EMLINK):
-                raise
+                raise _refused(name, error.strerror) from error
         try:
             return os.open(self._linked(name), _OPEN, dir_fd=top)
         except OSError as error:
@@ -241,7 +243,7 @@ class Pages:
         )
 
 
-def _refused(name: str, why: str) -> AgentOsError:
+def _refused(name: str, why: str | None) -> AgentOsError:
     return AgentOsError(
         f"the portfolio file {name!r} is not read: {why}",
         code="portfolio_file_refused",

@@ -27,6 +27,7 @@ from agentos.portfolio.proposals import (
     Proposal,
     conflict,
     edited,
+    line_ends_of,
 )
 from agentos.portfolio.search import Hit, find
 
@@ -222,6 +223,8 @@ class Portfolio:
             if base is None:
                 raise self._unknown(name)
             new_text = edited(base, edits or ())
+        elif base is not None:
+            new_text = line_ends_of(base, new_text)
         return self._inbox.add(name, base, new_text, reason, client)
 
     def _accept(self, id: str) -> Proposal:

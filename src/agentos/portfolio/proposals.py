@@ -96,7 +96,8 @@ def edited(text: str, edits: Sequence[Edit]) -> str:
         AgentOsError: A snippet does not occur, or more than once.
     """
     for edit in edits:
-        times = text.count(edit.old) if edit.old else 0
+        old, new = line_ends_of(text, edit.old), line_ends_of(text, edit.new)
+        times = len(re.findall(f"(?={re.escape(old)})", text)) if old else 0
         if times != 1:
             found = "does not occur" if times == 0 else f"occurs {times} times"
             raise AgentOsError(
@@ -104,8 +105,15 @@ def edited(text: str, edits: Sequence[Edit]) -> str:
                 code="snippet_not_found" if times == 0 else "snippet_ambiguous",
                 hint="read the page again, and take a snippet that stands in it once",
             )
-        text = text.replace(edit.old, edit.new)
+        text = text.replace(old, new)
     return text
+
+
+def line_ends_of(page: str, text: str) -> str:
+    """Give a text the line ends of a page: models write line feeds, whatever they read."""
+    if "\r\n" not in page or "\n" in page.replace("\r\n", ""):
+        return text
+    return text.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
 class Inbox:
@@ -256,8 +264,9 @@ def _all(directory: Path) -> list[Proposal]:
 
 
 def _decided(proposal: Proposal) -> AgentOsError:
+    how = "decided" if proposal.state == "open" else proposal.state
     return AgentOsError(
-        f"proposal {proposal.id} was {proposal.state} already",
+        f"proposal {proposal.id} was {how} already",
         code="proposal_closed",
         hint="agentos portfolio inbox shows those that wait",
     )

@@ -1,5 +1,5 @@
 """`agentos.toml`: one document of several areas, each of which declares its tables.
 
-`document` reads and checks the whole; `model_tables` and `hub_tables` say what their areas hold,
-`areas` lists them, `places` knows the line of each key, `editing` changes a value in place.
+`file` is where it is, `document` checks the whole, `model_tables` and `hub_tables` say what their
+areas hold, `areas` lists them, `places` knows the line of each key, `editing` changes one value.
 """

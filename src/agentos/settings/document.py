@@ -12,13 +12,12 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
-from agentos.config import home_dir
 from agentos.errors import ConfigInvalid
 from agentos.settings import places
+from agentos.settings.file import read_text, settings_file
 from agentos.settings.mistakes import first_mistake
 from agentos.settings.table import Table
 
-FILE = "agentos.toml"
 _SYNTAX = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 Tables = TypeVar("Tables", bound=Table)
 
@@ -100,11 +99,6 @@ class Document:
         return places.Places(self.text)
 
 
-def settings_file() -> Path:
-    """Return where the settings are: `agentos.toml` in the AgentOS home."""
-    return home_dir() / FILE
-
-
 def read_document(path: Path | None = None) -> Document:
     """Read and check the settings.
 
@@ -116,32 +110,6 @@ def read_document(path: Path | None = None) -> Document:
     """
     path = path or settings_file()
     return Document(path, read_text(path))
-
-
-def read_text(path: Path) -> str:
-    """Return what the file says, nothing if it is not there; line ends are as they are.
-
-    Raises:
-        ConfigInvalid: It cannot be read, or is not UTF-8.
-    """
-    try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigInvalid(
-            f"{path}:{line}: this is not UTF-8", hint="save the file as UTF-8"
-        ) from error
-    except OSError as error:
-        raise ConfigInvalid(
-            f"{path} cannot be read: {error.strerror}", hint="it has to be a file of yours"
-        ) from error
-    if text.startswith("\ufeff"):
-        raise ConfigInvalid(
-            f"{path}:1:1: there is a byte order mark", hint="save the file as UTF-8 without one"
-        )
-    return text
 
 
 def dotted(path: places.Path) -> str:

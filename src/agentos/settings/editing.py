@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from agentos.errors import ConfigInvalid, SyncConflict
 from agentos.home.replacing import replace_file
 from agentos.settings import places
-from agentos.settings.document import Document, dotted, parse, read_text
+from agentos.settings.document import Document, dotted, parse
+from agentos.settings.file import read_text
 from agentos.settings.mistakes import declared, nearest
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from agentos.sync.target import FileState
 
 MOST_BYTES = 64 * 1024 * 1024  # of one file: no configuration is larger
 _MANY = 8  # files: from here on, one sync of the file system is cheaper than one of each
+_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS)
 _CODES = {
     errno.ELOOP: ("symlink_loop", "its symbolic links lead in a circle"),
     errno.ENOTDIR: ("not_a_directory", "something above it is no directory"),
@@ -55,16 +56,22 @@ class HostFiles:
                 content, stat.S_IMODE(found.st_mode), (found.st_uid, found.st_gid), link
             )
 
-    def make_directories(self, path: Path) -> list[Path]:
-        missing = []
-        while not path.is_dir():
-            missing.append(path)
-            path = path.parent
-        missing.reverse()
-        for each in missing:
-            with _named(each):
-                each.mkdir()
-        return missing
+    def real(self, path: Path) -> Path:
+        return Path(os.path.realpath(path))
+
+    def directory_mode(self, path: Path) -> int | None:
+        with _named(path):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                return None
+            if not stat.S_ISDIR(found.st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, "")
+            return stat.S_IMODE(found.st_mode)
+
+    def make_directory(self, path: Path, mode: int) -> None:
+        with _named(path):
+            path.mkdir(mode)
 
     def stage(self, path: Path, state: FileState, suffix: str) -> None:
         with _named(path):
@@ -104,18 +111,17 @@ class HostFiles:
         with _named(path):
             path.unlink()
 
-    def remove_directory(self, path: Path) -> int | None:
+    def remove_directory(self, path: Path) -> bool:
         with _named(path):
             try:
-                mode = stat.S_IMODE(path.lstat().st_mode)
                 path.rmdir()
             except (FileNotFoundError, NotADirectoryError):
-                return None
+                return False
             except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                if error.errno not in _STAYS:
                     raise
-                return None
-            return mode
+                return False
+            return True
 
     def walk(self, path: Path, without: frozenset[str]) -> list[Path]:
         with _named(path):
@@ -126,6 +132,14 @@ class HostFiles:
                 directories[:] = sorted(set(directories) - without)
                 found += [Path(top, name) for name in sorted(set(files) - without)]
             return [each for each in found if each.is_file()]
+
+
+def _target(path: Path, link: str) -> os.stat_result:
+    try:
+        return path.stat()
+    except FileNotFoundError as error:
+        meaning = f"it is a symbolic link to {link}, which is not there"
+        raise _refused(path, "dangling_link", meaning) from error
 
 
 @contextmanager

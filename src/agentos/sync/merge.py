@@ -66,7 +66,8 @@ def merge(
     """
     if same(ours, theirs):
         return Merged(None if ours is ABSENT else Known(ours))
-    if theirs is ABSENT and (restore or base is None):
+    wanted_again = restore and ours is not ABSENT and base is not None and base.yielded
+    if wanted_again or (theirs is ABSENT and (restore or base is None)):
         return Merged(Known(ours), write=True, moved=Moved.SOURCE)
     if ours is ABSENT and (base is None or base.yielded):
         return Merged(None)

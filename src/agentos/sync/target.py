@@ -31,20 +31,37 @@ class FileState:
         return digest(self.content)
 
 
+def digest_of(state: FileState | None) -> str | None:
+    """Name a file's content; None is no file."""
+    return None if state is None else state.digest
+
+
 def digest(content: bytes) -> str:
     """Name a content by its SHA-256."""
     return hashlib.sha256(content).hexdigest()
 
 
-class Target(Protocol):
-    """Where a client's files are. Every method raises `SyncError` naming the file."""
+class Reader(Protocol):
+    """What planning needs. Every method raises `SyncError` naming the file."""
 
     def look(self, path: Path) -> FileState | None:
         """Read a file, through symbolic links; None if there is none."""
         ...
 
-    def make_directories(self, path: Path) -> list[Path]:
-        """Make a directory and those above it; returns those that were not there, top first."""
+    def real(self, path: Path) -> Path:
+        """Follow the symbolic links of a path, whether or not it is there."""
+        ...
+
+
+class Target(Reader, Protocol):
+    """Where a client's files are. Every method raises `SyncError` naming the file."""
+
+    def directory_mode(self, path: Path) -> int | None:
+        """Tell the permission bits of a directory; None if there is none."""
+        ...
+
+    def make_directory(self, path: Path, mode: int) -> None:
+        """Make a directory."""
         ...
 
     def stage(self, path: Path, state: FileState, suffix: str) -> None:
@@ -71,8 +88,8 @@ class Target(Protocol):
         """Remove a file, or a symbolic link but not its target."""
         ...
 
-    def remove_directory(self, path: Path) -> int | None:
-        """Remove a directory if it is there and empty; returns the mode of one that was."""
+    def remove_directory(self, path: Path) -> bool:
+        """Remove a directory if it is there, empty and may be removed; whether it was."""
         ...
 
     def walk(self, path: Path, without: frozenset[str]) -> list[Path]:
