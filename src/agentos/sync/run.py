@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentos.errors import SyncConflict
-from agentos.sync.apply import apply
-from agentos.sync.cleaning import clean_plan
 from agentos.sync.desired import Desired
 from agentos.sync.host_files import HostFiles
 from agentos.sync.lock import lock
@@ -73,6 +71,8 @@ class Sync:
         Raises:
             SyncError: A file cannot be read or parsed.
         """
+        from agentos.sync.cleaning import clean_plan
+
         return clean_plan(desired, self.state, self.files, choices)
 
     def apply(self, plan: Plan) -> int | None:
@@ -85,6 +85,8 @@ class Sync:
             SyncConflict: Something has to be chosen first.
             SyncError: A file cannot be written, or has changed since it was planned.
         """
+        from agentos.sync.apply import apply
+
         return apply(plan, self.store, self.files)
 
     def undo(self, *, side: Side | None = None) -> list[Path]:
@@ -100,6 +102,8 @@ class Sync:
             SyncConflict: Files were changed since, and no side is taken.
             SyncError: There is nothing to undo, or a file cannot be written.
         """
+        from agentos.sync.apply import apply
+
         state = self.state
         backup = self.store.backup(state.last)
         now = {path: self.files.look(path) for path in backup.files}

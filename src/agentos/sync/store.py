@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentos.errors import SyncError
 from agentos.home.replacing import replace_file, sync_directory
-from agentos.sync.backup import Backup
 from agentos.sync.journal import Journal, clear_away, settled
 from agentos.sync.state import State, decode, encode
 from agentos.sync.target import Reader, Target
+
+if TYPE_CHECKING:
+    from agentos.sync.backup import Backup
 
 _MOST_BACKUPS = 50
 
@@ -76,6 +79,8 @@ class Store:
         Raises:
             SyncError: There is none of that number, or it is damaged.
         """
+        from agentos.sync.backup import Backup
+
         path = self._backup(number)
         try:
             return Backup.decode(path.read_bytes(), path)
