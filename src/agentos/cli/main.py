@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "init": "init:init",
     "log": "log:log",
+    "log-command": "skills:log_command",
     "gc": "snapshot:gc",
     "serve": "serve:serve",
     "up": "hub:up",
@@ -40,7 +41,8 @@ GROUPS = {
     name: f"{name}:app"
     for name in (
         *("config", "portfolio", "sessions", "agents", "models", "software", "mcp", "image"),
-        *("snapshot", "net", "skills", "project", "git", "token", "service", "profiles", "sync"),
+        *("snapshot", "net", "project", "skills", "memory", "git", "token", "service"),
+        *("profiles", "sync"),
     )
 }
 
