@@ -22,7 +22,6 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "init": "init:init",
     "log": "log:log",
-    "log-command": "skills:log_command",
     "gc": "snapshot:gc",
     "serve": "serve:serve",
     "up": "hub:up",

@@ -56,7 +56,7 @@ def set_(
 ) -> None:
     """Change a profile in agentos.toml, or add one; agentos sync push deploys it."""
     from agentos.errors import ConfigInvalid
-    from agentos.settings.document import settings_file
+    from agentos.settings.file import settings_file
     from agentos.settings.editing import parse_key, parse_value, set_values
 
     said: dict[str, Any] = {

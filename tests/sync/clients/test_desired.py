@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agentos.memories.memory import Memory
 from agentos.skills.reading import read_skill
 from agentos.skills.settings import SkillSettings
 from agentos.sync.client import Places
@@ -48,6 +49,13 @@ def sections(found: Desired) -> dict[str, str]:
         for owned in found.owned
         if isinstance(owned, OwnedSection)
     }
+
+
+def instructions(found: Desired, client: str) -> list[str]:
+    """What the client is told in every conversation: a section, in Cursor a rule."""
+    if client != "cursor":
+        return list(sections(found).values())
+    return [files(found)[".cursor/plugins/local/agentos/rules/agentos.mdc"].decode()]
 
 
 @pytest.fixture
@@ -264,6 +272,44 @@ def test_what_is_ours_is_inside_the_user_s_home(client: str, source: Source) -> 
     for owned in desired(client, source).owned:
         assert HOME in owned.path.parents
         assert ".." not in owned.path.parts
+
+
+MEMORIES = (
+    Memory("tea", "user", "Ada drinks tea.", "Green tea."),
+    Memory("deploy", "project", "How the site is deployed.", "By rsync.", project="site"),
+)
+PLACE = {
+    "codex": ".codex/memories/agentos",
+    "claude": ".claude/agentos/memory",
+    "cursor": ".cursor/plugins/local/agentos/memory",
+    "gemini": ".gemini/agentos/memory",
+    "opencode": ".config/opencode/agentos/memory",
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_memories_are_files_and_count_in_the_instructions(client: str, source: Source) -> None:
+    found = desired(client, replace(source, memories=MEMORIES))
+    place = PLACE[client]
+    assert b"Green tea." in files(found)[f"{place}/tea.md"]
+    assert b"By rsync." in files(found)[f"{place}/projects/site/deploy.md"]
+    assert b"tea.md" in files(found)[f"{place}/MEMORY.md"]
+    [text] = instructions(found, client)
+    assert text.index("Be brief.") < text.index("Ada drinks tea.")
+    assert str(HOME / place) in text
+    assert "rsync" not in text
+    active = replace(source, memories=MEMORIES, projects={client: "site"})
+    told = desired(client, active)
+    assert any("By rsync." in each for each in instructions(told, client))
+
+
+def test_our_files_cannot_collide_with_what_codex_generates(source: Source) -> None:
+    names = {
+        path.removeprefix(".codex/memories/").partition("/")[0]
+        for path in files(desired("codex", replace(source, memories=MEMORIES)))
+        if path.startswith(".codex/memories/")
+    }
+    assert names == {"agentos"}
 
 
 def test_a_windows_program_starts_the_bridge_through_wsl(source: Source) -> None:
