@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class Desk:
         return ran.stdout
 
     def run(
-        self, command: list[str], *, code: int = 0, **env: str
+        self, command: list[str], *, code: int = 0, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
         ran = subprocess.run(
@@ -80,7 +80,7 @@ class Desk:
             capture_output=True,
             check=False,
             cwd=self.work,
-            env={**self.env, **env},
+            env={**self.env, **(env or {})},
             stdin=subprocess.DEVNULL,
             text=True,
             timeout=120,

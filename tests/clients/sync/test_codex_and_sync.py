@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.clients.sync.conftest import AGENTOS, Codex, Desk
+from tests.clients.sync.conftest import AGENTOS, FRAGMENT, Codex, Desk
 
 from agentos import RehearsalModel, Scenario, Step
 from agentos.sync.settings import DEFAULT_PROFILES
@@ -24,6 +25,10 @@ def over(model: RehearsalModel, *names: str) -> str:
 
 def servers(codex: Codex) -> dict[str, Any]:
     return {each["name"]: each for each in json.loads(codex.run("mcp", "list", "--json"))}
+
+
+def trusted(file: Path) -> list[str]:
+    return list(tomllib.loads(file.read_text())["projects"])
 
 
 @pytest.mark.parametrize("profile", [each.name for each in DEFAULT_PROFILES])
@@ -81,19 +86,21 @@ async def test_codex_rewrites_its_file_and_sync_goes_on(desk: Desk, codex: Codex
         desk.push("codex")
         codex.run("mcp", "add", "mine", "--env", "A=b", "--", "echo", "hi")
         await codex.exec(model, "--profile", "planner", "--trust")
-    found = tomllib.loads(config.read_text())
-    assert "mine" in found["mcp_servers"]
-    assert found["projects"][str(desk.work)]["trust_level"] == "trusted"
+    profile = codex.home / "planner.config.toml"
+    assert "mine" in tomllib.loads(config.read_text())["mcp_servers"]
+    # What Codex is started with is what it writes into.
+    assert trusted(profile) == [str(desk.work)]
     desk.agentos("sync", "check", "--client", "codex")
 
     (desk.home / "clients/codex/config-fragment.toml").write_text('model_verbosity = "high"\n')
+    desk.configure("[profiles.planner]\nmodel = 'next'\n")
     desk.push("codex")
     found = tomllib.loads(config.read_text())
     assert found["model_verbosity"] == "high"
     assert "model_reasoning_effort" not in found  # which the fragment has no more
     assert found["model_reasoning_summary"] == "concise"
     assert found["mcp_servers"]["mine"]["env"] == {"A": "b"}
-    assert found["projects"][str(desk.work)]["trust_level"] == "trusted"
+    assert trusted(profile) == [str(desk.work)]
     assert "# my own" in config.read_text()
     assert {"mine", "agentOS-portfolio"} <= servers(codex).keys()
 
@@ -119,6 +126,26 @@ def test_a_setting_that_the_user_changed_is_a_conflict(desk: Desk, codex: Codex)
     assert tomllib.loads(config.read_text())["model_verbosity"] == "high"
     desk.push("codex", "--theirs")
     assert tomllib.loads(config.read_text())["model_verbosity"] == "high"
+
+
+async def test_a_project_that_is_trusted_stays_so(desk: Desk, codex: Codex) -> None:
+    desk.run(["git", "init", "-q"])
+    async with played() as model:
+        fragment = desk.home / "clients/codex/config-fragment.toml"
+        fragment.write_text(
+            f'model = "some"\nmodel_provider = "played"\n{FRAGMENT}'
+            f'[model_providers.played]\nname = "Played"\nbase_url = "{model.base_url}"\n'
+            'env_key = "OPENROUTER_API_KEY"\n'
+        )
+        desk.push("codex")
+        await codex.exec(model, "--trust")
+        config = codex.home / "config.toml"
+        assert trusted(config) == [str(desk.work)]
+        desk.agentos("sync", "check", "--client", "codex")
+        fragment.write_text("")
+        desk.push("codex")
+    assert trusted(config) == [str(desk.work)]
+    assert "played" not in config.read_text()
 
 
 async def test_undo_leaves_codex_as_it_was(desk: Desk, codex: Codex) -> None:

@@ -20,10 +20,10 @@ def read(path: os.PathLike[str]) -> dict[str, Any]:
 
 def test_claude_code_connects_to_the_hub(desk: Desk, claude: str) -> None:
     desk.push("claude")
-    listed = desk.run([claude, "mcp", "list"], **QUIET).stdout
+    listed = desk.run([claude, "mcp", "list"], env=QUIET).stdout
     [line] = [each for each in listed.splitlines() if each.startswith("agentOS-portfolio:")]
     assert "Connected" in line
-    shown = desk.run([claude, "mcp", "get", "agentOS-portfolio"], **QUIET).stdout
+    shown = desk.run([claude, "mcp", "get", "agentOS-portfolio"], env=QUIET).stdout
     assert "User config" in shown
 
 
@@ -32,7 +32,7 @@ def test_claude_code_rewrites_its_files_and_sync_goes_on(desk: Desk, claude: str
     own.write_text('{"numStartups": 3, "mcpServers": {"mine": {"command": "true", "args": []}}}')
     own.chmod(0o600)
     desk.push("claude")
-    desk.run([claude, "mcp", "add", "-s", "user", "other", "--", "echo", "hi"], **QUIET)
+    desk.run([claude, "mcp", "add", "-s", "user", "other", "--", "echo", "hi"], env=QUIET)
     desk.agentos("sync", "check", "--client", "claude")
     (desk.home / "clients/claude/settings.json").write_text('{"cleanupPeriodDays": 99}')
     desk.push("claude")
@@ -41,7 +41,7 @@ def test_claude_code_rewrites_its_files_and_sync_goes_on(desk: Desk, claude: str
     assert found["numStartups"] >= 3
     assert own.stat().st_mode & 0o777 == 0o600
     assert read(desk.user / ".claude/settings.json") == {"cleanupPeriodDays": 99}
-    desk.run([claude, "mcp", "remove", "-s", "user", "agentOS-portfolio"], **QUIET)
+    desk.run([claude, "mcp", "remove", "-s", "user", "agentOS-portfolio"], env=QUIET)
     desk.push("claude")
     assert "agentOS-portfolio" not in read(own)["mcpServers"]
 
@@ -57,13 +57,13 @@ def test_the_gemini_cli_connects_and_finds_the_skill(desk: Desk, gemini: list[st
     settings.write_text('{\n  // my own\n  "ui": {"theme": "GitHub"},\n}\n')
     desk.push("gemini")
     trusted = {"GEMINI_CLI_TRUST_WORKSPACE": "true"}
-    ran = desk.run([*gemini, "mcp", "list"], **trusted)
+    ran = desk.run([*gemini, "mcp", "list"], env=trusted)
     said = (ran.stdout + ran.stderr).splitlines()
     assert any("agentOS-portfolio" in each and "- Connected" in each for each in said), said
-    skills = desk.run([*gemini, "skills", "list"], **trusted)
+    skills = desk.run([*gemini, "skills", "list"], env=trusted)
     assert "How we ship things here." in skills.stdout + skills.stderr
 
-    desk.run([*gemini, "mcp", "add", "-s", "user", "other", "echo", "hi"], **trusted)
+    desk.run([*gemini, "mcp", "add", "-s", "user", "other", "echo", "hi"], env=trusted)
     desk.agentos("sync", "check", "--client", "gemini")
     desk.configure("[sync]\nhub = 'http'\n")
     desk.push("gemini")

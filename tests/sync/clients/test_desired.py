@@ -14,6 +14,7 @@ from agentos.skills.reading import read_skill
 from agentos.skills.settings import SkillSettings
 from agentos.sync.client import Places
 from agentos.sync.clients import CLIENTS
+from agentos.sync.clients.codex_profiles import profile_text
 from agentos.sync.desired import Desired, OwnedFile, OwnedKeys, OwnedSection, Value
 from agentos.sync.settings import DEFAULT_PROFILES
 from agentos.sync.source import HubEntry, Profile, Source
@@ -91,30 +92,23 @@ def test_codex_gets_the_fragment_the_hub_profiles_instructions_and_skills(source
         "mcp_servers.agentOS-portfolio.args": ["mcp"],
     }
     assert sections(found) == {".codex/AGENTS.md": "Be brief.\n"}
-    planner = tomllib.loads(files(found)[".codex/planner.config.toml"].decode())
-    assert planner == {
+    provider = "model_providers.openrouter"
+    assert values(found, ".codex/planner.config.toml") == {
         "model": "deepseek/deepseek-v4-flash",
         "model_provider": "openrouter",
-        "model_providers": {
-            "openrouter": {
-                "name": "OpenRouter",
-                "base_url": "https://openrouter.ai/api/v1",
-                "env_key": "OPENROUTER_API_KEY",
-                "wire_api": "responses",
-            }
-        },
+        f"{provider}.name": "OpenRouter",
+        f"{provider}.base_url": "https://openrouter.ai/api/v1",
+        f"{provider}.env_key": "OPENROUTER_API_KEY",
+        f"{provider}.wire_api": "responses",
     }
     models = {
-        name: tomllib.loads(content.decode())["model"]
-        for name, content in files(found).items()
-        if name.endswith(".config.toml")
+        "planner": "deepseek/deepseek-v4-flash",
+        "tools": "qwen/qwen3-coder",
+        "agentic": "moonshotai/kimi-k2.5",
+        "cheap": "qwen/qwen3-coder:free",
     }
-    assert models == {
-        ".codex/planner.config.toml": "deepseek/deepseek-v4-flash",
-        ".codex/tools.config.toml": "qwen/qwen3-coder",
-        ".codex/agentic.config.toml": "moonshotai/kimi-k2.5",
-        ".codex/cheap.config.toml": "qwen/qwen3-coder:free",
-    }
+    for name, model in models.items():
+        assert values(found, f".codex/{name}.config.toml")["model"] == model
     assert b"codex at http://127.0.0.1:3000/mcp" in files(found)[".agents/skills/ship/SKILL.md"]
 
 
@@ -140,7 +134,7 @@ def test_codex_reaches_the_hub_over_http_by_the_name_of_a_variable(source: Sourc
 @pytest.mark.parametrize(("version", "whole"), [("0.133.0", False), ("0.134.0", True)])
 def test_profiles_are_what_the_version_reads(source: Source, version: str, whole: bool) -> None:
     found = desired("codex", source, version)
-    assert any(name.endswith(".config.toml") for name in files(found)) is whole
+    assert any(owned.path.name == "planner.config.toml" for owned in found.owned) is whole
     keys = values(found, ".codex/config.toml")
     assert keys.get("profiles.planner.model") == (None if whole else "deepseek/deepseek-v4-flash")
     assert ("model_providers.openrouter.wire_api" in keys) is not whole
@@ -173,14 +167,15 @@ def test_settings_of_a_profile_stand_in_their_tables(source: Source) -> None:
         provider="openai",
         settings={"features": {"goals": False}, "a key": [1, "two"], "model_verbosity": "low"},
     )
-    text = files(desired("codex", replace(source, profiles=(profile,))))[".codex/mine.config.toml"]
-    assert tomllib.loads(text.decode()) == {
+    assert tomllib.loads(profile_text(profile)) == {
         "model": "gpt-5.5",
         "model_provider": "openai",  # built in: Codex refuses a table of it
         "features": {"goals": False},
         "a key": [1, "two"],
         "model_verbosity": "low",
     }
+    found = desired("codex", replace(source, profiles=(profile,)))
+    assert values(found, ".codex/mine.config.toml")["features.goals"] is False
 
 
 def test_claude_gets_settings_the_hub_instructions_skills_and_commands(source: Source) -> None:
