@@ -77,10 +77,12 @@ def show(
     """Show a memory, one that waits for review, or what a client wrote."""
     from agentos.memories.reading import find_memory
 
+    memories = _memories(None)
     try:
-        memory = find_memory(_memories(None), name)
-    except ConfigInvalid:
-        _show_other(name, as_json)
+        memory = find_memory(memories, name)
+    except ConfigInvalid as error:
+        if not _show_other(name, as_json):
+            raise error
         return
     if as_json:
         _show_json(_row(memory))
@@ -211,29 +213,22 @@ def reject(
     typer.echo(f"{candidate.id} is left out")
 
 
-def _show_other(name: str, as_json: bool) -> None:
+def _show_other(name: str, as_json: bool) -> bool:
     """Show what is no memory of the home: a candidate, or what a client wrote."""
     found = [each for each in _inbox().open() if each.id.startswith(name)]
-    if len(found) == 1:
-        [candidate] = found
+    for candidate in found:
         if as_json:
             _show_json(asdict(candidate))
-            return
-        for note in _notes(candidate):
-            typer.echo(_plain(note))
-        texts = (candidate.text, *(f"or:\n\n{text}" for text in candidate.variants))
-        typer.echo(_plain("\n\n".join(("", *texts))))
-        return
-    entries = [each for each in _entries() if each.id.startswith(name)]
-    if not entries:
-        from agentos.memories.reading import find_memory
-
-        find_memory(_memories(None), name)  # says what was probably meant
+            continue
+        texts = "\n\nor:\n\n".join((candidate.text, *candidate.variants))
+        typer.echo(_plain("\n".join((*_notes(candidate), "", texts))))
+    entries = [] if found else [each for each in _entries() if each.id.startswith(name)]
     for entry in entries:
         if as_json:
             _show_json(_entry_row(entry))
         else:
             typer.echo(f"[{entry.client}] {entry.path}:{entry.line}\n\n{_plain(entry.text)}")
+    return bool(found or entries)
 
 
 def _notes(candidate: Candidate) -> list[str]:

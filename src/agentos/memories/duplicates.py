@@ -21,6 +21,7 @@ _NEGATIONS = {
     *("don't", "doesn't", "didn't", "won't", "shouldn't", "mustn't", "isn't", "aren't", "stop"),
     *("instead", "only", "except", "unless", "disable"),
 }
+_PLAIN = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _EDGES = ".,;:!?()[]{}\"'\u2019\u201c\u201d"
 Item = TypeVar("Item")
 
@@ -80,7 +81,7 @@ class _Words:
         words = [word.strip(_EDGES) for word in normalised(text).split()]
         words = [word for word in words if word]
         self.deciding = Counter(
-            word for word in words if word in _NEGATIONS or not word.replace("-", "").isalpha()
+            word for word in words if word in _NEGATIONS or not _PLAIN.fullmatch(word)
         )
         self.pairs = set(zip(["", *words], [*words, ""], strict=True)) if words else set()
 

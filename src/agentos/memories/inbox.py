@@ -197,16 +197,14 @@ class Inbox:
     ) -> Pulled:
         items: list[tuple[str, Entry | Candidate | Memory]] = [
             *((each.text, each) for each in fresh),
-            *((each.text, each) for each in waiting),
+            *((text, each) for each in waiting for text in (each.text, *each.variants)),
             *((each.text, each) for each in memories),
         ]
         new, merged, left_out = list[Candidate](), 0, 0
         for group in grouped(items):
             entries = [each for each in group if isinstance(each, Entry)]
             there = [each for each in group if isinstance(each, Candidate)]
-            like = min(
-                (full_name(each) for each in group if isinstance(each, Memory)), default=None
-            )
+            alike = [full_name(each) for each in group if isinstance(each, Memory)]
             if not entries:
                 continue
             if there:

@@ -26,9 +26,10 @@ def memory_text(memory: Memory) -> str:
         "description": memory.description,
         "project": memory.project,
         "client": memory.client,
-        "written": memory.written.isoformat(timespec="seconds") if memory.written else None,
     }
     head = "".join(f"{key}: {_scalar(value)}\n" for key, value in said.items() if value)
+    if memory.written:
+        head += f"written: {memory.written.isoformat(timespec='seconds')}\n"
     return f"---\n{head}---\n\n{memory.text.strip()}\n"
 
 

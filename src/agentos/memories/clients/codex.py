@@ -39,8 +39,11 @@ def read(reader: Reader) -> Iterator[Entry]:
         yield Entry(CLIENT, "summary", "Summary", text, page.path, written=page.changed)
     for page in reader.pages(top, "raw_memories.md"):
         for line, heading, text in parts(page.text, 2):
-            project = _project(text)
-            yield Entry(CLIENT, "raw", heading, text, page.path, line, None, project, page.changed)
+            if heading:
+                yield Entry(
+                    CLIENT, "raw", heading, text, page.path, line, None, _project(text),
+                    page.changed,
+                )  # fmt: skip
     for page in reader.pages(top / "rollout_summaries", "*.md"):
         project = _project(page.text)
         yield Entry(
