@@ -47,6 +47,7 @@ def apply(plan: Plan, store: Store, files: Target, *, undoes: Backup | None = No
         f".agentos-{secrets.token_hex(4)}",
         digests(plan.edits),
         tuple(path for path, mode in directories.items() if mode is None),
+        _emptied(plan, undoes),
         plan.records,
     )
     store.begin(None if undoes else Backup.of(plan, number, directories), journal)
@@ -63,7 +64,8 @@ def apply(plan: Plan, store: Store, files: Target, *, undoes: Backup | None = No
         store.end()
         raise
     store.save(state.with_records(plan.records, journal.last))
-    _remove_empty(plan, undoes, files)
+    for directory in journal.emptied:
+        files.remove_directory(directory)
     store.end()
     return number
 
@@ -133,16 +135,14 @@ def _take_back(edit: Edit, suffix: str, files: Target) -> None:
         files.place(edit.path, suffix)
 
 
-def _remove_empty(plan: Plan, undoes: Backup | None, files: Target) -> None:
-    for edit in plan.edits:
-        if edit.after is None:
-            for directory in _removable(edit.path, plan):
-                if not files.remove_directory(directory):
-                    break
+def _emptied(plan: Plan, undoes: Backup | None) -> tuple[Path, ...]:
+    """Find the directories that may go when nothing is in them, innermost first."""
+    found = {
+        each for edit in plan.edits if edit.after is None for each in _removable(edit.path, plan)
+    }
     if undoes:
-        made = [path for path, mode in undoes.directories.items() if mode is None]
-        for directory in sorted(made, key=lambda path: -len(path.parts)):
-            files.remove_directory(directory)
+        found |= {path for path, mode in undoes.directories.items() if mode is None}
+    return tuple(sorted(found, key=lambda path: -len(path.parts)))
 
 
 def _removable(path: Path, plan: Plan) -> list[Path]:

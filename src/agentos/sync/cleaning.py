@@ -25,7 +25,7 @@ def clean_plan(
     bare = state.with_records(removal.records, state.last)
     bare = bare.with_records(_with_yielded(desired, state, bare), state.last)
     after = _After(files, {edit.path: edit.after for edit in removal.edits})
-    return _composed(removal, make_plan(desired, bare, after, choices), state)
+    return _composed(removal, make_plan(desired, bare, after, choices), desired, state, bare)
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,23 @@ def _with_yielded(
     return found
 
 
-def _composed(removal: Plan, deployment: Plan, state: State) -> Plan:
+def _composed(
+    removal: Plan, deployment: Plan, desired: Sequence[Desired], state: State, bare: State
+) -> Plan:
     """Make one plan of two that follow each other."""
     edits = {edit.path: edit for edit in removal.edits}
     for edit in deployment.edits:
         first = edits.get(edit.path)
         edits[edit.path] = _joined(first, edit) if first else edit
     changed = {path: edit for path, edit in edits.items() if _differs(edit)}
+    final = bare.with_records(deployment.records, bare.last)
     records: dict[str, dict[Path, Record | None]] = {}
     before: dict[str, dict[Path, Record | None]] = {}
-    for plan in (removal, deployment):
-        for client, there in plan.records.items():
-            for path, record in there.items():
-                records.setdefault(client, {})[path] = record
-                before.setdefault(client, {})[path] = state.of(client).get(path)
+    for client in (each.client for each in desired):
+        old, new = state.of(client), final.of(client)
+        paths = [path for path in {**old, **new} if old.get(path) != new.get(path)]
+        records[client] = {path: new.get(path) for path in paths}
+        before[client] = {path: old.get(path) for path in paths}
     return replace(
         deployment,
         changes=_changes(removal, deployment, set(changed)),

@@ -200,7 +200,10 @@ class _Keys:
                 text = self.language.remove_key(text, key)
             else:
                 text = self.language.set_key(text, key, value, self._newline)
-        return with_markers(text, held | self.made, self._newline) if marked else text
+        if not marked:
+            return text
+        tables = {table for table in self.made if any(key[: len(table)] == table for key in held)}
+        return with_markers(text, held | tables, self._newline)
 
 
 def _action(ours: Any, theirs: Any) -> Action:

@@ -22,6 +22,7 @@ class Journal:
         suffix: Of the names of files that are staged.
         digests: Of each file, before and after; None is no file.
         directories: Those to be made, top first.
+        emptied: Those that go if nothing is in them any more, innermost first.
         records: What will be remembered.
     """
 
@@ -30,12 +31,14 @@ class Journal:
     suffix: str
     digests: Mapping[Path, tuple[str | None, str | None]]
     directories: tuple[Path, ...]
+    emptied: tuple[Path, ...]
     records: Mapping[str, Mapping[Path, Record | None]]
 
     def encode(self) -> bytes:
         """Write it as JSON."""
         digests = {str(path): pair for path, pair in self.digests.items()}
         directories = list(map(str, self.directories))
+        emptied = list(map(str, self.emptied))
         return json.dumps(
             {
                 "number": self.number,
@@ -43,6 +46,7 @@ class Journal:
                 "suffix": self.suffix,
                 "digests": digests,
                 "directories": directories,
+                "emptied": emptied,
                 "records": encode_records(self.records),
             }
         ).encode()
@@ -57,6 +61,7 @@ class Journal:
             found["suffix"],
             {Path(path): (before, after) for path, (before, after) in found["digests"].items()},
             tuple(map(Path, found["directories"])),
+            tuple(map(Path, found["emptied"])),
             decode_records(found["records"]),
         )
 
@@ -83,10 +88,10 @@ def settled(journal: Journal, state: State, files: Reader) -> State:
 
 
 def clear_away(journal: Journal, files: Target) -> None:
-    """Remove what an interrupted apply has left: staged files, directories for nothing."""
+    """Remove what is left over: staged files, directories with nothing in them."""
     for path in journal.digests:
         files.unstage(path, journal.suffix)
-    for directory in reversed(journal.directories):
+    for directory in (*reversed(journal.directories), *journal.emptied):
         files.remove_directory(directory)
 
 

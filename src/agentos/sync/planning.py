@@ -41,7 +41,7 @@ def make_plan(
             old = known.get(path, _NOTHING)
             claims = _Claims.of_others(client, path, old, parts.get(path, []), wanted, state)
             new = _owned(client, drafts.at(path), parts.get(path, []), old, claims)
-            if new != old:
+            if (new or old) and new != old:
                 records.setdefault(client, {})[path] = new or None
                 before.setdefault(client, {})[path] = old or None
     found = drafts.all()
