@@ -17,6 +17,8 @@ from agentos.software import ensure, software_dir
 
 MODEL = "gpt-5.5"
 SAID = "Here is the answer that was asked for, in a dozen words or so."
+#: Seconds between a model's first words and the rest: a fast one says fifty words a second.
+PAUSE = 0.02
 _CONFIG = """\
 model = "{model}"
 model_provider = "played"
@@ -44,7 +46,7 @@ async def install_codex() -> str:
 
 
 class PlayedModel:
-    """A model that answers at once, and knows when: it satisfies `ModelProvider`.
+    """A model that says its first words at once, and knows when: it satisfies `ModelProvider`.
 
     Attributes:
         spoke: When the first byte of the latest answer's body left, by `time.perf_counter`.
@@ -74,22 +76,26 @@ class PlayedModel:
                 if b"content-length: " in asked:
                     at = asked.index(b"content-length: ") + 16
                     await reader.readexactly(int(asked[at : asked.index(b"\r", at)]))
-                self._answer(writer, is_turn=asked.startswith(b"post"))
-                await writer.drain()
+                await self._answer(writer, is_turn=asked.startswith(b"post"))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    def _answer(self, writer: asyncio.StreamWriter, *, is_turn: bool) -> None:
+    async def _answer(self, writer: asyncio.StreamWriter, *, is_turn: bool) -> None:
         if not is_turn:
             writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
             return
         response = ResponseStream(MODEL)
-        body = b"".join([response.created(), *response.message(SAID)])
-        body += response.completed(Usage(1000, 20))
+        begun, rest = [response.created()], [*response.message(SAID)]
+        while b"response.output_text.delta" not in begun[-1]:
+            begun.append(rest.pop(0))
+        first, last = b"".join(begun), b"".join([*rest, response.completed(Usage(1000, 20))])
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n")
-        writer.write(b"content-length: %d\r\n\r\n" % len(body))
+        writer.write(b"content-length: %d\r\n\r\n" % len(first + last))
         self.spoke = time.perf_counter()
-        writer.write(body)
+        writer.write(first)
+        await asyncio.sleep(PAUSE)
+        writer.write(last)
+        await writer.drain()
 
 
 class BareCodex:

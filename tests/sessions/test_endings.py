@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agentos.errors import AgentCrashed, AgentError, MachineError, SessionClosed
-from agentos.sessions import playing
+from agentos.errors import AgentCrashed, AgentError, MachineError, SessionClosed, StoreError
+from agentos.sessions import event_log, playing
 
 from .conftest import history
 
@@ -169,3 +172,18 @@ async def test_streams_end_when_the_machine_ends(scripted: Scripted, machine: Ho
             await turn
         with pytest.raises(MachineError):
             await reader
+
+
+async def test_a_store_that_is_stuck_ends_the_agent_before_memory_does(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AGENTOS_STORE_URL", f"sqlite:///{tmp_path}/store.db")
+    monkeypatch.setattr(event_log, "MOST_WAITING", 500)
+    async with scripted([*[{"say": "word"}] * 2000, {"hang": 1}]) as session:
+        with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+            other.execute("begin immediate")
+            turn = session.prompt("go")
+            await session._log.failed
+        with pytest.raises(StoreError) as caught:
+            await turn
+    assert caught.value.code == "store_stuck"

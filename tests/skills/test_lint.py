@@ -81,6 +81,17 @@ def test_all_are_looked_at_whatever_one_of_them_is(home: Path, write: Write) -> 
     assert len(lint_skills(home, SkillSettings(), ["three"])) == 1
 
 
+def test_a_token_has_to_be_there_for_every_client_that_gets_the_skill(
+    home: Path, write: Write
+) -> None:
+    write("one", body="{{shell}}\n")
+    write("two", "description: Says how to do things.\nclients: [codex]\n", "{{shell}}\n")
+    settings = SkillSettings(tokens={"shell": {"codex": "bash"}})
+    [(_, line, level, message)] = found(home, settings)
+    assert (line, level) == (6, "error")
+    assert "there is no token {{shell}}" in message
+
+
 def test_what_is_let_pass(home: Path, write: Write) -> None:
     write("one", body=f"token: {KEY}\n")
     (home / ".agentos-allow-secrets").write_text("clients/shared/skills/one/* github-token\n")

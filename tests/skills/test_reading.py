@@ -119,3 +119,11 @@ def test_a_link_inside_is_the_file(home: Path, write: Write) -> None:
     (place / "a.md").write_text("a")
     (place / "b.md").symlink_to("a.md")
     assert load_skills(home)[0].files == ("a.md", "b.md")
+
+
+def test_too_many_files(home: Path, write: Write) -> None:
+    place = write("one")
+    for number in range(1001):
+        (place / f"{number}.txt").touch()
+    with pytest.raises(ConfigInvalid, match="more than 1000 files"):
+        load_skills(home)

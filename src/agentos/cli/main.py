@@ -40,7 +40,8 @@ GROUPS = {
     name: f"{name}:app"
     for name in (
         *("config", "portfolio", "sessions", "agents", "models", "software", "mcp", "image"),
-        *("snapshot", "net", "skills", "project", "git", "token", "service", "profiles", "sync"),
+        *("snapshot", "net", "project", "skills", "memory", "git", "token", "service"),
+        *("profiles", "sync"),
     )
 }
 

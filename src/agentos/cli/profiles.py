@@ -56,8 +56,8 @@ def set_(
 ) -> None:
     """Change a profile in agentos.toml, or add one; agentos sync push deploys it."""
     from agentos.errors import ConfigInvalid
-    from agentos.settings.document import settings_file
     from agentos.settings.editing import parse_key, parse_value, set_values
+    from agentos.settings.file import settings_file
 
     said: dict[str, Any] = {
         "model": model,

@@ -53,8 +53,13 @@ async def create_session(
         SoftwareError: The agent could not be installed.
         AgentError: The agent did not start, or refused.
     """
-    definition = get_agent(agent) if isinstance(agent, str) else agent
-    return await open_session(machine, definition, requested(settings), ready=ready)
+    async with AsyncExitStack() as until_session:
+        if ready is not None:
+            until_session.push_async_callback(ready.connection.end)
+        definition = get_agent(agent) if isinstance(agent, str) else agent
+        session = await open_session(machine, definition, requested(settings), ready=ready)
+        until_session.pop_all()
+        return session
 
 
 async def resume_session(

@@ -24,7 +24,8 @@ from agentos.skills.rendering import MARKDOWN, MOST_BYTES, is_text
 from agentos.skills.settings import BUILT_IN, GROUP, SkillSettings
 from agentos.skills.skill import Skill
 from agentos.skills.support import KEYS, OWN_KEYS
-from agentos.skills.tokens import Unknown, spaced_tokens, unknown_tokens
+from agentos.skills.switches import is_enabled
+from agentos.skills.tokens import Unknown, client_tokens, spaced_tokens, unknown_tokens
 
 #: A model reads all of a SKILL.md once it uses the skill: beyond this, further files are better.
 LONG_LINES = 500
@@ -80,7 +81,8 @@ def lint_skills(
     if wanted is None:
         found += _switches(skills, settings, home)
     else:
-        found = [each for each in found if wanted & set(each.path.parts)]
+        chosen = [place for place in places if place.name in wanted]
+        found = [each for each in found if any(map(each.path.is_relative_to, chosen))]
     return sorted(found, key=lambda each: (each.path, each.line, each.message))
 
 
@@ -95,7 +97,7 @@ def _unreadable(place: Path, error: ConfigInvalid) -> Finding:
 
 
 def _skill(skill: Skill, home: Path, settings: SkillSettings) -> Iterator[Finding]:
-    tokens = dict.fromkeys((*BUILT_IN, *settings.tokens), "")
+    tokens = _common_tokens(skill, settings)
     allow = allowed_secrets(home)
     yield from _head(skill)
     for name in (FILE, *skill.files):
@@ -109,6 +111,14 @@ def _skill(skill: Skill, home: Path, settings: SkillSettings) -> Iterator[Findin
         yield from _secrets(path, content, home, allow)
         if is_text(content):
             yield from _text(path, content.decode(), tokens, skill)
+
+
+def _common_tokens(skill: Skill, settings: SkillSettings) -> Mapping[str, str]:
+    """Return the tokens that stand for something in every client that gets a skill."""
+    clients = [client for client in KEYS if is_enabled(skill, client, settings)]
+    found = [client_tokens(settings, each, skills_dir="", hub_url="") for each in clients]
+    common = set(BUILT_IN).union(settings.tokens).intersection(*found)
+    return dict.fromkeys(common, "")
 
 
 def _head(skill: Skill) -> Iterator[Finding]:

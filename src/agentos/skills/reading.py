@@ -86,7 +86,7 @@ def read_skill(place: Path) -> Skill:
         description=_description(head),
         path=place,
         text=text,
-        files=tuple(_files(place)),
+        files=tuple(sorted(_files(place))),
         groups=_groups(head),
         clients=None if clients is None else frozenset(clients),
     )
@@ -142,34 +142,39 @@ def _groups(head: Head) -> tuple[str, ...]:
 def _files(place: Path) -> Iterator[str]:
     """Yield the further files, by their path in the skill; none of them is elsewhere."""
     inside = os.path.realpath(place)
-    count = 0
-    for directory, names, files in os.walk(place, onerror=_unreadable):
-        names[:] = sorted(set(names) - _LEFT_BEHIND)
-        for name in sorted(set(names + files) - _LEFT_BEHIND):
-            path = Path(directory, name)
-            if path.is_symlink():
-                _check_link(path, inside)
-            if name not in files or path == place / FILE or name.endswith(".pyc"):
-                continue
-            count += 1
-            if count > MOST_FILES:
-                raise ConfigInvalid(
-                    f"{place} has more than {MOST_FILES} files",
-                    hint="move away what the skill does not need",
-                )
-            yield path.relative_to(place).as_posix()
+    folders, count = [""], 0
+    while folders:
+        folder = folders.pop()
+        for entry in _entries(os.path.join(inside, folder)):
+            path = folder + entry.name
+            if entry.is_symlink():
+                _check_link(entry.path, inside)
+            if entry.is_dir():
+                folders.append(f"{path}/")
+            elif path != FILE and not path.endswith(".pyc"):
+                count += 1
+                yield path
+        if count > MOST_FILES:
+            raise ConfigInvalid(
+                f"{place} has more than {MOST_FILES} files",
+                hint="move away what the skill does not need",
+            )
 
 
-def _check_link(path: Path, inside: str) -> None:
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return [entry for entry in found if entry.name not in _LEFT_BEHIND]
+    except OSError as error:
+        raise ConfigInvalid(
+            f"{folder} cannot be read: {error.strerror}", hint="it has to be yours"
+        ) from error
+
+
+def _check_link(path: str, inside: str) -> None:
     target = os.path.realpath(path)
     if os.path.commonpath([target, inside]) != inside or os.path.isdir(target):
         raise ConfigInvalid(
             f"{path} is a link that leads out of the skill, or to a directory",
             hint="put the files themselves there",
         )
-
-
-def _unreadable(error: OSError) -> None:
-    raise ConfigInvalid(
-        f"{error.filename} cannot be read: {error.strerror}", hint="it has to be yours"
-    ) from error

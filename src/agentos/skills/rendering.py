@@ -71,7 +71,7 @@ def is_text(content: bytes) -> bool:
 
 def _main(skill: Skill, client: str, tokens: Mapping[str, str], report: bool) -> str:
     path = skill.path / FILE
-    text = _expanded(str(path), without_command_log(skill.text), tokens)
+    text = without_command_log(_expanded(str(path), skill.text, tokens))
     block, body = split_head(str(path), text)
     newline = "\r\n" if "\r\n" in text else "\n"
     if report:

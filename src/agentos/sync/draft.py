@@ -96,6 +96,7 @@ class Draft:
         """Bring its keys to what a client is to have."""
         format_ = parts[0].format if parts else record.format
         marked = any(part.marked for part in parts) if parts else record.marked
+        self._mode = min((part.mode for part in parts), default=self._mode)
         ours = {key: value for part in parts for key, value in part.values.items()}
         text = self._text()
         keys = _Keys(language(format_), self._read(language(format_), text.text), text, record.made)

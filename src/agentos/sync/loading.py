@@ -47,12 +47,15 @@ def load_source(home: Path | None = None, *, env: Mapping[str, str] = os.environ
         ConfigInvalid: There is no home, or a file of it is wrong; the message names the file and
             the line.
     """
+    from agentos.hub.projects import ActiveProjects
+    from agentos.memories.reading import load_memories
     from agentos.skills.reading import load_skills
     from agentos.skills.settings import load_skill_settings
 
     home = home or home_dir()
     if not home.is_dir():
         raise ConfigInvalid(f"there is no AgentOS home at {home}", hint="run agentos init")
+    chosen = ActiveProjects(()).choice()
     clients, settings = home / "clients", load_sync_settings(home / "agentos.toml")
     return Source(
         home,
@@ -62,6 +65,8 @@ def load_source(home: Path | None = None, *, env: Mapping[str, str] = os.environ
         files={name: dict(_files(clients / name, *where)) for name, where in FOLDERS.items()},
         profiles=settings.profiles,
         skills=load_skills(home),
+        memories=load_memories(home),
+        projects={name: chosen.of(name) for name in INSTRUCTIONS},
         skill_settings=load_skill_settings(home / "agentos.toml"),
         hub=hub_entry(home, settings, env),
     )

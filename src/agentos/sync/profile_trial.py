@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agentos.agents.codex_config import merged
 from agentos.config import state_dir
 from agentos.errors import AgentOsError, ConfigInvalid
 from agentos.sync.clients.codex_profiles import profile_text
+from agentos.sync.clients.keys import merged
 from agentos.sync.source import BUILT_IN_PROVIDERS, Profile
 
 _SECONDS = 120.0

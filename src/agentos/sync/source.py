@@ -68,6 +68,7 @@ class Source:
         instructions: By client, text for its AGENTS.md or CLAUDE.md (`clients/NAME/`).
         files: By client, files that only it gets: `{"claude": {"commands/ship.md": ...}}`.
         profiles, skills, memories: What is deployed to each client that can have it.
+        projects: By client, its active project, whose memories are among its instructions.
         skill_settings: Which skills are on for which client, and the user's tokens.
         hub: How the hub is reached; None for no entry.
     """
@@ -80,5 +81,6 @@ class Source:
     profiles: tuple[Profile, ...] = ()
     skills: tuple[Skill, ...] = ()
     memories: tuple[Memory, ...] = ()
+    projects: Mapping[str, str | None] = field(default_factory=dict)
     skill_settings: SkillSettings = field(default_factory=SkillSettings)
     hub: HubEntry | None = None

@@ -80,7 +80,7 @@ def write_systemd(path: Path, token: str) -> None:
     Raises:
         ConfigInvalid: It cannot be written.
     """
-    quoted = token.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    quoted = token.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
     _write(path, f'{VARIABLE}="{quoted}"\n')
 
 

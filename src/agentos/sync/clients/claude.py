@@ -40,7 +40,7 @@ class ClaudeCode:
         warnings: list[str] = []
         owned: tuple[Owned, ...] = (
             OwnedKeys(directory / "settings.json", "json", settings),
-            OwnedKeys(servers_file(places), "json", servers),
+            OwnedKeys(servers_file(places), "json", servers, mode=0o600),  # the account is there
             section(source, self.name, directory / "CLAUDE.md", memory),
             *skill_files(source, self.name, skills, warnings),
             *own_files(source, self.name, "commands", commands),

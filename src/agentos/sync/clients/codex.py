@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agentos.sync.client import Collected, Places
-from agentos.sync.clients.codex_profiles import legacy_keys, profile_file
+from agentos.sync.clients.codex_profiles import legacy_keys, profile_keys
 from agentos.sync.clients.guidance import memory_files, section, skill_files
 from agentos.sync.clients.keys import SERVER, TOKEN, bridge, flat
 from agentos.sync.clients.paths import directory_in, user_home
 from agentos.sync.clients.versions import Version, ask_version, parse_version
-from agentos.sync.desired import Desired, KeyPath, Owned, OwnedFile, OwnedKeys, Value
+from agentos.sync.desired import Desired, KeyPath, Owned, OwnedKeys, Value
 from agentos.sync.source import HubEntry, Source
 
 #: From here on a profile is a file; tables of profiles stop Codex when one is used.
@@ -42,9 +42,9 @@ class Codex:
         version = parse_version(places.version)
         warnings: list[str] = []
         values = _settings(source, warnings)
-        profiles: list[OwnedFile] = []
+        profiles: list[OwnedKeys] = []
         if version is None or version >= PROFILE_FILES:
-            profiles = [profile_file(each, places.directory) for each in source.profiles]
+            profiles = [profile_keys(each, places.directory) for each in source.profiles]
         else:
             values |= legacy_keys(source.profiles)
         if source.hub is not None:

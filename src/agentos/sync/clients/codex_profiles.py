@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agentos.sync.clients.keys import flat
-from agentos.sync.desired import KeyPath, OwnedFile, Value
+from agentos.sync.clients.keys import flat, merged
+from agentos.sync.desired import KeyPath, OwnedKeys, Value
 from agentos.sync.formats.toml import render
 from agentos.sync.source import BUILT_IN_PROVIDERS, Profile
 from agentos.sync.values import dotted, quoted
@@ -15,19 +15,19 @@ from agentos.sync.values import dotted, quoted
 _TITLES = {"openrouter": "OpenRouter"}
 
 
-def profile_file(profile: Profile, directory: Path) -> OwnedFile:
-    """Return the file that `codex --profile NAME` lays over the settings."""
+def profile_keys(profile: Profile, directory: Path) -> OwnedKeys:
+    """Return the keys of the file that `codex --profile NAME` lays over the settings.
+
+    The file is not ours as a whole: a Codex that was started with it keeps there which projects
+    are trusted.
+    """
     path = directory / f"{profile.name}.config.toml"
-    return OwnedFile(path, profile_text(profile).encode(), kind="profile")
+    return OwnedKeys(path, "toml", flat(_whole(profile)), marked=True)
 
 
 def profile_text(profile: Profile) -> str:
     """Write a profile's file; it names the variable of the key, which is in no file."""
-    head = (
-        f"# The profile {profile.name} of AgentOS, whose file this is:\n"
-        f"# change it with `agentos profiles set {profile.name}`.\n"
-    )
-    return head + "\n".join(_lines(_whole(profile))) + "\n"
+    return "\n".join(_lines(_whole(profile))) + "\n"
 
 
 def legacy_keys(profiles: Iterable[Profile]) -> dict[KeyPath, Value]:
@@ -54,7 +54,7 @@ def _lines(table: Mapping[str, Any], at: KeyPath = ()) -> Iterator[str]:
 
 def _whole(profile: Profile) -> dict[str, Any]:
     role = _role(profile)
-    providers = {**role.pop("model_providers", {}), **_provider(profile)}
+    providers = merged(_provider(profile), role.pop("model_providers", {}))
     return {**role, "model_providers": providers} if providers else role
 
 

@@ -28,14 +28,25 @@ def section(source: Source, client: str, path: Path, memory: Path) -> OwnedSecti
 def guidance(source: Source, client: str, memory: Path) -> str:
     """Return the user's instructions for a client, and what it is to remember."""
     parts = [source.instructions.get(client, "").strip("\n")]
+    if source.memories:
+        from agentos.memories.reading import memories_for
+        from agentos.memories.section import section
+
+        known = memories_for(source.memories, source.projects.get(client))
+        parts.append(section(known).strip("\n"))
+        parts.append(f"Each is a file in {memory}, which has all of it.")
     text = "\n\n".join(part for part in parts if part)
     return f"{text}\n" if text else ""
 
 
 def memory_files(source: Source, root: Path) -> Iterator[OwnedFile]:
     """Return the memories with their index, as files below a directory of ours."""
-    del source, root
-    return iter(())
+    if not source.memories:
+        return
+    from agentos.memories.files import files
+
+    for path, content in files(source.memories).items():
+        yield OwnedFile(root / path, content, kind="memory")
 
 
 def skill_files(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from agentos.sync.client import Places
 from agentos.sync.clients.paths import started_from
@@ -26,6 +26,17 @@ def flat(table: Mapping[str, object], at: KeyPath = ()) -> dict[KeyPath, Value]:
         else:
             found[path] = cast("Value", value)
     return found
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a table over another, table by table."""
+    result = dict(base)
+    for name, value in over.items():
+        below = result.get(name)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = merged(below, value)
+        result[name] = value
+    return result
 
 
 def bridge(hub: HubEntry, places: Places) -> tuple[str, list[str], Mapping[str, str]]:

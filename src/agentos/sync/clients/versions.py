@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 _VERSION = re.compile(r"\b(\d+)\.(\d+)(?:\.(\d+))?")
@@ -21,6 +20,8 @@ def ask_version(program: Path) -> str | None:
     Returns:
         Such as `0.169.0`; None if it does not run, or says nothing like it.
     """
+    import subprocess  # which takes longer than reading all that sync reads
+
     try:
         ran = subprocess.run(
             [str(program), "--version"],
