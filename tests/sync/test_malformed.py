@@ -13,7 +13,7 @@ import pytest
 from tests.sync.conftest import Place, tree
 
 from agentos.errors import SyncError
-from agentos.sync.desired import Owned, OwnedFile, OwnedKeys, OwnedSection
+from agentos.sync.desired import KeyPath, Owned, OwnedFile, OwnedKeys, OwnedSection, Value
 
 TOML = [
     "a = ", "a", "= 1", "a = 1 b = 2", "a = [1, 2", "a = [1 2]", "a = {b = 1", "a = {b = 1,}",
@@ -111,6 +111,32 @@ def _names_a_line(error: SyncError, before: str, text: str) -> None:
 def test_the_very_line_is_named(place: Place, language: str, text: str, line: int) -> None:
     path = place.write("config", text)
     assert refused(place, keys(path, language)).line == line
+
+
+@pytest.mark.parametrize(
+    ("language", "values"),
+    [
+        ("toml", {("a",): None}),
+        ("toml", {("a",): [{"b": None}]}),
+        ("toml", {("a",): "\ud800"}),
+        ("toml", {("a",): 1, ("a", "b"): 2}),
+        ("json", {("a",): {}, ("a", "b", "c"): 2}),
+    ],
+)
+def test_values_that_cannot_be_written(
+    place: Place, language: str, values: dict[KeyPath, Value]
+) -> None:
+    path = place.write("config", "")
+    error = refused(place, OwnedKeys(path, language, values))  # type: ignore[arg-type]
+    assert error.code == "not_editable"
+
+
+def test_half_a_character_in_json_is_escaped(place: Place) -> None:
+    path = place.write("settings.json", "{}")
+    owned = OwnedKeys(path, "json", {("a", "\udc00"): ["\ud800", "é"]})
+    place.push(owned)
+    assert path.read_bytes().isascii()
+    assert place.plan(owned).in_sync
 
 
 ENCODED = {
