@@ -183,7 +183,7 @@ def test_undo_brings_all_back(station: Workstation) -> None:
     assert not (station.home / ".cursor").exists()
     ran = station.run("sync", "undo", "--yes")
     assert ran.returncode == 1
-    assert "there is no backup" in ran.stderr
+    assert "nothing to undo" in ran.stderr
     assert "nothing is deployed" in station.ok("sync", "status")
 
 

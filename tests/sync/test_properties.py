@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from tests.sync.documents import Language, documents, fragments, paths, reserial
 
 from agentos.errors import SyncConflict
 from agentos.sync.backup import Backup
+from agentos.sync.cleaning import clean_plan
 from agentos.sync.desired import Desired, KeyPath, Owned, OwnedFile, OwnedKeys, OwnedSection
 from agentos.sync.formats import language
 from agentos.sync.merge import Side
 from agentos.sync.plan import Choices, Plan
 from agentos.sync.planning import make_plan
 from agentos.sync.state import State, decode, encode
-from agentos.sync.target import FileState
+from agentos.sync.target import FileState, Reader
 from agentos.sync.text import Text
 from agentos.sync.values import ABSENT, Obstacle, look_up, same
 from agentos.testing.memory_files import MemoryFiles
@@ -36,6 +38,8 @@ MANY = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+Planned = Callable[[Sequence[Desired], State, Reader, Choices | None], Plan]
+STEPS = ("source", "push", "push", "push", "clean", "client", "user", "removal")
 sides: st.SearchStrategy[Side | None] = st.sampled_from((None, None, "ours", "theirs"))
 
 
@@ -54,11 +58,13 @@ class World:
     def write(self, content: bytes) -> None:
         self.files.there[FILE] = FileState(content, 0o600, (1, 1))
 
-    def push(self, *owned: Owned, side: Side | None = None) -> Plan | None:
+    def push(
+        self, *owned: Owned, side: Side | None = None, planned: Planned = make_plan
+    ) -> Plan | None:
         """Push; check that it is idempotent and can be undone; None if it was refused."""
         desired = [Desired("codex", owned)]
         before, remembered = dict(self.files.there), self.state
-        plan = make_plan(desired, self.state, self.files, Choices(side))
+        plan = planned(desired, self.state, self.files, Choices(side))
         if plan.conflicts:
             assert side is None
             with pytest.raises(SyncConflict):
@@ -117,7 +123,7 @@ def _interleave(format_: Language, data: st.DataObject) -> None:
     owned: dict[KeyPath, Any] = {}
     ever: set[KeyPath] = set()
     for _ in range(data.draw(st.integers(1, 4))):
-        step = data.draw(st.sampled_from(("source", "push", "push", "client", "user", "removal")))
+        step = data.draw(st.sampled_from(STEPS))
         there = Text.decode(world.content or b"")
         if step == "source":
             owned = data.draw(fragments())
@@ -134,7 +140,8 @@ def _interleave(format_: Language, data: st.DataObject) -> None:
             world.write(there.encode(new))
         else:
             ever |= set(owned)
-            _push(world, format_, owned, ever, data.draw(sides))
+            planned = clean_plan if step == "clean" else make_plan
+            _push(world, format_, owned, ever, data.draw(sides), planned)
 
 
 def _push(
@@ -143,13 +150,14 @@ def _push(
     owned: dict[KeyPath, Any],
     ever: set[KeyPath],
     side: Side | None,
+    planned: Planned,
 ) -> None:
     parser = language(format_)
     was = Text.decode(world.content or b"")
     before = parser.read(was.text)
     known = world.state.of("codex").get(FILE)
     marked = format_ == "toml"
-    plan = world.push(OwnedKeys(FILE, format_, owned, marked=marked), side=side)
+    plan = world.push(OwnedKeys(FILE, format_, owned, marked=marked), side=side, planned=planned)
     now = Text.decode(world.content or b"")
     after = parser.read(now.text)
     if plan is None:

@@ -271,7 +271,7 @@ def test_undo_brings_back_content_mode_links_and_absence(place: Place, look: Loo
     for expected in reversed(states[:-1]):
         place.undo()
         assert look() == expected
-    with pytest.raises(SyncError, match="there is no backup 0"):
+    with pytest.raises(SyncError, match="nothing to undo"):
         place.undo()
 
 

@@ -123,7 +123,7 @@ def undo(
     """Bring back what the last push or clean changed, exactly; again for the one before."""
     sync = current_sync()
     with sync.alone("undo"):
-        if not yes:
+        if not yes and sync.state.last:
             backup = sync.store.backup(sync.state.last)
             what = f"backup {backup.number} of {backup.at}, {len(backup.files)} files"
             typer.confirm(f"bring back {what}?", abort=True)

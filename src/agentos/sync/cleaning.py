@@ -23,7 +23,8 @@ def clean_plan(
     """
     removal = make_plan([replace(each, owned=()) for each in desired], state, files)
     bare = state.with_records(removal.records, state.last)
-    bare = bare.with_records(_with_yielded(desired, state, bare), state.last)
+    noticed = state.with_records(make_plan(desired, state, files, choices).records, state.last)
+    bare = bare.with_records(_with_yielded(desired, noticed, bare), state.last)
     after = _After(files, {edit.path: edit.after for edit in removal.edits})
     return _composed(removal, make_plan(desired, bare, after, choices), desired, state, bare)
 

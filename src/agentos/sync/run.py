@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentos.errors import SyncConflict
+from agentos.errors import SyncConflict, SyncError
 from agentos.sync.desired import Desired
 from agentos.sync.host_files import HostFiles
 from agentos.sync.lock import lock
@@ -105,6 +105,8 @@ class Sync:
         from agentos.sync.apply import apply
 
         state = self.state
+        if state.last == 0:
+            raise SyncError("there is nothing to undo", code="no_backup")
         backup = self.store.backup(state.last)
         now = {path: self.files.look(path) for path in backup.files}
         changed = {
