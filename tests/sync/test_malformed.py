@@ -334,6 +334,16 @@ def test_a_memory_that_cannot_be_read_is_not_overwritten(place: Place, content: 
     assert (store / "state.json").read_bytes() == content
 
 
+def test_a_journal_that_cannot_be_read_stops_everything(place: Place) -> None:
+    place.push(OwnedFile(place.home / "file", b"one"))
+    (place.sync.store.directory / "pending.json").write_bytes(b"{")
+    for action in (place.push, place.undo, lambda: place.plan()):
+        with pytest.raises(SyncError, match="journal of a sync") as caught:
+            action()
+        assert caught.value.code == "journal_unreadable"
+    assert (place.home / "file").read_bytes() == b"one"
+
+
 def test_a_memory_of_a_later_version_is_left_alone(place: Place) -> None:
     place.push(OwnedFile(place.home / "file", b"one"))
     path = place.sync.store.directory / "state.json"

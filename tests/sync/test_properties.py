@@ -18,6 +18,8 @@ from agentos.sync.backup import Backup
 from agentos.sync.cleaning import clean_plan
 from agentos.sync.desired import Desired, KeyPath, Owned, OwnedFile, OwnedKeys, OwnedSection
 from agentos.sync.formats import language
+from agentos.sync.formats.toml_scan import Comment, scan
+from agentos.sync.formats.toml_scan import Path as Where
 from agentos.sync.merge import Side
 from agentos.sync.plan import Choices, Plan
 from agentos.sync.planning import make_plan
@@ -99,7 +101,7 @@ def leaves(tree: dict[str, Any], at: KeyPath = ()) -> dict[KeyPath, Any]:
     return found
 
 
-def touches(path: KeyPath, owned: set[KeyPath]) -> bool:
+def touches(path: Where, owned: set[KeyPath]) -> bool:
     return any(path[: len(each)] == each or each[: len(path)] == path for each in owned)
 
 
@@ -168,8 +170,12 @@ def _push(
             assert same(look_up(after, path), value), path
     for path, value in leaves(after).items():
         assert touches(path, ever) or same(look_up(before, path), value), path
-    replaced = side == "ours" and any(isinstance(look_up(before, path), dict) for path in owned)
+    replaced = side == "ours" and any(
+        isinstance(look_up(before, path), dict | Obstacle) for path in owned
+    )
     assert replaced or _notes(now.text) == _notes(was.text)
+    if marked and not replaced:
+        assert _in_order(_foreign(was.text, ever), _foreign(now.text, ever))
     assert now.mark == was.mark or world.content is None
     assert was.newline == "\n" or "\n" not in now.text.replace("\r\n", "")
     for path, value in owned.items():
@@ -182,6 +188,15 @@ def _push(
             assert same(look_up(after, path), value)
         if theirs is ABSENT and base is not None:
             assert look_up(after, path) is ABSENT
+
+
+def _foreign(text: str, ever: set[KeyPath]) -> list[str]:
+    """The statements of a TOML text that were never ours, as they are written."""
+    return [
+        text[each.start : each.end].rstrip("\r\n")
+        for each in scan(text)
+        if not ("AgentOS" in each.text if isinstance(each, Comment) else touches(each.path, ever))
+    ]
 
 
 def _notes(text: str) -> list[str]:

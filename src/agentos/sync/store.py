@@ -100,6 +100,11 @@ class Store:
             return Journal.decode(self._pending.read_bytes())
         except FileNotFoundError:
             return None
+        except (ValueError, TypeError, KeyError) as error:
+            message = f"{self._pending}: the journal of a sync cannot be read: {error!r}"
+            hint = "look at the clients' files, and move it away"
+            path = str(self._pending)
+            raise SyncError(message, code="journal_unreadable", path=path, hint=hint) from error
 
     def _numbers(self) -> list[int]:
         names = [each.stem for each in self._backups.glob("*.zip")]
