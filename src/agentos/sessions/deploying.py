@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
+import weakref
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from agentos.sync.store import Store
 
 #: What was deployed, in the machine's home: it goes where the files go, into branches too.
 STATE = ".agentos-sync.json"
+_deploying: weakref.WeakKeyDictionary[AgentMachine, asyncio.Lock] = weakref.WeakKeyDictionary()
 
 
 async def deploy_home(
@@ -66,9 +69,16 @@ async def deploy(
         SyncConflict: The machine changed what was deployed earlier, and nothing was chosen.
         SyncError: A file cannot be read or written.
     """
+    async with _deploying.setdefault(machine, asyncio.Lock()):
+        await _deploy(machine, desired, choices)
+
+
+async def _deploy(
+    machine: AgentMachine, desired: Sequence[Desired], choices: Choices | None
+) -> None:
     state = f"{machine.environment()['HOME']}/{STATE}"
     known = await machine.read_file(state) if await machine.exists(state) else None
-    with tempfile.TemporaryDirectory(prefix="agentos-deploy-") as directory:
+    with tempfile.TemporaryDirectory(prefix="agentos-deploy-", dir=_memory()) as directory:
         memory = Path(directory, "state.json")
         if known is not None:
             memory.write_bytes(known)
@@ -98,6 +108,12 @@ async def deploy_profile(
     deployed = await machine.exists(state) and ours in await machine.read_text(state)
     if deployed or not await machine.exists(str(keys.path)):
         await deploy(machine, [Desired(ours, (keys,))], Choices("theirs"))
+
+
+def _memory() -> Path | None:
+    """Where the engine's own files are soon written: they are of no use after a loss of power."""
+    place = Path("/dev/shm")
+    return place if os.access(place, os.W_OK | os.X_OK) else None
 
 
 def _push(sync: Sync, desired: Sequence[Desired], choices: Choices | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import errno
 import os
+import re
 from collections.abc import Coroutine, Iterable
 from pathlib import Path, PurePosixPath
 from stat import S_IMODE
@@ -15,6 +17,10 @@ from agentos.errors import SyncError
 from agentos.sync.target import FileState
 
 T = TypeVar("T")
+_RAW = re.compile("[\udc80-\udcff]")
+_STAND_INS = re.compile("[\uf780-\uf7ff]")  # of the private use area
+_SHIFT = 0xF780 - 0xDC80
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MOST_LINKS = 40  # as the kernel has it
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 
@@ -30,6 +36,7 @@ class MachineFiles:
     def __init__(self, machine: AgentMachine, loop: asyncio.AbstractEventLoop) -> None:
         self._machine = machine
         self._loop = loop
+        self._odd: set[Path] = set()  # which are not UTF-8
 
     def look(self, path: Path) -> FileState | None:
         link = self._link(path)
@@ -38,7 +45,18 @@ class MachineFiles:
             if link is not None:
                 raise _refused(path, f"it is a link to {link}, not there")
             return None
-        return FileState(self._do(path, self._machine.read_file(str(path))), mode, None, link)
+        try:
+            content = self._wait(self._machine.read_file(str(path)))
+        except IsADirectoryError as error:
+            raise SyncError(
+                f"{path} is in the machine already, as a directory",
+                code="is_directory",
+                path=str(path),
+                hint="remove it in the machine, or use another name",
+            ) from error
+        except OSError as error:
+            raise _refused(path, error.strerror or str(error)) from error
+        return FileState(self._read(path, content), mode, None, link)
 
     def real(self, path: Path) -> Path:
         rest, real, links = list(path.parts[1:]), PurePosixPath("/"), 0
@@ -68,7 +86,8 @@ class MachineFiles:
 
     def stage(self, path: Path, state: FileState, suffix: str) -> None:
         staged = str(self._beside(path, suffix))
-        self._do(path, self._machine.write_file(staged, state.content, mode=state.mode))
+        content = _raw(state.content) if path in self._odd else state.content
+        self._do(path, self._machine.write_file(staged, content, mode=state.mode))
         self._do(path, self._machine.chmod(staged, state.mode))
 
     def settle(self, paths: Iterable[Path], suffix: str = "") -> None:
@@ -98,6 +117,17 @@ class MachineFiles:
     def walk(self, path: Path, without: frozenset[str]) -> list[Path]:
         raise NotImplementedError("nothing is pulled from a machine")
 
+    def _read(self, path: Path, content: bytes) -> bytes:
+        """Stand in for bytes that are not UTF-8: they stay as they are beside our section."""
+        try:
+            content.decode()
+        except UnicodeDecodeError:
+            text = content.decode(errors="surrogateescape")
+            if not _STAND_INS.search(text) and not content.startswith(_UTF_16):
+                self._odd.add(path)
+                return _RAW.sub(lambda found: chr(ord(found[0]) + _SHIFT), text).encode()
+        return content
+
     def _beside(self, path: Path, suffix: str) -> Path:
         real = self.real(path)
         return real.with_name(f".{real.name[:100]}{suffix}")
@@ -126,6 +156,11 @@ class MachineFiles:
 
     def _wait(self, operation: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(operation, self._loop).result()
+
+
+def _raw(content: bytes) -> bytes:
+    text = _STAND_INS.sub(lambda found: chr(ord(found[0]) - _SHIFT), content.decode())
+    return text.encode(errors="surrogateescape")
 
 
 def _refused(path: Path, meaning: str) -> SyncError:
