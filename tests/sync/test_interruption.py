@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.sync.conftest import Place, Tree, tree
@@ -13,37 +18,9 @@ from agentos.sync.desired import Desired, OwnedFile, OwnedKeys, OwnedSection
 from agentos.sync.run import Sync
 from agentos.sync.store import Store
 
-#: Counts the calls that change the file system, and kills itself before the one it is told.
-DYING = """
-import os, signal, sys
-from pathlib import Path
-from tests.sync.test_interruption import new, old
-from agentos.sync.run import Sync
-from agentos.sync.store import Store
-
-top, verb, fatal = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-count = 0
-
-def counted(call):
-    def counting(*args, **kwargs):
-        global count
-        count += 1
-        if count == fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*args, **kwargs)
-    return counting
-
-sync = Sync(Store(top / "state"))
-with sync.alone(verb):
-    plan = sync.plan([new(top / "home")])
-    for name in ("replace", "unlink", "rmdir", "mkdir", "fsync", "fchmod", "symlink"):
-        setattr(os, name, counted(getattr(os, name)))
-    if verb == "undo":
-        sync.undo()
-    else:
-        sync.apply(plan)
-print(count)
-"""
+#: A process without threads, so that it can fork one child for each step.
+ALL = "import sys; from tests.sync.test_interruption import die_at_all; die_at_all(*sys.argv[1:])"
+CHANGING = ("replace", "unlink", "rmdir", "mkdir", "fsync", "fchmod")
 
 
 def old(home: Path) -> Desired:
@@ -67,14 +44,58 @@ def _desired(home: Path, word: str, names: tuple[str, ...]) -> Desired:
     )
 
 
-def _begin(top: Path) -> Sync:
+def begin(top: Path, verb: str) -> Sync:
+    """Make a home in which the old state is deployed; if it is to be undone, the new one too."""
     (top / "home").mkdir(parents=True)
     (top / "home/config.toml").write_text("# mine\n")
     (top / "home/config.toml").chmod(0o600)
     sync = Sync(Store(top / "state"))
-    with sync.alone("push"):
-        sync.apply(sync.plan([old(top / "home")]))
+    for desired in (old, new) if verb == "undo" else (old,):
+        push(sync, desired(top / "home"))
     return sync
+
+
+def push(sync: Sync, desired: Desired) -> None:
+    with sync.alone("push"):
+        sync.apply(sync.plan([desired]))
+
+
+def die_at_all(directory: str, verb: str) -> None:
+    """Run the verb again and again, each time killed one step later, until it comes through."""
+    os.fsync = lambda fd: None  # a kill loses nothing that was written
+    for fatal in count(1):
+        top = Path(directory, str(fatal))
+        sync = begin(top, verb)
+        child = os.fork()
+        if child == 0:
+            _die(sync, top / "home", verb, fatal)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status == 0:
+            return
+        assert status == -signal.SIGKILL
+
+
+def _die(sync: Sync, home: Path, verb: str, fatal: int) -> None:
+    """Run the verb, and be killed before a call that changes the file system."""
+    calls = count(1)
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            if next(calls) == fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args, **kwargs)
+
+        return counting
+
+    with sync.alone(verb):
+        plan = sync.plan([new(home)])
+        for name in CHANGING:
+            setattr(os, name, counted(getattr(os, name)))
+        if verb == "undo":
+            sync.undo()
+        else:
+            sync.apply(plan)
 
 
 def _files(found: Tree) -> Tree:
@@ -82,39 +103,32 @@ def _files(found: Tree) -> Tree:
 
 
 @pytest.mark.parametrize("verb", ["push", "undo"])
-def test_killed_at_every_step(tmp_path: Path, verb: str) -> None:
-    fatal = 0
-    finished = False
-    while not finished:
-        fatal += 1
-        top = tmp_path / str(fatal)
-        sync = _begin(top)
-        before = tree(top / "home")
-        with sync.alone("push"):
-            sync.apply(sync.plan([new(top / "home")]))
-        after = tree(top / "home")
-        if verb == "undo":
-            before, after = after, before
-        else:
-            with sync.alone("undo"):
-                sync.undo()
-        ran = subprocess.run(
-            [sys.executable, "-c", DYING, str(top), verb, str(fatal)],
-            capture_output=True,
-            cwd=Path(__file__).parents[2],
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        finished = ran.returncode == 0
-        assert finished or ran.returncode == -9, ran.stderr
-        _check(top, sync, verb, _files(before), _files(after))
-    assert fatal > 15
+def test_killed_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    subprocess.run(
+        [sys.executable, "-c", ALL, str(tmp_path), verb],
+        check=True,
+        cwd=Path(__file__).parents[2],
+        timeout=120,
+    )
+    monkeypatch.setattr("os.fsync", lambda fd: None)
+    steps = sorted(tmp_path.iterdir())
+    assert len(steps) > 25
+    before, after = _expected(tmp_path / "expected", verb)
+    for top in steps:
+        _check(top, verb, before, after)
 
 
-def _check(top: Path, sync: Sync, verb: str, before: Tree, after: Tree) -> None:
+def _expected(top: Path, verb: str) -> tuple[Tree, Tree]:
+    sync = begin(top, "push")
+    before = _files(tree(top / "home"))
+    push(sync, new(top / "home"))
+    after = _files(tree(top / "home"))
+    return (before, after) if verb == "push" else (after, before)
+
+
+def _check(top: Path, verb: str, before: Tree, after: Tree) -> None:
     """Each file is old or new; what is remembered fits; the verb, once more, ends the work."""
-    home = top / "home"
+    home, sync = top / "home", Sync(Store(top / "state"))
     found = {name: each for name, each in _files(tree(home)).items() if ".agentos-" not in name}
     for name in before.keys() | after.keys() | found.keys():
         assert found.get(name) in (before.get(name), after.get(name)), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from pathlib import Path
 
 import pytest
 from tests.sync.conftest import Look, Place
@@ -14,6 +15,10 @@ from agentos.sync.diff import diff
 from agentos.sync.formats.toml_markers import BEGIN, END
 from agentos.sync.lock import lock
 from agentos.sync.plan import Choices
+from agentos.sync.run import Sync
+from agentos.sync.store import Store
+from agentos.sync.target import FileState
+from agentos.testing.memory_files import MemoryFiles
 
 USERS = '# mine\nmodel = "gpt"  # the good one\n\n[projects."/x"]\ntrust_level = "trusted"\n'
 SERVER: dict[KeyPath, Value] = {
@@ -393,3 +398,21 @@ def test_sync_keeps_its_own_files_to_its_user(place: Place) -> None:
     place.push(keys(place))
     for path in place.sync.store.directory.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_files_may_be_elsewhere_than_here(tmp_path: Path) -> None:
+    files = MemoryFiles()
+    config = Path("/home/agent/.codex/config.toml")
+    files.there[config] = FileState(USERS.encode(), 0o600, (1000, 1000))
+    files.directories |= {Path("/home"): 0o755, Path("/home/agent"): 0o755, config.parent: 0o700}
+    before = dict(files.there), dict(files.directories)
+    skill = Path("/home/agent/.agents/skills/a/SKILL.md")
+    owned = (OwnedKeys(config, "toml", SERVER, marked=True), OwnedFile(skill, b"one"))
+    sync = Sync(Store(tmp_path), files)
+    with sync.alone("push"):
+        sync.apply(sync.plan([Desired("codex", owned)]))
+        assert b"[mcp_servers.agentOS]" in files.there[config].content
+        assert files.there[config].mode == 0o600
+        assert files.there[skill].content == b"one"
+        sync.undo()
+    assert (files.there, files.directories) == before

@@ -98,6 +98,9 @@ class Draft:
         marked = any(part.marked for part in parts) if parts else record.marked
         self._mode = min((part.mode for part in parts), default=self._mode)
         ours = {key: value for part in parts for key, value in part.values.items()}
+        for key in ours:
+            if any(key[:depth] in ours for depth in range(len(key))):
+                raise self._not_editable(f"{dotted(key)} is to be there, and a table above it not")
         text = self._text()
         keys = _Keys(language(format_), self._read(language(format_), text.text), text, record.made)
         known: dict[KeyPath, Known] = {}
@@ -113,11 +116,13 @@ class Draft:
         made = keys.made if self.content is not None else keys.made | {_WHOLE_FILE}
         if keys.changed:
             held = {key for key, each in known.items() if not each.yielded}
-            new = keys.finished(held, marked=marked and format_ == "toml")
+            try:
+                new = keys.finished(held, marked=marked and format_ == "toml")
+                self._leave(text, new, made)
+            except ValueError as error:  # TOML has no null, and UTF-8 no half of a character
+                raise self._not_editable(str(error)) from error
             if not same(self._read(keys.language, new), keys.tree):
-                message = f"{self.path}: its keys cannot be changed without changing others"
-                raise SyncError(message, code="not_editable", path=str(self.path))
-            self._leave(text, new, made)
+                raise self._not_editable("its keys cannot be changed without changing others")
         made = frozenset(each for each in made if isinstance(look_up(keys.tree, each), dict))
         return replace(record, format=format_, marked=marked, keys=known, made=made)
 
@@ -136,6 +141,9 @@ class Draft:
             change = Change(client, self.path, name, action, merged.moved, theirs, after)
             self.changes.append(change)
         return merged
+
+    def _not_editable(self, why: str) -> SyncError:
+        return SyncError(f"{self.path}: {why}", code="not_editable", path=str(self.path))
 
     def _text(self) -> Text:
         try:

@@ -84,20 +84,22 @@ class HostFiles:
                     _become(fd, state)
 
     def settle(self, paths: Iterable[Path], suffix: str = "") -> None:
-        paths = list(paths)
+        paths = [_written(path) for path in paths]
         if len(paths) > _MANY:
-            for device in {_directory(path).stat().st_dev: path for path in paths}.values():
-                _sync_file_system(_directory(device))
+            directories = {each.stat().st_dev: each for each in {path.parent for path in paths}}
+            for directory in directories.values():
+                with _named(directory):
+                    _sync_file_system(directory)
             return
         for path in paths:
             with _named(path):
                 if suffix:
                     _sync(_beside(path, suffix), os.O_RDONLY)
-                _sync(_directory(path), os.O_RDONLY | os.O_DIRECTORY)
+                _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
 
     def place(self, path: Path, suffix: str) -> None:
         with _named(path):
-            os.replace(_beside(path, suffix), os.path.realpath(path))
+            os.replace(_beside(path, suffix), _written(path))
 
     def unstage(self, path: Path, suffix: str) -> None:
         with _named(path):
@@ -157,12 +159,13 @@ def _refused(path: Path, code: str, meaning: str) -> SyncError:
     return SyncError(f"{path}: {meaning}", code=code, path=str(path), hint=hint)
 
 
-def _directory(path: Path) -> Path:
-    return Path(os.path.realpath(path)).parent
+def _written(path: Path) -> Path:
+    """Return the file that is written: of a symbolic link its target."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def _beside(path: Path, suffix: str) -> Path:
-    real = Path(os.path.realpath(path))
+    real = _written(path)
     return real.with_name(f".{real.name[:100]}{suffix}")
 
 

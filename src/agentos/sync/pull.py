@@ -62,7 +62,7 @@ def check_secrets(found: Mapping[PurePosixPath, bytes], folder: Path, home: Path
     )
     if findings:
         raise SecretsFound(
-            f"what would be pulled holds secrets: {findings[0]}",
+            f"what would be pulled holds secrets: {'; '.join(findings[:10])}",
             findings=findings,
             hint="nothing was pulled; take them out of the client's files, or allow them",
         )

@@ -137,11 +137,18 @@ class _Layout:
     newline: str
 
     def render(self, value: Any) -> str:
-        written = json.dumps(value, indent=self.unit, ensure_ascii=False)
+        written = _written(value, self.unit)
         return written.replace("\n", self.newline + self.unit * self.depth)
 
     def line(self, key: str, value: Any) -> str:
-        return f"{json.dumps(key, ensure_ascii=False)}: {self.render(value)}"
+        return f"{_written(key)}: {self.render(value)}"
+
+
+def _written(value: Any, unit: str | None = None) -> str:
+    written = json.dumps(value, indent=unit, ensure_ascii=False)
+    if any("\ud800" <= sign <= "\udfff" for sign in written):  # half a character: only escaped
+        return json.dumps(value, indent=unit)
+    return written
 
 
 def members(plain: str, start: int) -> Iterator[Member]:
