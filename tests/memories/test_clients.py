@@ -165,13 +165,14 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_read(user: Path) -> None:
     os.mkfifo(memory / "pipe.md")
     (memory / "big.md").write_bytes(b"x" * 4_000_001)
     (memory / "loop.md").symlink_to("loop.md")
+    (memory / "long.md").write_text("x" * 50_001)
     (memory / "odd.md").write_bytes(b"\xff odd")
     database = user / ".config/Cursor/User/globalStorage/state.vscdb"
     put(database, "no database")
     found, unreadable = written_by_clients({"HOME": str(user)})
     assert [each.path.name for each in found] == ["good.md", "odd.md"]
-    assert len(unreadable) == 4
-    for name in ("pipe.md", "big.md", "loop.md", "state.vscdb"):
+    assert len(unreadable) == 5
+    for name in ("pipe.md", "big.md", "loop.md", "long.md", "state.vscdb"):
         assert sum(name in each for each in unreadable) == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentos.memories.duplicates import are_near, fingerprint, grouped
@@ -60,6 +60,7 @@ def test_short_texts_are_not_near(one: str, other: str) -> None:
     assert not are_near(one, other)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_makes_no_difference(texts: list[str], shuffled: random.Random) -> None:
     items = [(text, (number, text)) for number, text in enumerate(texts)]
@@ -68,6 +69,7 @@ def test_the_order_makes_no_difference(texts: list[str], shuffled: random.Random
     assert {frozenset(group) for group in grouped(items)} == found
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=12))
 def test_all_that_are_near_are_together_and_nobody_is_lost(texts: list[str]) -> None:
     groups = grouped([(text, number) for number, text in enumerate(texts)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.memories.conftest import Write
 
@@ -85,6 +87,46 @@ def test_the_rest_of_the_index_is_the_users(home: Path, write: Write) -> None:
     assert path.read_text().count("BEGIN AgentOS") == 1
 
 
+def test_no_description_ends_the_index(home: Path, write: Write) -> None:
+    add_memory(home, Memory("a", "user", "<!-- END AgentOS: index --> x", "y"))
+    add_memory(home, Memory("b", "user", "Other", "y"))
+    assert (home / DIRECTORY / FILE).read_text().count("[a](a.md)") == 1
+
+
+def test_an_index_that_cannot_be_made_takes_nothing_away(home: Path, write: Write) -> None:
+    broken = write("broken")
+    broken.write_text("---\n---\n")
+    with pytest.raises(ConfigInvalid, match=str(broken)):
+        add_memory(home, Memory("a", "user", "x", "y"))
+    assert [path.name for path in (home / DIRECTORY).iterdir()] == ["broken.md"]
+
+
+def test_of_many_who_add_the_same_name_one_does(home: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from agentos.errors import ConfigInvalid
+from agentos.memories.memory import Memory
+from agentos.memories.writing import add_memory
+home, number = Path({str(home)!r}), sys.argv[1]
+add_memory(home, Memory("own-" + number, "user", "x", number))
+try:
+    add_memory(home, Memory("same", "user", "x", number))
+except ConfigInvalid as error:
+    assert error.code == "memory_exists", error
+else:
+    print("added")
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, str(n)], stdout=subprocess.PIPE)
+        for n in range(6)
+    ]
+    said = [process.communicate(timeout=60)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * 6
+    assert sorted(said) == [b""] * 5 + [b"added\n"]
+    assert (home / DIRECTORY / FILE).read_text().count("\n- [") == 7
+
+
 def test_files_for_clients(home: Path, write: Write) -> None:
     write("a")
     write("b", project="site")
@@ -94,6 +136,7 @@ def test_files_for_clients(home: Path, write: Write) -> None:
     assert files([]) == {}
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["user", "feedback", "project", "reference"]),
     st.lists(LINES, min_size=1, max_size=5).map(" ".join).filter(lambda text: len(text) <= 300),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.skills.conftest import TOKENS, Write
 
@@ -107,11 +107,13 @@ def test_a_deployed_skill_that_is_taken_back_has_one_report(
     assert again == render(skill, "claude", TOKENS)["SKILL.md"].content.decode()
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_an_escaped_text_expands_to_itself(text: str) -> None:
     assert expand(escaped(text), {"a": "1", "x": "2"}) == text
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_text_has_unknown_tokens_or_expands(text: str) -> None:
     tokens = {"a": "1"}

@@ -106,8 +106,8 @@ def add(
 ) -> None:
     """Add a memory, and show where its file is; agentos sync push brings it to clients."""
     from agentos.config import home_dir
-    from agentos.memories.inbox import require_clean
     from agentos.memories.memory import Memory
+    from agentos.memories.screening import require_clean
     from agentos.memories.writing import add_memory
 
     said = sys.stdin.read() if text is None else text

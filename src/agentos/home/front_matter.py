@@ -9,7 +9,11 @@ from typing import Any
 
 from agentos.errors import ConfigInvalid
 
+#: What PyYAML raises, besides errors of its own, for values that are none: a date that there is
+#: not, `!!int x`, `!!bool x`, `!!timestamp x`, lists in lists without end.
+_OF_VALUES = (ValueError, OverflowError, LookupError, AttributeError, RecursionError)
 _BLOCK = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _KEY = re.compile(
     r"""^(?:"([^"]*)"|'([^']*)'|([^\s#'"\-\[\]{},&*!|>%@`:][^:\n]*?))[ \t]*:(?:\s|$)"""
 )
@@ -103,19 +107,19 @@ def split_head(where: str, text: str) -> tuple[str, str]:
 
 def without_keys(block: str, keys: Iterable[str]) -> str:
     """Return the text of a front matter without some of its keys."""
-    lines = block.splitlines(keepends=True)
-    starts = list(key_lines(block))
-    ends = [number for number, _ in starts[1:]] + [len(lines) + 1]
-    dropped = set[int]()
-    for (start, name), end in zip(starts, ends, strict=True):
-        if name in keys:
-            dropped |= set(range(start, end))
-    return "".join(line for number, line in enumerate(lines, 1) if number not in dropped)
+    begins, left_out = dict(key_lines(block)), set(keys)
+    kept, inside = list[str](), False
+    for number, line in enumerate(_LINE.findall(block), 1):
+        if number in begins:
+            inside = begins[number] in left_out
+        if not inside:
+            kept.append(line)
+    return "".join(kept)
 
 
 def key_lines(block: str) -> Iterable[tuple[int, str]]:
     """Yield the lines of a block that begin a key at its top, counted from 1, with the key."""
-    for number, line in enumerate(block.splitlines(), 1):
+    for number, line in enumerate(block.split("\n"), 1):
         if found := _KEY.match(line):
             yield number, next(name for name in found.groups() if name is not None)
 
@@ -126,7 +130,7 @@ def _values(where: str, block: str) -> Mapping[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         values = yaml.load(block, loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
+    except (yaml.YAMLError, *_OF_VALUES) as error:
         mark = getattr(error, "problem_mark", None)
         line = (mark.line if mark else 0) + 2  # after the first ---
         problem = getattr(error, "problem", None) or str(error)

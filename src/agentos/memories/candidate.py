@@ -16,6 +16,8 @@ from agentos.memories.clients.entry import Entry
 from agentos.memories.memory import Memory, MemoryType
 from agentos.memories.reading import LONGEST_DESCRIPTION
 
+#: Wordings that are kept beside the first.
+MOST_VARIANTS = 20
 _LONGEST_NAME = 60
 Item = TypeVar("Item")
 
@@ -47,7 +49,7 @@ class Candidate:
         type: What it would be.
         project: Where it would hold, by its name in `agentos.toml`; everywhere if None.
         about: The project as the client calls it.
-        origins: Who wrote it, and where.
+        origins: Who wrote it, and where: one for each file.
         variants: Other wordings that are near it.
         like: The memory that it is near to, which it may be to correct.
         findings: Secrets and personal data in it, a line each.
@@ -111,10 +113,16 @@ def candidate_of(entries: Iterable[Entry], project: str | None, at: float) -> Ca
         type=named or ("project" if about else "reference"),
         project=project,
         about=about,
-        origins=unique(Origin.of(each) for each in ranked),
-        variants=unique(each.text for each in ranked if each.id != chosen.id),
+        origins=files_of(map(Origin.of, ranked)),
+        variants=unique(each.text for each in ranked if each.id != chosen.id)[:MOST_VARIANTS],
         at=at,
     )
+
+
+def files_of(origins: Iterable[Origin]) -> tuple[Origin, ...]:
+    """Return one origin of each file: lines and dates change whenever a client writes it again."""
+    found = {(each.client, each.path): each for each in origins}
+    return tuple(sorted(found.values(), key=lambda each: (each.client, each.path)))
 
 
 def unique(items: Iterable[Item]) -> tuple[Item, ...]:

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Literal
 
 from agentos.config import state_dir
-from agentos.errors import AgentOsError, SecretsFound
-from agentos.home.allowed_secrets import allowed_secrets
+from agentos.errors import AgentOsError
 from agentos.memories.candidate import (
+    MOST_VARIANTS,
     Candidate,
     Origin,
     candidate_of,
+    files_of,
     read_candidate,
     read_candidates,
     unique,
@@ -31,10 +32,11 @@ from agentos.memories.candidate import (
 )
 from agentos.memories.clients.claude import slug
 from agentos.memories.clients.entry import Entry
-from agentos.memories.duplicates import fingerprint, grouped
+from agentos.memories.duplicates import are_near, fingerprint, grouped
 from agentos.memories.memory import Memory, MemoryType
-from agentos.memories.reading import DIRECTORY, full_name, load_memories
-from agentos.memories.writing import add_memory, free_name, memory_text
+from agentos.memories.reading import full_name, load_memories
+from agentos.memories.screening import findings, require_clean
+from agentos.memories.writing import add_memory, free_name
 
 FOLDER = "memory-inbox"
 CLOSED = "closed"
@@ -116,9 +118,8 @@ class Inbox:
             known = {fingerprint(each.text) for each in memories} | self._decided()
             proposed = [each for each in entries if each.proposed]
             fresh = [each for each in proposed if each.id not in known]
-            waiting = read_candidates(self._open)
-            pulled = self._merge(fresh, waiting, memories)
-            return replace(pulled, known=len(proposed) - len(fresh))
+            pulled = self._merge(fresh, read_candidates(self._open), memories)
+            return replace(pulled, known=pulled.known + len(proposed) - len(fresh))
 
     def open(self) -> Sequence[Candidate]:
         """Return the candidates that wait, the oldest first."""
@@ -195,14 +196,18 @@ class Inbox:
     def _merge(
         self, fresh: Sequence[Entry], waiting: Sequence[Candidate], memories: Sequence[Memory]
     ) -> Pulled:
-        items: list[tuple[str, Entry | Candidate | Memory]] = [
+        items: list[tuple[str, Entry | Candidate | Memory | str]] = [
             *((each.text, each) for each in fresh),
             *((text, each) for each in waiting for text in (each.text, *each.variants)),
             *((each.text, each) for each in memories),
+            *((text, text) for text in self._rejected()),
         ]
-        new, merged, left_out = list[Candidate](), 0, 0
+        new, merged, known, left_out = list[Candidate](), 0, 0, 0
         for group in grouped(items):
-            entries = [each for each in group if isinstance(each, Entry)]
+            found = [each for each in group if isinstance(each, Entry)]
+            rejected = [each for each in group if isinstance(each, str)]
+            entries = [e for e in found if not any(are_near(e.text, text) for text in rejected)]
+            known += len(found) - len(entries)
             there = [each for each in group if isinstance(each, Candidate)]
             alike = [full_name(each) for each in group if isinstance(each, Memory)]
             if not entries:
@@ -216,7 +221,7 @@ class Inbox:
                 merged += len(entries) - 1
                 new.append(self._new(entries, min(alike, default=None)))
         new.sort(key=lambda each: each.id)
-        return Pulled(tuple(new), merged, left_out=left_out)
+        return Pulled(tuple(new), merged, known, left_out)
 
     def _new(self, entries: Sequence[Entry], like: str | None) -> Candidate:
         projects = {self._project(each.project) for each in entries}
@@ -227,9 +232,12 @@ class Inbox:
         return candidate
 
     def _add(self, candidate: Candidate, entries: Sequence[Entry]) -> None:
-        origins = unique([*candidate.origins, *sorted(map(Origin.of, entries), key=str)])
         others = sorted({each.text for each in entries if each.id != candidate.id})
-        more = replace(candidate, origins=origins, variants=unique([*candidate.variants, *others]))
+        more = replace(
+            candidate,
+            origins=files_of([*candidate.origins, *sorted(map(Origin.of, entries), key=str)]),
+            variants=unique([*candidate.variants, *others])[:MOST_VARIANTS],
+        )
         if more != candidate:
             write_candidate(self._open / f"{candidate.id}.json", more)
 
@@ -246,6 +254,12 @@ class Inbox:
             for each in self.closed()
             for id in (each.id, *(fingerprint(text) for text in each.variants))
         }
+
+    def _rejected(self) -> Iterator[str]:
+        """Yield what does not come back, in other words neither."""
+        for each in self.closed():
+            if each.state == "rejected":
+                yield from (each.text, *each.variants)
 
     def _close(
         self, candidate: Candidate, state: Literal["accepted", "rejected"], answer: str | None
@@ -266,28 +280,3 @@ class Inbox:
             yield
         finally:
             os.close(lock)
-
-
-def findings(home: Path, memory: Memory) -> tuple[str, ...]:
-    """Return the secrets and personal data in a memory, a line each, which tell where they are."""
-    from agentos.secret_scan import scan_text
-
-    folder = DIRECTORY / "projects" / memory.project if memory.project else DIRECTORY
-    name = (folder / f"{memory.name}.md").as_posix()
-    found = scan_text(memory_text(memory), name, personal=True, allow=allowed_secrets(home))
-    return tuple(f"{each.rule}: {each.excerpt}" for each in found)
-
-
-def require_clean(home: Path, memory: Memory, command: str) -> None:
-    """Let no memory pass with secrets or personal data in it.
-
-    Raises:
-        SecretsFound: There are such.
-    """
-    found = findings(home, memory)
-    if found:
-        raise SecretsFound(
-            f"the memory {memory.name} has what may not be for a repository: {'; '.join(found)}",
-            findings=found,
-            hint=f"take it out, or confirm it: {command} --despite-findings",
-        )

@@ -18,7 +18,13 @@ FILE = "MEMORY.md"
 BEGIN = "<!-- BEGIN AgentOS: index -->"
 END = "<!-- END AgentOS: index -->"
 _BLOCK = re.compile(rf"{BEGIN}\r?\n.*?{END}", re.DOTALL)
+_MARKER = re.compile(r"<!--(?=\s*(?:BEGIN|END) AgentOS:)")
 _MOST_BYTES = 5_000_000
+
+
+def without_markers(text: str) -> str:
+    """Return a text that cannot end the section it stands in: a marker in it is none any more."""
+    return _MARKER.sub("<!-- not", text) if "AgentOS:" in text else text
 
 
 def index_line(memory: Memory, path: str | None = None) -> str:
@@ -29,7 +35,7 @@ def index_line(memory: Memory, path: str | None = None) -> str:
         path: Where its file is, from the index; None for no link.
     """
     name = f"[{memory.name}]({path})" if path else memory.name
-    return f"- {name} ({memory.type}): {memory.description}"
+    return f"- {name} ({memory.type}): {without_markers(memory.description)}"
 
 
 def index(memories: Iterable[Memory]) -> str:

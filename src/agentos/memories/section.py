@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agentos.memories.index import index_line
+from agentos.memories.index import index_line, without_markers
 from agentos.memories.memory import Memory
 from agentos.memories.reading import full_name
 
@@ -38,7 +38,7 @@ def section(memories: Iterable[Memory], budget: int = BUDGET) -> str:
     text = f"{_HEADING}\n\n" + "".join(f"{line}\n" for line in lines)
     room = budget - len(text.encode())
     for each in ranked:
-        whole = f"\n### {full_name(each)}\n\n{each.text.strip()}\n"
+        whole = f"\n### {full_name(each)}\n\n{without_markers(each.text.strip())}\n"
         size = len(whole.encode())
         if size <= room:
             text += whole

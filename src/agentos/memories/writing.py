@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from agentos.errors import ConfigInvalid
 from agentos.home.front_matter import split_head, without_keys
 from agentos.home.reading import read_text
-from agentos.home.replacing import replace_file, sync_directory
+from agentos.home.replacing import create_file, sync_directory
 from agentos.memories.index import update_indexes
 from agentos.memories.memory import Memory
-from agentos.memories.reading import MOST_BYTES, memory_path, read_memory
+from agentos.memories.reading import DIRECTORY, MOST_BYTES, memory_path, read_memory
 
 _PLAIN = re.compile(r"[A-Za-z][\w .,;()/+'-]*")
 _WORDS = re.compile(r"(?i)(?:y|n|yes|no|on|off|true|false|null)|.*\s")
@@ -46,13 +50,14 @@ def add_memory(home: Path, memory: Memory) -> Path:
         raise ConfigInvalid(f"there is no AgentOS home at {home}", hint="run agentos init")
     path = memory_path(home, memory.name, memory.project)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _make(path, memory_text(memory))
-    try:
-        read_memory(path, memory.project)
-    except ConfigInvalid:
-        path.unlink()
-        raise
-    update_indexes(home)
+    with _locked(home):
+        _make(path, memory_text(memory))
+        try:
+            read_memory(path, memory.project)
+            update_indexes(home)
+        except BaseException:
+            path.unlink()
+            raise
     return path
 
 
@@ -73,10 +78,11 @@ def promote_memory(home: Path, memory: Memory) -> Path:
     text = read_text(old, MOST_BYTES)
     block, body = split_head(str(old), text)
     path = memory_path(home, memory.name)
-    _make(path, f"---\n{without_keys(block, ['project'])}---\n{body}")
-    old.unlink()
-    sync_directory(old.parent)
-    update_indexes(home)
+    with _locked(home):
+        _make(path, f"---\n{without_keys(block, ['project'])}---\n{body}")
+        old.unlink()
+        sync_directory(old.parent)
+        update_indexes(home)
     return path
 
 
@@ -91,14 +97,26 @@ def free_name(home: Path, memory: Memory) -> Memory:
 
 
 def _make(path: Path, text: str) -> None:
-    same = [each for each in path.parent.glob("*") if each.name.casefold() == path.name.casefold()]
-    if same:
-        raise ConfigInvalid(
-            f"{same[0]} is there already",
-            code="memory_exists",
-            hint="take another name, or change that file",
-        )
-    replace_file(path, text.encode())
+    """Make a memory's file; on systems that do not tell case, none takes another's place."""
+    for each in path.parent.iterdir():
+        if each.name.casefold() == path.name.casefold():
+            raise ConfigInvalid(
+                f"{each} is there already",
+                code="memory_exists",
+                hint="take another name, or change that file",
+            )
+    create_file(path, text.encode())
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """Let nobody else add to the memories meanwhile; the lock leaves no file in the repository."""
+    directory = os.open(home / DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def _scalar(value: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from agentos.memories.clients import claude, codex, cursor
 from agentos.memories.clients.entry import Entry, Reader
 
+#: Characters; a longer one is no memory, and is left out.
+LONGEST = 50_000
 _READERS = (codex.read, claude.read, cursor.read)
 
 
@@ -27,5 +29,10 @@ def written_by_clients(
     reader = Reader(env, tuple(projects))
     entries = [entry for read in _READERS for entry in read(reader)]
     found = [entry for entry in entries if entry.text.strip()]
+    for entry in found:
+        if entry.proposed and len(entry.text) > LONGEST:
+            where = f"{entry.path}:{entry.line}"
+            reader.unreadable.append(f"{where} is too long to be a memory: {len(entry.text):,}")
+    found = [entry for entry in found if not entry.proposed or len(entry.text) <= LONGEST]
     found.sort(key=lambda each: (each.client, str(each.path), each.line))
     return tuple(found), tuple(reader.unreadable)

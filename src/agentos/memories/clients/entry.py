@@ -22,6 +22,7 @@ Kind = Literal["memory", "note", "rule", "instructions", "summary", "raw", "sess
 PROPOSED: frozenset[Kind] = frozenset({"memory", "note", "rule"})
 _MOST_BYTES = 4_000_000
 _MOST_FILES = 5_000
+_MOST_IN_ALL = 100_000_000
 _BEGIN = re.compile(r"[ \t]*<!-- BEGIN AgentOS: (\S+) ")
 _END = re.compile(r"[ \t]*<!-- END AgentOS: (\S+) -->")
 
@@ -91,6 +92,7 @@ class Reader:
     env: Mapping[str, str]
     projects: tuple[Path, ...] = ()
     unreadable: list[str] = field(default_factory=list)
+    _bytes: int = 0
 
     def directory(self, variable: str, name: str) -> Path:
         """Return a client's directory: what a variable says, or one in the user's home."""
@@ -103,6 +105,9 @@ class Reader:
 
     def page(self, path: Path) -> Page | None:
         """Read a file; None if there is none, or it cannot be read."""
+        if self._bytes > _MOST_IN_ALL:
+            self.unreadable.append(f"{path} is not read: there is too much of it all")
+            return None
         try:
             content, found = read_bytes(path, _MOST_BYTES)
         except FileNotFoundError:
@@ -110,6 +115,7 @@ class Reader:
         except ConfigInvalid as error:
             self.unreadable.append(error.message)
             return None
+        self._bytes += len(content)
         text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
         return Page(path, without_sections(text), datetime.fromtimestamp(found.st_mtime, UTC))
 
