@@ -146,8 +146,8 @@ def log_command(
 
 
 def _switch(name: str, client: str | None, group: bool, *, on: bool) -> None:
-    from agentos.settings.document import settings_file
     from agentos.settings.editing import set_value
+    from agentos.settings.file import settings_file
     from agentos.skills.settings import GROUP, TABLE
 
     skills = _skills()
