@@ -157,7 +157,7 @@ async def test_undo_leaves_codex_as_it_was(desk: Desk, codex: Codex) -> None:
     assert config.read_text() != 'model = "x"\n'
     desk.agentos("sync", "undo", "--yes")
     assert config.read_text() == 'model = "x"\n'
-    assert [each.name for each in codex.home.iterdir() if each.is_file()] == ["config.toml"]
+    assert [each.name for each in codex.home.iterdir()] == ["config.toml"]
     assert servers(codex) == {}
 
 
