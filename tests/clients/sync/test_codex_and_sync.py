@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.clients.sync.conftest import AGENTOS, FRAGMENT, Codex, Desk
 
-from agentos import RehearsalModel, Scenario, Step
+from agentos import AgentOs, RehearsalModel, Scenario, Step
+from agentos.sessions.deploying import deploy_home
 from agentos.sync.settings import DEFAULT_PROFILES
 
 
@@ -156,5 +157,22 @@ async def test_undo_leaves_codex_as_it_was(desk: Desk, codex: Codex) -> None:
     assert config.read_text() != 'model = "x"\n'
     desk.agentos("sync", "undo", "--yes")
     assert config.read_text() == 'model = "x"\n'
-    assert [each.name for each in codex.home.iterdir() if each.is_file()] == ["config.toml"]
+    assert [each.name for each in codex.home.iterdir()] == ["config.toml"]
     assert servers(codex) == {}
+
+
+async def test_codex_in_a_machine_finds_what_it_would_find_here(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTOS_HOME", str(desk.home))
+    async with played() as model, AgentOs() as vm:
+        await deploy_home(vm)
+        session = await vm.create_session("codex", provider=model, profile="planner")
+        async with session:
+            assert (await session.prompt("go")).text == "done"
+    [request] = model.turns
+    assert request.model == "deepseek/deepseek-v4-flash"
+    said = json.dumps(request.body)
+    assert "Never use em dashes." in said
+    assert "Ada wants short commit messages." in said
+    assert "How we ship things here." in said

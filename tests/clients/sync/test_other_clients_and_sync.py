@@ -20,6 +20,7 @@ def read(path: os.PathLike[str]) -> dict[str, Any]:
 
 def test_claude_code_connects_to_the_hub(desk: Desk, claude: str) -> None:
     desk.push("claude")
+    desk.agentos("up")  # what a start takes is not the client's time
     listed = desk.run([claude, "mcp", "list"], env=QUIET).stdout
     [line] = [each for each in listed.splitlines() if each.startswith("agentOS-portfolio:")]
     assert "Connected" in line
@@ -56,6 +57,7 @@ def test_the_gemini_cli_connects_and_finds_the_skill(desk: Desk, gemini: list[st
     settings.parent.mkdir()
     settings.write_text('{\n  // my own\n  "ui": {"theme": "GitHub"},\n}\n')
     desk.push("gemini")
+    desk.agentos("up")
     trusted = {"GEMINI_CLI_TRUST_WORKSPACE": "true"}
     ran = desk.run([*gemini, "mcp", "list"], env=trusted)
     said = (ran.stdout + ran.stderr).splitlines()
@@ -78,6 +80,7 @@ def test_opencode_connects_and_finds_the_skill(desk: Desk, opencode: str) -> Non
     directory.mkdir(parents=True)
     (directory / "opencode.jsonc").write_text('{\n  // my own\n  "username": "ada",\n}\n')
     desk.push("opencode")
+    desk.agentos("up")
     listed = desk.run([opencode, "mcp", "list"])
     assert "agentOS-portfolio" in listed.stdout + listed.stderr
     assert "connected" in listed.stdout + listed.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Codex:
         return Places(user_home(env), directory_in(env, "CODEX_HOME", ".codex"))
 
     def probe(self, program: Path) -> str | None:
-        return ask_version(program)
+        return ask_version(program, CODEX_HOME=os.devnull)  # else it begins to fill its home
 
     def desired(self, source: Source, places: Places) -> Desired:
         version = parse_version(places.version)

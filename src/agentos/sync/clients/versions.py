@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -11,11 +12,12 @@ _SECONDS = 10.0
 Version = tuple[int, int, int]
 
 
-def ask_version(program: Path) -> str | None:
+def ask_version(program: Path, **env: str) -> str | None:
     """Run `PROGRAM --version`.
 
     Args:
         program: The client's command.
+        env: Variables that it gets besides.
 
     Returns:
         Such as `0.169.0`; None if it does not run, or says nothing like it.
@@ -27,6 +29,7 @@ def ask_version(program: Path) -> str | None:
             [str(program), "--version"],
             capture_output=True,
             check=False,
+            env={**os.environ, **env},
             errors="replace",
             stdin=subprocess.DEVNULL,
             text=True,
