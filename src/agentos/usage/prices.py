@@ -16,6 +16,7 @@ class Tokens:
         input: All input tokens.
         cached_input: Those of `input` that came from the provider's cache.
         cache_write: Those of `input` that were written to it, where that has a price.
+        cache_write_hour: Those of `cache_write` that it keeps for an hour, which costs more.
         output: All output tokens.
         reasoning: Those of `output` that nobody sees.
     """
@@ -25,6 +26,7 @@ class Tokens:
     cache_write: int = 0
     output: int = 0
     reasoning: int = 0
+    cache_write_hour: int = 0
 
     @property
     def total(self) -> int:
