@@ -34,7 +34,7 @@ GROUPS = {
     name: f"{name}:app"
     for name in (
         *("config", "portfolio", "sessions", "agents", "models", "software", "mcp", "image"),
-        *("snapshot", "net", "project", "git", "token", "service"),
+        *("snapshot", "net", "project", "git", "token", "service", "usage", "prices", "budget"),
     )
 }
 

@@ -6,10 +6,10 @@ from functools import cache
 
 from pydantic import create_model
 
-from agentos.settings import hub_tables, model_tables
+from agentos.settings import hub_tables, model_tables, usage_tables
 from agentos.settings.table import Area, Table
 
-AREAS: tuple[Area, ...] = (model_tables.AREA, hub_tables.AREA)
+AREAS: tuple[Area, ...] = (model_tables.AREA, hub_tables.AREA, usage_tables.AREA)
 
 
 @cache
