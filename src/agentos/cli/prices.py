@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from agentos.usage.price_table import ListedPrice
     from agentos.usage.prices import Price, Rates
 
-app = typer.Typer(
-    no_args_is_help=True, help="What models cost, in US dollars for a million tokens."
-)
+app = typer.Typer(no_args_is_help=True, help="What models cost in US dollars.")
 
 
 @app.command("list")

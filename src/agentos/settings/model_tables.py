@@ -112,10 +112,10 @@ class TierTable(RatesTable):
 
 
 class PriceTable(TierTable):
-    tiers: dict[str, TierTable] = Field(default_factory=dict)
+    tiers: dict[str, TierTable] | None = None
 
     def whole(self) -> Price:
-        return self.price({name: tier.price() for name, tier in self.tiers.items()})
+        return self.price({name: tier.price() for name, tier in (self.tiers or {}).items()})
 
 
 class ModelArea(Table):

@@ -84,19 +84,19 @@ async def refresh_prices(url: str | None = None, *, now: datetime | None = None)
 async def _fetch(url: str) -> bytes:
     import httpx2
 
+    client = httpx2.AsyncClient(timeout=_TIMEOUT, follow_redirects=True)
     try:
-        async with httpx2.AsyncClient(timeout=_TIMEOUT, follow_redirects=True) as client:
-            async with client.stream("GET", url) as answer:
-                answer.raise_for_status()
-                body = bytearray()
-                async for chunk in answer.aiter_bytes():
-                    body += chunk
-                    if len(body) > _LARGEST:
-                        raise RegistryUnreachable(
-                            f"the list of prices at {url} is larger than {_LARGEST:,} bytes",
-                            hint="the prices of before stay",
-                        )
-                return bytes(body)
+        async with client, client.stream("GET", url) as answer:
+            answer.raise_for_status()
+            body = bytearray()
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > _LARGEST:
+                    raise RegistryUnreachable(
+                        f"the list of prices at {url} is larger than {_LARGEST:,} bytes",
+                        hint="the prices of before stay",
+                    )
+            return bytes(body)
     except httpx2.HTTPError as error:
         raise RegistryUnreachable(
             f"no prices came from {url}: {error or type(error).__name__}",
@@ -120,7 +120,8 @@ def _price(said: Mapping[str, Any]) -> Price | None:
     known = all(math.isfinite(rate) and rate >= 0 for rate in rates.values())
     if not known or not {"input", "output"} <= rates.keys():
         return None  # -1: it depends on the model that the router chooses
-    return Price(**{name: float(f"{rate:.10g}") for name, rate in rates.items()})
+    rounded: dict[str, Any] = {name: float(f"{rate:.10g}") for name, rate in rates.items()}
+    return Price(**rounded)
 
 
 def _keep(found: list[ListedPrice], now: datetime) -> Refreshed:

@@ -55,7 +55,8 @@ async def test_an_unknown_price_makes_the_sum_a_least(store: Store) -> None:
     await fill(store, [made(1), made(2, model="mystery"), made(3, model="mystery")])
     found = await report(store, "model")
     assert costs(found) == {"openai/gpt-5.4": 0.004, "openai/mystery": None}
-    assert (found.total.cost, found.total.unpriced) == (pytest.approx(0.004), 2)
+    assert found.total.cost == pytest.approx(0.004)
+    assert found.total.unpriced == 2
 
 
 async def test_no_other_providers_price_stands_in(store: Store) -> None:
@@ -66,7 +67,8 @@ async def test_no_other_providers_price_stands_in(store: Store) -> None:
 async def test_a_call_without_tokens_is_not_free(store: Store) -> None:
     await fill(store, [made(1, tokens=None), made(2)])
     total = (await report(store)).total
-    assert (total.unmetered, total.unpriced, total.cost) == (1, 1, pytest.approx(0.004))
+    assert (total.unmetered, total.unpriced) == (1, 1)
+    assert total.cost == pytest.approx(0.004)
 
 
 async def test_what_a_source_wrote_that_a_call_cost_counts(store: Store) -> None:
@@ -181,6 +183,7 @@ async def test_costs_are_told_in_the_users_currency(store: Store) -> None:
     assert found.currency.show(found.total.cost) == "€0.0020"
 
 
+AUTUMN = datetime(2026, 9, 1, tzinfo=UTC)  # some prices change
 WORDS = st.sampled_from(["", "a", "b"])
 CALLS = st.lists(
     st.builds(
@@ -198,7 +201,7 @@ CALLS = st.lists(
         ),
         provider=st.sampled_from(["openai", "anthropic", ""]),
         model=st.sampled_from(["gpt-5.5", "claude-sonnet-5-5", "claude-haiku-5-5", "mystery"]),
-        at=st.datetimes(datetime(2026, 9, 1), datetime(2026, 11, 1), timezones=st.just(UTC)),
+        at=st.integers(0, 60 * 86400).map(lambda n: AUTUMN + timedelta(seconds=n)),
         session=WORDS,
         project=WORDS,
         profile=WORDS,
