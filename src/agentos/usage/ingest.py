@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from agentos.store import Store
-from agentos.usage.homes import UsageHome
+from agentos.usage.booking import book, lock
+from agentos.usage.claude_cleanup import deletion_warnings
+from agentos.usage.discovery import Found, find
+from agentos.usage.gateway_records import gateway_entries, gateway_sessions
+from agentos.usage.homes import UsageHome, user_homes
+from agentos.usage.reading.entry import Entry, Problem
+from agentos.usage.reading.readers import read_all
+from agentos.usage.reading.work import Job, Piece
+from agentos.usage.session_homes import session_homes
+from agentos.usage.sources import GATEWAY, KnownSource, Sources
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A line that could not be counted, or a file that could not be read.
-
-    Attributes:
-        file: The file.
-        line: The line in it, from 1; 0 if it is about the whole file.
-        kind: Such as `invalid_json`.
-        message: What is wrong with it.
-    """
-
-    file: str
-    line: int
-    kind: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+__all__ = ["IngestReport", "Problem", "ingest"]
 
 
 @dataclass(slots=True)
@@ -35,7 +29,7 @@ class IngestReport:
 
     Attributes:
         files: How many files had something new.
-        bytes: How much of them was read.
+        bytes: How much of them was read, unpacked.
         calls: Calls that the ledger did not know before.
         problems: What could not be counted, each with its file and line.
         warnings: What the user should know, such as transcripts that will soon be deleted.
@@ -48,6 +42,81 @@ class IngestReport:
     warnings: list[str] = field(default_factory=list)
 
 
-async def ingest(store: Store, homes: Sequence[UsageHome] | None) -> IngestReport:
-    """Read what is new."""
-    return IngestReport()
+async def ingest(store: Store, homes: Sequence[UsageHome] | None = None) -> IngestReport:
+    """Read what is new; see `Ledger.ingest`."""
+    chosen = list(homes) if homes is not None else user_homes() + await session_homes(store)
+    found, problems = await asyncio.to_thread(find, chosen)
+    report = IngestReport(problems=problems)
+    report.warnings += await asyncio.to_thread(deletion_warnings, found)
+    async with store.reading() as connection:
+        sources = await Sources.load(connection)
+        told = await gateway_entries(connection, sources.gateway_offset)
+        by_gateway = await gateway_sessions(connection)
+    changed = sources.changed(found)
+    if told or changed or sources.lost(found):
+        async with store.writing() as connection:
+            await lock(connection)
+            await sources.register(connection, found)
+            await _book_gateway(connection, sources, told, report)
+    work = _Work(store, sources, by_gateway, report)
+    await read_all([(_job(each, sources), _left(each, sources)) for each in changed], work.deliver)
+    return report
+
+
+async def _book_gateway(
+    connection: AsyncConnection, sources: Sources, told: list[Entry], report: IngestReport
+) -> None:
+    latest = max((entry.line for entry in told), default=0)
+    if latest <= sources.gateway_offset:
+        return
+    gateway = sources.by_path[GATEWAY].id
+    report.calls += await book(connection, [(gateway, told)], sources.gone)
+    await sources.note_gateway(connection, latest)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What readers deliver, written down."""
+
+    store: Store
+    sources: Sources
+    by_gateway: set[str]
+    report: IngestReport
+    seen: set[str] = field(default_factory=set)
+
+    async def deliver(self, pieces: list[Piece]) -> None:
+        """Write down some pieces, in one transaction with how far their files are read."""
+        async with self.store.writing() as connection:
+            await lock(connection)
+            calls = await book(connection, self._calls(pieces), self.sources.gone)
+            await self.sources.note(connection, pieces)
+        self.report.calls += calls
+        for piece in pieces:
+            self.report.bytes += piece.read
+            self.report.problems += piece.problems
+            self.seen.add(piece.path)
+        self.report.files = len(self.seen)
+
+    def _calls(self, pieces: list[Piece]) -> Iterable[tuple[int, list[Entry]]]:
+        for piece in pieces:
+            source = self.sources.by_path[piece.path].id
+            entries = piece.entries
+            if entries and any(entry.agent and not entry.response_id for entry in entries):
+                entries = [entry for entry in entries if not self._is_gateways(entry)]
+            yield source, entries
+
+    def _is_gateways(self, entry: Entry) -> bool:
+        """Tell whether the gateway has the call, though nothing says which of its calls it is."""
+        return bool(entry.agent) and not entry.response_id and entry.session in self.by_gateway
+
+
+def _job(found: Found, sources: Sources) -> Job:
+    home = found.home
+    place = sources.by_path[found.path].place
+    return Job(found.path, found.format, place, home.session, home.profile, home.agent)
+
+
+def _left(found: Found, sources: Sources) -> int:
+    known: KnownSource = sources.by_path[found.path]
+    size = found.seen[2]
+    return size - known.place.offset if known.place.offset <= size else size
