@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -98,24 +97,19 @@ class LongRatesTable(RatesTable):
     above: Literal[100_000, 128_000, 200_000, 272_000]  # what sums of calls are kept by
 
 
-class TierTable(RatesTable):
+class PriceTable(RatesTable):
     long: LongRatesTable | None = None
+    tiers: dict[str, RatesTable] | None = None
 
-    def price(self, tiers: Mapping[str, Price] | None = None) -> Price:
+    def price(self) -> Price:
         from agentos.usage.prices import Price, Rates
 
         rates = self.model_dump(include=set(RatesTable.model_fields))
+        tiers = {name: Price(**tier.model_dump()) for name, tier in (self.tiers or {}).items()}
         if self.long is None:
-            return Price(**rates, tiers=tiers or {})
+            return Price(**rates, tiers=tiers)
         long = Rates(**self.long.model_dump(exclude={"above"}))
-        return Price(**rates, long_above=self.long.above, long=long, tiers=tiers or {})
-
-
-class PriceTable(TierTable):
-    tiers: dict[str, TierTable] | None = None
-
-    def whole(self) -> Price:
-        return self.price({name: tier.price() for name, tier in (self.tiers or {}).items()})
+        return Price(**rates, long_above=self.long.above, long=long, tiers=tiers)
 
 
 class ModelArea(Table):
@@ -145,7 +139,7 @@ def model_settings(document: Document) -> ModelSettings:
         aliases=said.models.aliases,
         fallbacks=said.models.fallbacks,
         budgets=tuple(budgets),
-        prices={name: price.whole() for name, price in said.prices.items()},
+        prices={name: price.price() for name, price in said.prices.items()},
     )
 
 
