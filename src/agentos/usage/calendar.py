@@ -46,6 +46,11 @@ def zone(name: str | None = None) -> tzinfo:
         ) from error
 
 
+def zone_name(where: tzinfo) -> str:
+    """Return a zone's name; that of this host may have none."""
+    return getattr(where, "key", None) or ("UTC" if where is UTC else "local")
+
+
 @dataclass(frozen=True)
 class Span:
     """A time, from its beginning until before its end; None is open."""

@@ -119,11 +119,16 @@ def parse_list(said: Any) -> list[ListedPrice]:
 def _period(said: Mapping[str, Any]) -> PricePeriod:
     since = said.get("since")
     begins = datetime.fromisoformat(since).replace(tzinfo=UTC).timestamp() if since else 0
-    return PricePeriod(int(begins), _price(said) if "input" in said else None)
+    return PricePeriod(int(begins), parse_price(said) if "input" in said else None)
 
 
-def _price(said: Mapping[str, Any]) -> Price:
-    tiers = {name: _price(tier) for name, tier in said.get("tiers", {}).items()}
+def parse_price(said: Mapping[str, Any]) -> Price:
+    """Understand a price as a list, or `agentos.toml`, has it.
+
+    Raises:
+        ValueError: It is none; so are KeyError and TypeError.
+    """
+    tiers = {name: parse_price(tier) for name, tier in said.get("tiers", {}).items()}
     beyond = said.get("long")
     rates = _rates(said)
     if beyond is None:

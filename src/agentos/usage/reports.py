@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store import Store
 from agentos.store.tables import USAGE_QUARTERS
-from agentos.usage.calendar import Offset, Step, label, offsets
+from agentos.usage.calendar import Offset, Step, label, offsets, zone_name
 from agentos.usage.money import DOLLAR, Currency
 from agentos.usage.prices import Prices, Rates, Tokens
 from agentos.usage.selection import Selection, tokens_of
@@ -340,7 +340,7 @@ def plain(report: Report) -> Mapping[str, Any]:
     return {
         "since": report.since.isoformat() if report.since else None,
         "until": report.until.isoformat() if report.until else None,
-        "time_zone": getattr(report.zone, "key", None) or str(report.zone),
+        "time_zone": zone_name(report.zone),
         "currency": report.currency.code,
         "by": list(report.by),
         "rows": [plain_row(row, report.by) for row in report.rows],
