@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from agentos.usage.prices import CONTEXT_STEPS as CONTEXT_STEPS
 from agentos.usage.prices import Tokens
-
-#: Sizes of input, in tokens, above which some provider charges more for the whole call.
-CONTEXT_STEPS = (0, 100_000, 128_000, 200_000, 272_000)
 
 
 class Source(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,7 @@ from typing import Any
 
 from agentos.config import data_dir
 from agentos.errors import ConfigInvalid
-from agentos.usage.call import CONTEXT_STEPS
-from agentos.usage.prices import Price, PricePeriod, Prices, Rates
+from agentos.usage.prices import CONTEXT_STEPS, Price, PricePeriod, Prices, Rates
 
 _BUNDLED = Path(__file__).with_name("prices.json")
 _RATES = ("input", "output", "cached_input", "cache_write", "cache_write_hour")
@@ -43,31 +42,37 @@ class ListedPrice:
         return Prices({self.name: self.periods}).of(provider, model, time.time())
 
 
-def known_prices(own: Mapping[str, Price] | None = None) -> Prices:
+def known_prices(
+    own: Mapping[str, Price] | None = None, names: Collection[str] | None = None
+) -> Prices:
     """Return all prices that are known; the user's own go first, then those fetched latest.
 
     Args:
         own: The user's, by `provider/model`.
+        names: Only of these, which is faster.
 
     Raises:
         ConfigInvalid: The list that was fetched is damaged.
     """
-    return Prices({entry.name: entry.periods for entry in listed_prices(own)})
+    return Prices({entry.name: entry.periods for entry in listed_prices(own, names)})
 
 
-def listed_prices(own: Mapping[str, Price] | None = None) -> list[ListedPrice]:
+def listed_prices(
+    own: Mapping[str, Price] | None = None, names: Collection[str] | None = None
+) -> list[ListedPrice]:
     """Return all prices that are known with their sources, sorted by name.
 
     Args:
         own: The user's, by `provider/model`.
+        names: Only of these.
 
     Raises:
         ConfigInvalid: The list that was fetched is damaged.
     """
-    found = {entry.name: entry for entry in read_list(_BUNDLED)}
+    found = {entry.name: entry for entry in read_list(_BUNDLED, names)}
     fetched = fetched_list()
     if fetched.exists():
-        found |= {entry.name: entry for entry in read_list(fetched)}
+        found |= {entry.name: entry for entry in read_list(fetched, names)}
     for name, price in (own or {}).items():
         found[name] = ListedPrice(name, (PricePeriod(0, price),), "agentos.toml")
     return [found[name] for name in sorted(found)]
@@ -78,14 +83,14 @@ def fetched_list() -> Path:
     return data_dir() / "prices.json"
 
 
-def read_list(path: Path) -> list[ListedPrice]:
-    """Read a list of prices.
+def read_list(path: Path, names: Collection[str] | None = None) -> list[ListedPrice]:
+    """Read a list of prices, or of it only some names.
 
     Raises:
         ConfigInvalid: It is none.
     """
     try:
-        return parse_list(json.loads(path.read_bytes()))
+        return parse_list(json.loads(path.read_bytes()), names)
     except (ValueError, RecursionError) as error:
         raise ConfigInvalid(
             f"{path} is no list of prices: {error}",
@@ -94,8 +99,8 @@ def read_list(path: Path) -> list[ListedPrice]:
         ) from error
 
 
-def parse_list(said: Any) -> list[ListedPrice]:
-    """Understand a list of prices.
+def parse_list(said: Any, names: Collection[str] | None = None) -> list[ListedPrice]:
+    """Understand a list of prices, or of it only some names.
 
     Raises:
         ValueError: It is none; tells where.
@@ -107,12 +112,16 @@ def parse_list(said: Any) -> list[ListedPrice]:
         if "/" not in name:
             raise ValueError(f"{name!r} is not provider/model")
         try:
+            provider = name.split("/", 1)[0]
+            every = (name, *(f"{provider}/{model}" for model in entry.get("names", ())))
+            wanted = [each for each in every if names is None or each in names]
+            if not wanted:
+                continue
             periods = tuple(_period(one) for one in entry["periods"])
             source, read = str(entry.get("source", "")), str(entry.get("read", ""))
-            also = [f"{name.split('/', 1)[0]}/{model}" for model in entry.get("names", ())]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{name}: {error}") from error
-        found += [ListedPrice(each, periods, source, read) for each in (name, *also)]
+        found += [ListedPrice(each, periods, source, read) for each in wanted]
     return found
 
 

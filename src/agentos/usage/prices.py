@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+#: Sizes of input, in tokens, above which some provider charges otherwise for the whole call.
+CONTEXT_STEPS = (0, 100_000, 128_000, 200_000, 272_000)
 _MILLION = 1_000_000
 #: What clients call the tier that costs what the price says, beside leaving it out.
 _STANDARD = frozenset(("", "standard", "default", "auto"))

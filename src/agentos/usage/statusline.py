@@ -54,7 +54,6 @@ def text(said: dict[str, Any], zone: str | None = None) -> str:
     settings = _settings()
     usage = settings.get("usage", {})
     currency = _currency(usage)
-    prices = known_prices({n: parse_price(p) for n, p in settings.get("prices", {}).items()})
     now = time.time()
     session = str(said.get("session_id") or said.get("thread_id") or "")
     found = _opened()
@@ -62,6 +61,7 @@ def text(said: dict[str, Any], zone: str | None = None) -> str:
         today, own = _Sum(), _Sum()
     else:
         try:
+            prices = _prices(settings, found)
             midnight = _midnight(zone or usage.get("time_zone"), now)
             today = _sum(found, prices, now, midnight)
             own = _sum(found, prices, now, now - _SESSION_DAYS * 86400, session)
@@ -159,6 +159,15 @@ def _settings() -> dict[str, Any]:
     import tomllib
 
     return tomllib.loads(words)
+
+
+def _prices(settings: dict[str, Any], database: sqlite3.Connection) -> Prices:
+    """Return the prices of the models that were called lately."""
+    query = "select distinct provider || '/' || model from usage_quarter where quarter >= ?"
+    since = time.time() - _SESSION_DAYS * 86400
+    names = {name for (name,) in database.execute(query, (since,))}
+    own = settings.get("prices", {})
+    return known_prices({name: parse_price(own[name]) for name in names & own.keys()}, names)
 
 
 def _currency(usage: dict[str, Any]) -> Currency:
