@@ -1,4 +1,4 @@
-"""Where the `agentos` command begins: what has to be there at once goes past the command line."""
+"""The program `agentos`: what is asked all the time is answered before the parser is imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ def main() -> None:
         from agentos.usage import statusline
 
         statusline.main()
-    else:
-        from agentos.cli.main import main as whole
+        return
+    if words in (["status"], ["status", "--json"]):
+        from agentos.cli.status import show_status
 
-        whole()
+        try:
+            sys.exit(show_status(as_json=len(words) > 1))
+        except OSError:
+            pass  # it comes again below, where every error is told
+    from agentos.cli.main import main as parse_and_run
+
+    parse_and_run()

@@ -112,10 +112,24 @@ async def session_calls(
     Raises:
         SessionNotFound: The ledger has no such session, or several that begin like this.
     """
-    prices = await asyncio.to_thread(all_prices)
     async with _opened(store) as opened:
-        whole = await _whole_id(opened, session)
-        calls = await Ledger(opened).calls(Selection(sessions=(whole,)), after=after, limit=limit)
+        chosen = Selection(sessions=(await _whole_id(opened, session),))
+        return await priced_calls(opened, chosen, after=after, limit=limit)
+
+
+async def priced_calls(
+    store: Store, selection: Selection, *, after: int = 0, limit: int = 1000
+) -> list[PricedCall]:
+    """Return calls one by one with their costs, as they came into the ledger.
+
+    Args:
+        store: Where the ledger is.
+        selection: Which calls.
+        after: The number of the last call of the page before.
+        limit: How many at most.
+    """
+    prices = await asyncio.to_thread(all_prices)
+    calls = await Ledger(store).calls(selection, after=after, limit=limit)
     return [PricedCall(number, call, cost_of(call, prices)) for number, call in calls]
 
 
