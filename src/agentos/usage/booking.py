@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,47 +59,72 @@ async def lock(connection: AsyncConnection) -> None:
 
 
 async def book(
-    connection: AsyncConnection, found: Iterable[tuple[int, Sequence[Entry]]], gone: set[int]
+    connection: AsyncConnection,
+    found: Iterable[tuple[int, Sequence[Sequence[Any]]]],
+    gone: set[int],
 ) -> int:
     """Write calls down.
 
     Args:
         connection: In a transaction that writes, locked.
-        found: Calls, each with the number of the source that tells of them.
+        found: Calls in the order of `Entry`, each with the number of the source that tells of them.
         gone: The sources that are no more there.
 
     Returns:
         How many calls the ledger did not know.
     """
-    rows: dict[str, Row] = {}
+    rows: dict[str, tuple[Any, ...]] = {}
     for source, entries in found:
         for entry in entries:
-            row = entry._asdict()
-            row["source_id"] = source
-            known = rows.get(entry.identity)
-            rows[entry.identity] = _merged(known, row, gone) if known else row
+            identity = entry[0]
+            row = (*entry, source)
+            if identity in rows:
+                merged = _merged(_as_row(rows[identity]), _as_row(row), gone)
+                row = tuple(merged[name] for name in _COLUMNS)
+            rows[identity] = row
     if not rows:
         return 0
     before = await _known(connection, list(rows))
-    fresh = [row for identity, row in rows.items() if identity not in before]
     changed = []
-    sums: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0] * len(_SUMS))
     for identity, old in before.items():
-        row = _merged(old, rows[identity], gone)
-        if row != old:
-            changed.append(row)
-            _add(sums, old, -1)
-            _add(sums, row, 1)
-    for row in fresh:
-        _add(sums, row, 1)
-    if fresh:
-        await connection.execute(insert(USAGE_CALLS), fresh)
+        both = _merged(old, _as_row(rows.pop(identity)), gone)
+        if both != old:
+            changed.append(both)
     if changed:
-        await connection.execute(
-            _UPDATE, [{"b_identity": row["identity"], **row} for row in changed]
+        await _change(connection, changed)
+    if rows:
+        latest = await connection.scalar(select(func.max(USAGE_CALLS.c.id))) or 0
+        await _insert(connection, list(rows.values()))
+        await _sum_up(connection, USAGE_CALLS.c.id > latest, 1)
+    return len(rows)
+
+
+_COLUMNS = (*Entry._fields, "source_id")
+
+
+def _as_row(values: Sequence[Any]) -> Row:
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+async def _insert(connection: AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
+    if connection.dialect.name == "sqlite":  # a fifth of the time that dicts take
+        names = ", ".join(f'"{name}"' for name in _COLUMNS)
+        marks = ", ".join("?" * len(_COLUMNS))
+        await connection.exec_driver_sql(
+            f"insert into {USAGE_CALLS.name} ({names}) values ({marks})", rows
         )
-    await _add_up(connection, sums)
-    return len(fresh)
+    else:
+        await connection.execute(insert(USAGE_CALLS), [_as_row(row) for row in rows])
+
+
+async def _change(connection: AsyncConnection, rows: list[Row]) -> None:
+    for start in range(0, len(rows), _ASKED):
+        part = rows[start : start + _ASKED]
+        these = USAGE_CALLS.c.identity.in_([row["identity"] for row in part])
+        await _sum_up(connection, these, -1)
+        await connection.execute(_UPDATE, [{"b_identity": row["identity"], **row} for row in part])
+        await _sum_up(connection, these, 1)
+    await connection.execute(USAGE_QUARTERS.delete().where(USAGE_QUARTERS.c.calls == 0))
 
 
 _UPDATE = (
@@ -144,42 +179,27 @@ def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _add(sums: defaultdict[tuple[Any, ...], list[Any]], row: Mapping[str, Any], sign: int) -> None:
-    priced = row["price"] is not None
-    key = (
-        row["at"] // 1000 // QUARTER * QUARTER,
-        row["session"],
-        row["model"],
-        row["provider"],
-        row["client"],
-        row["project"],
-        row["profile"],
-        row["agent"],
-        row["source"],
-        row["tier"],
-        max(step for step in CONTEXT_STEPS if row["input"] > step or not step),
-        int(priced),
-    )
-    total = sums[key]
-    total[0] += sign
-    total[1] += sign * (not row["metered"])
-    total[2] += sign * (row["confidence"] == "derived")
-    for number, name in enumerate(_TOKENS, 3):
-        total[number] += sign * row[name]
-    if priced:
-        total[-1] += sign * row["price"]
-
-
-async def _add_up(
-    connection: AsyncConnection, sums: Mapping[tuple[Any, ...], Sequence[Any]]
-) -> None:
-    rows = [dict(zip((*_KEYS, *_SUMS), (*key, *total), strict=True)) for key, total in sums.items()]
-    if not rows:
-        return
+async def _sum_up(connection: AsyncConnection, which: ColumnElement[bool], sign: int) -> None:
+    """Add calls to the sums, or, with a sign of -1, take them out."""
+    call = USAGE_CALLS.c
+    steps = [(call.input > step, step) for step in reversed(CONTEXT_STEPS[1:])]
+    derived: dict[str, ColumnElement[Any]] = {
+        "quarter": call.at // (QUARTER * 1000) * QUARTER,
+        "context": cast(case(*steps, else_=0), BigInteger),
+        "priced": cast(case((call.price.is_not(None), 1), else_=0), BigInteger),
+    }
+    keys = [derived[name] if name in derived else call[name] for name in _KEYS]
+    counted = [
+        func.count(),
+        func.sum(1 - call.metered),
+        func.sum(case((call.confidence == "derived", 1), else_=0)),
+        *(func.sum(call[name]) for name in _TOKENS),
+    ]
+    sums: list[ColumnElement[Any]] = [cast(sign * each, BigInteger) for each in counted]
+    sums.append(sign * func.coalesce(func.sum(call.price), 0.0))
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(USAGE_QUARTERS)
-    added = {name: USAGE_QUARTERS.c[name] + statement.excluded[name] for name in _SUMS}
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=_KEYS, set_=added), rows
+    statement = make(USAGE_QUARTERS).from_select(
+        [*_KEYS, *_SUMS], select(*keys, *sums).where(which).group_by(*keys)
     )
-    await connection.execute(USAGE_QUARTERS.delete().where(USAGE_QUARTERS.c.calls == 0))
+    added = {name: USAGE_QUARTERS.c[name] + statement.excluded[name] for name in _SUMS}
+    await connection.execute(statement.on_conflict_do_update(index_elements=_KEYS, set_=added))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -58,8 +58,9 @@ async def ingest(store: Store, homes: Sequence[UsageHome] | None = None) -> Inge
             await lock(connection)
             await sources.register(connection, found)
             await _book_gateway(connection, sources, told, report)
-    work = _Work(store, sources, by_gateway, report)
-    await read_all([(_job(each, sources), _left(each, sources)) for each in changed], work.deliver)
+    work = _Work(store, sources, report)
+    jobs = [(_job(each, sources, by_gateway), _left(each, sources)) for each in changed]
+    await read_all(jobs, work.deliver)
     return report
 
 
@@ -80,7 +81,6 @@ class _Work:
 
     store: Store
     sources: Sources
-    by_gateway: set[str]
     report: IngestReport
     seen: set[str] = field(default_factory=set)
 
@@ -88,7 +88,8 @@ class _Work:
         """Write down some pieces, in one transaction with how far their files are read."""
         async with self.store.writing() as connection:
             await lock(connection)
-            calls = await book(connection, self._calls(pieces), self.sources.gone)
+            found = [(self.sources.by_path[piece.path].id, piece.entries) for piece in pieces]
+            calls = await book(connection, found, self.sources.gone)
             await self.sources.note(connection, pieces)
         self.report.calls += calls
         for piece in pieces:
@@ -97,23 +98,12 @@ class _Work:
             self.seen.add(piece.path)
         self.report.files = len(self.seen)
 
-    def _calls(self, pieces: list[Piece]) -> Iterable[tuple[int, list[Entry]]]:
-        for piece in pieces:
-            source = self.sources.by_path[piece.path].id
-            entries = piece.entries
-            if entries and any(entry.agent and not entry.response_id for entry in entries):
-                entries = [entry for entry in entries if not self._is_gateways(entry)]
-            yield source, entries
 
-    def _is_gateways(self, entry: Entry) -> bool:
-        """Tell whether the gateway has the call, though nothing says which of its calls it is."""
-        return bool(entry.agent) and not entry.response_id and entry.session in self.by_gateway
-
-
-def _job(found: Found, sources: Sources) -> Job:
+def _job(found: Found, sources: Sources, by_gateway: set[str]) -> Job:
     home = found.home
     place = sources.by_path[found.path].place
-    return Job(found.path, found.format, place, home.session, home.profile, home.agent)
+    metered = home.session in by_gateway
+    return Job(found.path, found.format, place, home.session, home.profile, home.agent, metered)
 
 
 def _left(found: Found, sources: Sources) -> int:

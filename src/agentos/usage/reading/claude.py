@@ -6,9 +6,10 @@ while it streams, with fewer tokens: the ledger keeps the mention with the most 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic_core import from_json
 
 from agentos.usage.reading.entry import BadLine, Entry, count, milliseconds, part, word
 from agentos.usage.reading.lines import Line
@@ -26,8 +27,6 @@ class ClaudeTranscript:
         state: What `state` was after the lines before.
     """
 
-    words = (b'"usage"',)
-
     def __init__(self, name: str, state: str = "") -> None:
         pass
 
@@ -36,13 +35,18 @@ class ClaudeTranscript:
         """Nothing: each line tells all."""
         return ""
 
+    @staticmethod
+    def wants(text: bytes) -> bool:
+        """Tell whether a line may tell of a call."""
+        return b'"usage"' in text
+
     def read(self, line: Line) -> list[Entry]:
         """Return the call that a line tells of, if it does.
 
         Raises:
             BadLine: The line cannot be counted.
         """
-        data = part(json.loads(line.text))
+        data = part(from_json(line.text))
         inner = part(data.get("data")).get("message")  # a sub-agent's, told as progress
         said = {**data, **inner} if isinstance(inner, dict) else data
         message = part(said.get("message"))
@@ -59,10 +63,10 @@ class ClaudeTranscript:
     ) -> Entry:
         own = word(message.get("id"))
         session = word(said.get("sessionId"))
-        read = count(usage.get("cache_read_input_tokens"), "cache_read_input_tokens")
-        written = count(usage.get("cache_creation_input_tokens"), "cache_creation_input_tokens")
+        read = count(usage.get("cache_read_input_tokens"))
+        written = count(usage.get("cache_creation_input_tokens"))
         hour = part(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")
-        output = count(usage.get("output_tokens"), "output_tokens")
+        output = count(usage.get("output_tokens"))
         thought = part(usage.get("output_tokens_details")).get("thinking_tokens")
         side = bool(said.get("isSidechain"))
         return Entry(
@@ -80,12 +84,12 @@ class ClaudeTranscript:
             project=word(said.get("cwd")),
             kind="subagent" if side else "turn",
             tier=_tier(usage),
-            input=count(usage.get("input_tokens"), "input_tokens") + read + written,
+            input=count(usage.get("input_tokens")) + read + written,
             cached_input=read,
             cache_write=written,
-            cache_write_hour=min(count(hour, "ephemeral_1h_input_tokens"), written),
+            cache_write_hour=min(count(hour), written),
             output=output,
-            reasoning=min(count(thought, "thinking_tokens"), output),
+            reasoning=min(count(thought), output),
         )
 
 

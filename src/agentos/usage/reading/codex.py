@@ -11,7 +11,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from operator import add
 from typing import Any
+
+from pydantic_core import from_json
 
 from agentos.usage.reading.entry import (
     MOST_IN_ALL,
@@ -25,19 +28,14 @@ from agentos.usage.reading.entry import (
 )
 from agentos.usage.reading.lines import Line
 
-WORDS = (
-    b'"token_usage_record"',
-    b'"token_count"',
-    b'"turn_context"',
-    b'"session_meta"',
-    b'"thread_settings_applied"',
-)
-_COUNTS = (
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_input_tokens",
-    "output_tokens",
-    "reasoning_output_tokens",
+# Codex begins each line like this, so its type need not be looked for in all of a long line.
+_BEGIN = rb'\{"timestamp":"[^"]*",(?:"ordinal":\d+,)?"type":"'
+# In quotes, these are never part of a text: there, the quotes would be escaped.
+_WANTED = re.compile(
+    _BEGIN + rb"(?:token_usage_record|turn_context|session_meta"
+    rb'|event_msg","payload":\{"type":"(?:token_count|thread_settings_applied))"'
+    rb"|(?!" + _BEGIN + rb')(?s:.*?)"(?:token_usage_record|turn_context|session_meta'
+    rb'|token_count|thread_settings_applied)"'
 )
 _THREAD_IN_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -81,17 +79,20 @@ class CodexRollout:
         state: What `state` was after the lines before.
     """
 
-    words = WORDS
+    #: Tells quickly whether a line may tell of a call, or of what later calls need.
+    wants = staticmethod(_WANTED.match)
 
     def __init__(self, name: str, state: str = "") -> None:
         self._thread = _restored(state)
         self._last_total = b""
+        self._after: Any = None  # the thread's total as the last record has it
         if not self._thread.id and (found := _THREAD_IN_NAME.search(name)):
             self._thread.id = self._thread.session = found[1]
 
     @property
     def state(self) -> str:
         """What has to be remembered for the lines to come, as JSON."""
+        self._settle()
         return json.dumps(asdict(self._thread))
 
     def read(self, line: Line) -> list[Entry]:
@@ -103,7 +104,7 @@ class CodexRollout:
         text = line.text
         if self._last_total and b'"token_count"' in text and self._last_total in text:
             return []  # the total after the record before it: nothing new
-        data = part(json.loads(text))
+        data = part(from_json(text))
         payload = part(data.get("payload"))
         match data.get("type"):
             case "token_usage_record":
@@ -158,12 +159,17 @@ class CodexRollout:
     def _record(self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]) -> Entry:
         thread = self._thread
         used = _counts(part(payload.get("usage")))
-        thread.total = _after(payload.get("thread_token_usage"), thread.total, used)
+        thread.total = tuple(map(add, thread.total or (0,) * len(used), used))
+        self._after = payload.get("thread_token_usage")
         self._last_total = _written_total(line.text)
         response = word(payload.get("response_id"))
         owner = word(payload.get("thread_id")) or thread.id
-        identity = response or f"codex:{owner}:{':'.join(map(str, thread.total or used))}"
-        return self._entry(line, data, identity, used)._replace(
+        identity = response or f"codex:{owner}:{':'.join(map(str, thread.total))}"
+        return self._entry(
+            line,
+            data,
+            identity,
+            used,
             response_id=response,
             thread=owner,
             session=word(payload.get("session_id")) or thread.session,
@@ -177,6 +183,7 @@ class CodexRollout:
         if not isinstance(info, dict):
             return []  # only the limits of the account
         thread = self._thread
+        self._settle()
         total = _counts(part(info.get("total_token_usage")), most=MOST_IN_ALL)
         before, self._last_total = self._accounted(total, info), b""
         used = tuple(now - then for now, then in zip(total, before, strict=True))
@@ -191,7 +198,17 @@ class CodexRollout:
         copies = thread.forked_from and not _UUID7.fullmatch(thread.turn)
         owner = thread.forked_from if copies else thread.id
         identity = f"codex:{owner}:{thread.resets}:{':'.join(map(str, total))}"
-        return [self._entry(line, data, identity, used)._replace(confidence="derived")]
+        own = {"session": thread.session, "thread": thread.id, "turn": thread.turn}
+        return [self._entry(line, data, identity, used, confidence="derived", **own)]
+
+    def _settle(self) -> None:
+        """Take over the total that the last record has: a fork's begins with its parent's."""
+        after, self._after = self._after, None
+        if isinstance(after, dict):
+            try:
+                self._thread.total = _counts(after, most=MOST_IN_ALL)
+            except BadLine:
+                pass  # then it is what was added up
 
     def _accounted(self, total: Counts, info: Mapping[str, Any]) -> Counts:
         """Return the total that the next call begins from."""
@@ -218,7 +235,9 @@ class CodexRollout:
             return False
         return thread.turn < thread.id
 
-    def _entry(self, line: Line, data: Mapping[str, Any], identity: str, used: Counts) -> Entry:
+    def _entry(
+        self, line: Line, data: Mapping[str, Any], identity: str, used: Counts, **told: Any
+    ) -> Entry:
         thread = self._thread
         thread.at = milliseconds(data.get("timestamp"))
         return Entry(
@@ -228,9 +247,6 @@ class CodexRollout:
             at=thread.at,
             line=line.number,
             offset=line.offset,
-            session=thread.session,
-            thread=thread.id,
-            turn=thread.turn,
             provider=thread.provider,
             model=thread.model,
             project=thread.project,
@@ -241,6 +257,7 @@ class CodexRollout:
             cache_write=used[2],
             output=used[3],
             reasoning=used[4],
+            **told,
         )
 
 
@@ -253,22 +270,19 @@ def _restored(state: str) -> Thread:
     return thread
 
 
-def _after(total: Any, before: Counts | None, used: Counts) -> Counts:
-    """Return the thread's total after a call; if it is not written down, what it should be."""
-    try:
-        if isinstance(total, dict):
-            return _counts(total, most=MOST_IN_ALL)
-    except BadLine:
-        pass  # the call itself is known
-    return tuple(then + now for then, now in zip(before or (0,) * 5, used, strict=True))
-
-
 def _counts(usage: Mapping[str, Any], most: int = MOST_TOKENS) -> Counts:
-    found = tuple(count(usage.get(name), name, most) for name in _COUNTS)
-    if found[1] + found[2] > found[0]:
-        raise BadLine("bad_tokens", f"more input was cached than there is: {found[1]}/{found[0]}")
-    if found[4] > found[3]:
-        raise BadLine("bad_tokens", f"more reasoning than output: {found[4]}/{found[3]}")
+    get = usage.get
+    read, cached, stored, written, thought = found = (
+        count(get("input_tokens"), most),
+        count(get("cached_input_tokens"), most),
+        count(get("cache_write_input_tokens"), most),
+        count(get("output_tokens"), most),
+        count(get("reasoning_output_tokens"), most),
+    )
+    if cached + stored > read:
+        raise BadLine("bad_tokens", f"more input was cached than there is: {cached}/{read}")
+    if thought > written:
+        raise BadLine("bad_tokens", f"more reasoning than output: {thought}/{written}")
     return found
 
 

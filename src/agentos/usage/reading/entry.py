@@ -81,19 +81,19 @@ class BadLine(ValueError):
         self.kind = kind
 
 
-def count(value: Any, name: str, most: int = MOST_TOKENS) -> int:
-    """Return a number of tokens.
+def count(value: Any, most: int = MOST_TOKENS) -> int:
+    """Return a number of tokens; of what is not written down, 0.
 
     Raises:
         BadLine: It is none.
     """
-    if value is None:
-        return 0
     if type(value) is int and 0 <= value <= most:
         return value
+    if value is None:
+        return 0
     if type(value) is float and value.is_integer() and 0 <= value <= most:
         return int(value)
-    raise BadLine("bad_tokens", f"{name} cannot be {str(value)[:60]!r}")
+    raise BadLine("bad_tokens", f"no number of tokens: {str(value)[:60]!r}")
 
 
 def milliseconds(text: Any) -> int:

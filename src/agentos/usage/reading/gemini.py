@@ -5,9 +5,10 @@ Google counts thoughts beside the answer, and what tools were shown beside the p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic_core import from_json
 
 from agentos.usage.reading.entry import BadLine, Entry, count, milliseconds, part, word
 from agentos.usage.reading.lines import Line
@@ -21,8 +22,6 @@ class GeminiChat:
         state: What `state` was after the lines before.
     """
 
-    words = (b'"tokens"', b'"sessionId"')
-
     def __init__(self, name: str, state: str = "") -> None:
         self._session = state
         self._name = name
@@ -32,13 +31,18 @@ class GeminiChat:
         """The session, which the first line names."""
         return self._session
 
+    @staticmethod
+    def wants(text: bytes) -> bool:
+        """Tell whether a line may tell of a call, or of its session."""
+        return b'"tokens"' in text or b'"sessionId"' in text
+
     def read(self, line: Line) -> list[Entry]:
         """Return the calls that a line tells of.
 
         Raises:
             BadLine: The line cannot be counted.
         """
-        data = part(json.loads(line.text))
+        data = part(from_json(line.text))
         if "sessionId" in data and "type" not in data:
             self._session = word(data["sessionId"])
             return []
@@ -83,9 +87,9 @@ def message_entry(message: Mapping[str, Any], session: str, line: Line) -> Entry
     own = word(message.get("id"))
     if not own:
         raise BadLine("no_id", "nothing tells this message from others")
-    thoughts = count(tokens.get("thoughts"), "thoughts")
-    read = count(tokens.get("input"), "input")
-    cached = count(tokens.get("cached"), "cached")
+    thoughts = count(tokens.get("thoughts"))
+    read = count(tokens.get("input"))
+    cached = count(tokens.get("cached"))
     if cached > read:
         raise BadLine("bad_tokens", f"more input was cached than there is: {cached}/{read}")
     return Entry(
@@ -100,8 +104,8 @@ def message_entry(message: Mapping[str, Any], session: str, line: Line) -> Entry
         provider="google",
         model=word(message.get("model")),
         kind="turn",
-        input=read + count(tokens.get("tool"), "tool"),
+        input=read + count(tokens.get("tool")),
         cached_input=cached,
-        output=count(tokens.get("output"), "output") + thoughts,
+        output=count(tokens.get("output")) + thoughts,
         reasoning=thoughts,
     )

@@ -1,17 +1,15 @@
 """Find the few lines of a file that count, without looking into the others.
 
-A rollout is mostly what tools printed. Only lines that hold a wanted word in quotes are parsed;
-inside a JSON string the quotes would be escaped, so such a word is never part of a text. The
+A rollout is mostly what tools printed, so most lines are only asked whether they look wanted. The
 file is read and not mapped: a mapped file that somebody truncates kills who reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple, Protocol
 
-#: Read at a time; small enough for the processor's cache.
-_BLOCK = 1 << 20
 #: No line that counts is near as long.
 LONGEST_LINE = 32 << 20
 
@@ -19,16 +17,16 @@ LONGEST_LINE = 32 << 20
 class Readable(Protocol):
     """A file that is open for reading."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def readline(self, size: int, /) -> bytes: ...
 
 
 class Line(NamedTuple):
-    """A line that holds a wanted word.
+    """A line that may be wanted.
 
     Attributes:
         number: From 1.
         offset: Where it begins, in bytes.
-        text: Without its end; empty if the line was too long to keep, or is no JSON object.
+        text: The line; empty if it was too long to keep, or is no JSON object.
     """
 
     number: int
@@ -37,11 +35,13 @@ class Line(NamedTuple):
 
 
 class Lines:
-    """The lines of a file that hold one of some words.
+    """The lines of a file that are wanted, and those that are no JSON objects.
+
+    While they are walked through, `offset` and `number` tell how far it went.
 
     Args:
         file: The file, at `offset`.
-        words: What makes a line wanted, such as `b'"usage"'`.
+        wants: Tells quickly whether a line may be wanted.
         offset: Where the first line begins, in bytes.
         number: How many lines are before it.
 
@@ -52,84 +52,50 @@ class Lines:
     """
 
     def __init__(
-        self, file: Readable, words: Sequence[bytes], offset: int = 0, number: int = 0
+        self, file: Readable, wants: Callable[[bytes], object], offset: int = 0, number: int = 0
     ) -> None:
         self._file = file
-        self._words = words
+        self._wants = wants
         self.offset = offset
         self.number = number
         self.rest = b""
 
-    def blocks(self) -> Iterator[list[Line]]:
-        """Yield the wanted lines of some whole lines at a time; those that are odd come too.
+    def __iter__(self) -> Iterator[Line]:
+        wants, number, offset = self._wants, self.number, self.offset
+        for text in iter(partial(self._file.readline, LONGEST_LINE), b""):
+            begin = offset
+            if text[-2:] != b"}\n" or text[:1] != b"{":
+                size, odd = self._odd(text)
+                if not size:
+                    break  # the last line, not whole yet
+                offset += size
+                number += 1
+                if odd is None:
+                    continue
+                text = odd
+            else:
+                offset += len(text)
+                number += 1
+            if not text or wants(text):
+                self.offset, self.number = offset, number
+                yield Line(number, begin, text)
+        self.offset, self.number = offset, number
 
-        After each, `offset` and `number` tell how far it went.
+    def _odd(self, text: bytes) -> tuple[int, bytes | None]:
+        """Return the size of a line that is not as usual, 0 if its end is missing, and the line.
+
+        It is None if there is nothing in it, and empty if it is no JSON object or too long.
         """
-        dropped = 0  # bytes of a line that is too long, not kept
-        while block := self._file.read(_BLOCK):
-            end = block.rfind(b"\n") + 1
-            if not end:
-                if dropped or len(self.rest) + len(block) > LONGEST_LINE:
-                    dropped += len(self.rest) + len(block)
-                    self.rest = b""
-                else:
-                    self.rest += block
-                continue
-            found = []
-            begin = 0
-            if dropped:
-                begin = block.find(b"\n") + 1
-                self.number += 1
-                found.append(Line(self.number, self.offset, b""))
-                self.offset += dropped + begin
-                dropped = 0
-            whole = self.rest + block[begin:end] if self.rest else block[begin:end]
-            found += self._wanted(whole)
-            self.rest = block[end:]
-            yield found
-
-    def _wanted(self, whole: bytes) -> list[Line]:
-        found = []
-        number, counted, done = self.number, 0, 0
-        odd = set() if _regular(whole) else _odd(whole)
-        for position in sorted(odd.union(*(_positions(whole, word) for word in self._words))):
-            if position < done:
-                continue  # of the same line
-            start = whole.rfind(b"\n", 0, position) + 1
-            end = done = whole.find(b"\n", position) + 1
-            number += whole.count(b"\n", counted, start)
-            counted = start
-            text = b"" if start in odd else whole[start : end - 1]
-            found.append(Line(number + 1, self.offset + start, text))
-        self.number = number + whole.count(b"\n", counted)
-        self.offset += len(whole)
-        return found
-
-
-def _positions(whole: bytes, word: bytes) -> list[int]:
-    found = []
-    position = whole.find(word)
-    while position >= 0:
-        found.append(position)
-        position = whole.find(word, position + len(word))
-    return found
-
-
-def _regular(whole: bytes) -> bool:
-    """Tell whether each line begins and ends as a JSON object does."""
-    if not whole:
-        return True
-    joints = whole.count(b"}\n{")
-    return whole[:1] == b"{" and whole[-2:] == b"}\n" and joints == whole.count(b"\n") - 1
-
-
-def _odd(whole: bytes) -> set[int]:
-    """Return where the lines begin that are no JSON objects."""
-    found = set()
-    start = 0
-    for line in whole.split(b"\n")[:-1]:
-        text = line.strip()
-        if text and not (text[:1] == b"{" and text[-1:] == b"}"):
-            found.add(start)
-        start += len(line) + 1
-    return found
+        size = len(text)
+        if text[-1:] != b"\n":
+            if size < LONGEST_LINE:
+                self.rest = text
+                return 0, b""
+            while text and text[-1:] != b"\n":
+                text = self._file.readline(LONGEST_LINE)
+                size += len(text)
+            return (size, b"") if text else (0, b"")
+        text = text.strip()
+        if not text:
+            return size, None
+        return size, text if text[:1] == b"{" and text[-1:] == b"}" else b""

@@ -62,9 +62,9 @@ def message_entry(text: str, own: str, session: str, line: int) -> Entry | None:
     if data.get("role") != "assistant" or not isinstance(tokens, dict):
         return None
     cache = part(tokens.get("cache"))
-    plain, answer = count(tokens.get("input"), "input"), count(tokens.get("output"), "output")
-    read, written = count(cache.get("read"), "cache.read"), count(cache.get("write"), "cache.write")
-    reasoning = count(tokens.get("reasoning"), "reasoning")
+    plain, answer = count(tokens.get("input")), count(tokens.get("output"))
+    read, written = count(cache.get("read")), count(cache.get("write"))
+    reasoning = count(tokens.get("reasoning"))
     if not (plain or answer or read or written or reasoning):
         return None  # not there yet, or it failed
     inside = tokens.get("total") == plain + read + written + answer and reasoning <= answer

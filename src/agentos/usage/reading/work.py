@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import sqlite3
@@ -12,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
 
 from agentos.usage.reading import gemini, opencode
 from agentos.usage.reading.claude import ClaudeTranscript
@@ -25,6 +25,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+#: Read at a time; small enough for the processor's cache.
+_BUFFER = 128 << 10
 #: Calls in one piece.
 _PIECE = 5000
 #: How much of a file's beginning, and before where it was left, tells it from another.
@@ -72,6 +74,8 @@ class Job:
         format: How it is written.
         place: How far it was read before.
         session: The AgentOS session that it is of, with its profile and agent; empty on the host.
+        metered: The gateway has the calls of that session; those that nothing joins to its own
+            are not told again.
     """
 
     path: str
@@ -80,6 +84,7 @@ class Job:
     session: str = ""
     profile: str = ""
     agent: str = ""
+    metered: bool = False
 
 
 @dataclass(slots=True)
@@ -141,37 +146,31 @@ def signs(path: str, found: os.stat_result) -> tuple[int, int, int, int]:
     return found.st_dev, found.st_ino, size, changed
 
 
-def _opened(path: str) -> BinaryIO:
+def _opened(path: str) -> io.FileIO:
     # Were it a pipe, opening it would wait for a writer.
-    return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0)
+    return io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
-def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
+def _lines(job: Job, file: io.FileIO, piece: Piece) -> Iterator[Piece]:
     place = piece.place = job.place
     packed = job.path.endswith(".zst")
     if packed or not _goes_on(file, place):
         place = Place()
     rollout = _READERS[job.format](os.path.basename(job.path), place.state)
     file.seek(place.offset)
-    plain = zstd.ZstdFile(file) if packed else file
-    lines = Lines(plain, rollout.words, place.offset, place.line)
-    blocks = lines.blocks()
+    plain = zstd.ZstdFile(file) if packed else io.BufferedReader(file, _BUFFER)
+    lines = Lines(plain, rollout.wants, place.offset, place.line)
     begun = place.offset
-    while True:
-        try:
-            block = next(blocks, None)
-        except (zstd.ZstdError, EOFError) as error:
-            piece.problem(lines.number + 1, "corrupt", f"it cannot be unpacked further: {error}")
-            break
-        if block is None:
-            break
-        for line in block:
+    try:
+        for line in lines:
             _read_line(rollout, line, piece)
-        if len(piece.entries) >= _PIECE:
-            piece.place = _place(file, lines, rollout.state, packed)
-            piece.read, begun = lines.offset - begun, lines.offset
-            yield _booked(job, piece)
-            piece = Piece(job.path, piece.place, piece.seen)
+            if len(piece.entries) >= _PIECE:
+                piece.place = _place(file, lines, rollout.state, packed)
+                piece.read, begun = lines.offset - begun, lines.offset
+                yield _booked(job, piece)
+                piece = Piece(job.path, piece.place, piece.seen)
+    except (zstd.ZstdError, EOFError) as error:
+        piece.problem(lines.number + 1, "corrupt", f"it cannot be unpacked further: {error}")
     piece.place = _place(file, lines, rollout.state, packed)
     piece.read = lines.offset - begun
     _last_line(rollout, lines, piece)
@@ -201,7 +200,7 @@ def _read_line(reader: _Reader, line: Line, piece: Piece) -> None:
 def _last_line(reader: _Reader, lines: Lines, piece: Piece) -> None:
     """Count a last line that lacks only its end; it is read again when that has come."""
     text = lines.rest.strip()
-    if not text.endswith(b"}") or not any(word in text for word in reader.words):
+    if not text.endswith(b"}") or not reader.wants(text):
         return
     try:
         piece.entries += reader.read(Line(lines.number + 1, lines.offset, text))
@@ -209,21 +208,21 @@ def _last_line(reader: _Reader, lines: Lines, piece: Piece) -> None:
         return  # half-written
 
 
-def _place(file: BinaryIO, lines: Lines, state: str, packed: bool) -> Place:
+def _place(file: io.FileIO, lines: Lines, state: str, packed: bool) -> Place:
     if packed:
         return Place(0, lines.number)
     head, tail = _samples(file, lines.offset)
     return Place(lines.offset, lines.number, state, head, tail)
 
 
-def _goes_on(file: BinaryIO, place: Place) -> bool:
+def _goes_on(file: io.FileIO, place: Place) -> bool:
     """Tell whether the file still begins with what was read of it."""
     if not place.offset:
         return False
     return _samples(file, place.offset) == (place.head, place.tail)
 
 
-def _samples(file: BinaryIO, offset: int) -> tuple[str, str]:
+def _samples(file: io.FileIO, offset: int) -> tuple[str, str]:
     size = min(_SAMPLE, offset)
     handle = file.fileno()
     return (
@@ -236,7 +235,7 @@ def _fingerprint(data: bytes) -> str:
     return f"{len(data)}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
 
 
-def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
+def _document(job: Job, file: io.FileIO, piece: Piece) -> Piece:
     text = b""
     while len(text) <= LONGEST_LINE and (block := file.read(1 << 20)):
         text += block
@@ -287,5 +286,6 @@ def _booked(job: Job, piece: Piece) -> Piece:
     piece.entries = [
         entry._replace(session=job.session, profile=job.profile, agent=job.agent)
         for entry in piece.entries
+        if entry.response_id or not job.metered
     ]
     return piece

@@ -24,7 +24,9 @@ def main() -> None:
 
 
 def _write(out: BinaryIO, piece: Piece) -> None:
-    data = pickle.dumps(piece, protocol=pickle.HIGHEST_PROTOCOL)
+    plain = [tuple(entry) for entry in piece.entries]  # twice as fast to send
+    piece.entries = []
+    data = pickle.dumps((piece, plain), protocol=pickle.HIGHEST_PROTOCOL)
     out.write(FRAME.pack(len(data)))
     out.write(data)
 
