@@ -11,8 +11,7 @@ def main() -> None:
     if words == ["usage", "statusline"]:
         from agentos.usage import statusline
 
-        statusline.main()
-        return
+        sys.exit(statusline.main())
     if words in (["status"], ["status", "--json"]):
         from agentos.cli.status import show_status
 

@@ -18,6 +18,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from agentos.config import data_dir, home_dir
+from agentos.errors import AgentOsError
 from agentos.usage.money import DOLLAR, Currency
 from agentos.usage.price_table import known_prices, parse_price
 from agentos.usage.prices import Prices, Tokens
@@ -28,9 +29,14 @@ _SESSION_DAYS = 30
 _LARGEST = 1_000_000
 
 
-def main() -> None:
-    """Print the line."""
-    sys.stdout.write(text(told(sys.stdin)) + "\n")
+def main() -> int:
+    """Print the line, and return the exit code: 1 if there is none."""
+    try:
+        sys.stdout.write(text(told(sys.stdin)) + "\n")
+    except (AgentOsError, OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
+        sys.stderr.write(f"agentos: the status line cannot be told: {error}\n")
+        return 1
+    return 0
 
 
 def told(stream: IO[str]) -> dict[str, Any]:
@@ -56,23 +62,30 @@ def text(said: dict[str, Any], zone: str | None = None) -> str:
     currency = _currency(usage)
     now = time.time()
     session = str(said.get("session_id") or said.get("thread_id") or "")
+    today = own = _Sum()
     found = _opened()
-    if found is None:
-        today, own = _Sum(), _Sum()
-    else:
+    if found is not None:
         try:
             prices = _prices(settings, found)
             midnight = _midnight(zone or usage.get("time_zone"), now)
             today = _sum(found, prices, now, midnight)
-            own = _sum(found, prices, now, now - _SESSION_DAYS * 86400, session)
+            if session:
+                own = _sum(found, prices, now, now - _SESSION_DAYS * 86400, session)
         finally:
             found.close()
     parts = [f"today {today.cost(currency)}", f"{_short(today.tokens)} tokens"]
     if own.calls:
         parts.append(f"session {own.cost(currency)}")
-    elif isinstance(dollars := said.get("cost", {}).get("total_cost_usd"), int | float):
+    elif (dollars := _told_cost(said)) is not None:
         parts.append(f"session {currency.show(currency.of(dollars))}")
     return " · ".join(parts)
+
+
+def _told_cost(said: dict[str, Any]) -> float | None:
+    """Return what the client itself reckons that its session cost, in US dollars."""
+    cost = said.get("cost")
+    dollars = cost.get("total_cost_usd") if isinstance(cost, dict) else None
+    return float(dollars) if isinstance(dollars, int | float) else None
 
 
 class _Sum:
