@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,24 @@ def test_a_session_is_told_call_by_call_with_its_lines() -> None:
     assert "several sessions" in agentos("usage", "session", "0199", code=1)
     first = json.loads(agentos("usage", "session", "0199-aa", "--json", "-n", "1"))
     assert first["provenance"] == {"file": "gateway", "line": 12, "offset": 0}
+
+
+def test_a_number_is_explained_by_files_and_lines(tmp_path: Path) -> None:
+    data = Path(__file__).parents[1] / "data" / "rollouts"
+    sessions = tmp_path / ".codex" / "sessions" / "2026" / "05" / "04"
+    sessions.mkdir(parents=True)
+    name = "rollout-2026-05-04T12-00-00-0199d0f2-0000-7000-8000-000000000001.jsonl"
+    shutil.copy(data / "codex-0.169-fork.jsonl", sessions / name)
+    total = json.loads(agentos("usage", "--json"))["total"]
+    found = json.loads(agentos("usage", "doctor", "--json", "--lines", "1"))
+    assert total["calls"] == sum(share["calls"] for share in found["files"]) > 0
+    assert [share["file"] for share in found["files"]] == [str(sessions / name)]
+    assert found["tokens"]["input"] == total["input"]
+    said = agentos("usage", "doctor", "--lines", "1")
+    place = found["calls"][0]["provenance"]
+    line = (sessions / name).read_text().splitlines()[place["line"] - 1]
+    assert f"{sessions / name}:{place['line']}: {line}" in said
+    assert f"{total['tokens']:,}" in said
 
 
 def test_a_controlling_word_in_a_name_does_not_reach_the_terminal() -> None:

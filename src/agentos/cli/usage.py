@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -152,6 +153,31 @@ def session(
             typer.echo(json.dumps(usage_table.plain_call(call)))
         return
     usage_table.show_calls(calls, zone(tz or settings.time_zone), settings.currency)
+
+
+@app.command()
+def doctor(
+    since: Since = None,
+    until: Until = None,
+    tz: Zone = None,
+    client: Client = None,
+    project: Project = None,
+    model: Model = None,
+    session: Annotated[str | None, typer.Option("--session", help="Only of this session.")] = None,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, help="Show the lines of so many calls.")
+    ] = 0,
+    as_json: Json = False,
+    no_read: Offline = False,
+) -> None:
+    """Explain a number: the files and lines that it comes from, and what could not be counted."""
+    from agentos.cli import usage_doctor
+
+    chosen = _selection(since, until, tz, client, project, model)
+    if session is not None:
+        chosen = replace(chosen, sessions=(session,))
+    found = run_command(usage_doctor.explained(chosen, lines, not no_read))
+    (usage_doctor.show_json if as_json else usage_doctor.show)(found)
 
 
 @app.command()

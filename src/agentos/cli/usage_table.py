@@ -29,7 +29,7 @@ _PIPED = 200
 
 def show(report: Report) -> None:
     """Print a report as a table."""
-    console = _console()
+    console = wide_console()
     if not report.total.calls:
         console.print("Nothing was used in this time.")
         return
@@ -133,10 +133,11 @@ def show_calls(calls: Iterable[PricedCall], where: tzinfo, currency: Currency) -
             currency.show(cost),
             Text(printable(str(call.provenance))),
         )
-    _console().print(table)
+    wide_console().print(table)
 
 
-def _console() -> Console:
+def wide_console() -> Console:
+    """Return where tables go; they are not cut for a file or another program."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, _PIPED)

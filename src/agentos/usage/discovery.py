@@ -73,6 +73,10 @@ def _files(
     top: str, deep: bool, entered: set[tuple[int, int]], problems: list[Problem]
 ) -> Iterator[tuple[str, os.stat_result]]:
     try:
+        status = os.stat(top)
+        if (status.st_dev, status.st_ino) in entered:
+            return
+        entered.add((status.st_dev, status.st_ino))
         entries = sorted(os.scandir(top), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -90,7 +94,4 @@ def _files(
         if stat.S_ISREG(status.st_mode):
             yield entry.path, status
         elif deep and stat.S_ISDIR(status.st_mode):
-            place = (status.st_dev, status.st_ino)
-            if place not in entered:
-                entered.add(place)
-                yield from _files(entry.path, deep, entered, problems)
+            yield from _files(entry.path, deep, entered, problems)

@@ -11,6 +11,7 @@ from sqlalchemy import Row, func, select
 from agentos.store import Store
 from agentos.store.tables import USAGE_CALLS, USAGE_QUARTERS, USAGE_SOURCES
 from agentos.usage.call import Confidence, ModelCall, Provenance, Source
+from agentos.usage.explain import Explanation, explain
 from agentos.usage.homes import UsageHome
 from agentos.usage.ingest import IngestReport, ingest
 from agentos.usage.prices import Tokens
@@ -98,6 +99,19 @@ class Ledger:
         )
         async with self._store.reading() as connection:
             return [(int(row.id), _call(row)) for row in await connection.execute(query)]
+
+    async def explain(self, selection: Selection | None = None) -> Explanation:
+        """Tell which files and lines the sum of some calls comes from.
+
+        Args:
+            selection: Which calls; by default all.
+
+        Returns:
+            What each file contributes, and what there was not counted. `calls` has each line,
+            and `agentos.usage.explain.line_at` its text.
+        """
+        async with self._store.reading() as connection:
+            return await explain(connection, selection or Selection())
 
 
 def _total(row: Row[Any], keys: int) -> Total:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import sqlite3
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from agentos.usage.reading import gemini, opencode
 from agentos.usage.reading.claude import ClaudeTranscript
@@ -24,6 +24,8 @@ if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
+
+__all__ = ["Format", "Job", "Piece", "Place", "read", "signs", "zstd"]
 
 #: Read at a time; small enough for the processor's cache.
 _BUFFER = 128 << 10
@@ -146,19 +148,20 @@ def signs(path: str, found: os.stat_result) -> tuple[int, int, int, int]:
     return found.st_dev, found.st_ino, size, changed
 
 
-def _opened(path: str) -> io.FileIO:
+def _opened(path: str) -> BinaryIO:
     # Were it a pipe, opening it would wait for a writer.
-    return io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return open(handle, "rb", buffering=_BUFFER)
 
 
-def _lines(job: Job, file: io.FileIO, piece: Piece) -> Iterator[Piece]:
+def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     place = piece.place = job.place
     packed = job.path.endswith(".zst")
     if packed or not _goes_on(file, place):
         place = Place()
     rollout = _READERS[job.format](os.path.basename(job.path), place.state)
     file.seek(place.offset)
-    plain = zstd.ZstdFile(file) if packed else io.BufferedReader(file, _BUFFER)
+    plain = zstd.ZstdFile(file) if packed else file
     lines = Lines(plain, rollout.wants, place.offset, place.line)
     begun = place.offset
     try:
@@ -208,21 +211,21 @@ def _last_line(reader: _Reader, lines: Lines, piece: Piece) -> None:
         return  # half-written
 
 
-def _place(file: io.FileIO, lines: Lines, state: str, packed: bool) -> Place:
+def _place(file: BinaryIO, lines: Lines, state: str, packed: bool) -> Place:
     if packed:
         return Place(0, lines.number)
     head, tail = _samples(file, lines.offset)
     return Place(lines.offset, lines.number, state, head, tail)
 
 
-def _goes_on(file: io.FileIO, place: Place) -> bool:
+def _goes_on(file: BinaryIO, place: Place) -> bool:
     """Tell whether the file still begins with what was read of it."""
     if not place.offset:
         return False
     return _samples(file, place.offset) == (place.head, place.tail)
 
 
-def _samples(file: io.FileIO, offset: int) -> tuple[str, str]:
+def _samples(file: BinaryIO, offset: int) -> tuple[str, str]:
     size = min(_SAMPLE, offset)
     handle = file.fileno()
     return (
@@ -235,7 +238,7 @@ def _fingerprint(data: bytes) -> str:
     return f"{len(data)}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
 
 
-def _document(job: Job, file: io.FileIO, piece: Piece) -> Piece:
+def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
     text = b""
     while len(text) <= LONGEST_LINE and (block := file.read(1 << 20)):
         text += block
