@@ -21,7 +21,7 @@ from agentos.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from agentos.usage.calendar import Period
-    from agentos.usage.reports import Group
+    from agentos.usage.rows import Group
     from agentos.usage.selection import Selection
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}

@@ -13,7 +13,7 @@ from agentos.cli.usage_table import notes, table_of
 from agentos.store import Store
 from agentos.usage.calendar import zone
 from agentos.usage.questions import report
-from agentos.usage.reports import Group
+from agentos.usage.rows import Group
 from agentos.usage.settings import load_usage_settings
 
 

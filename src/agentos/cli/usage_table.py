@@ -13,12 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from agentos.cli.render import printable
-from agentos.usage.reports import TIMES, plain_row
+from agentos.usage.rows import TIMES, plain_row
 
 if TYPE_CHECKING:
     from agentos.usage.money import Currency
     from agentos.usage.questions import PricedCall
-    from agentos.usage.reports import Report, Row
+    from agentos.usage.reports import Report
+    from agentos.usage.rows import Row
 
 _BARS = "▁▂▃▄▅▆▇█"
 #: How many characters a course takes at most.

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from agentos.usage.budget import BudgetStatus
     from agentos.usage.ledger import Ledger
     from agentos.usage.questions import PricedCall, budgets, report, session_calls
-    from agentos.usage.reports import Report, Row
+    from agentos.usage.reports import Report
+    from agentos.usage.rows import Row
     from agentos.usage.selection import Selection
 
 _HOMES = {
@@ -20,7 +21,7 @@ _HOMES = {
     "Ledger": "ledger",
     "PricedCall": "questions",
     "Report": "reports",
-    "Row": "reports",
+    "Row": "rows",
     "Selection": "selection",
     "budgets": "questions",
     "report": "questions",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agentos.models.budgets import Budget
     from agentos.store import Store
     from agentos.usage.prices import Prices
-    from agentos.usage.reports import Row
+    from agentos.usage.rows import Row
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from agentos.usage.ledger import Ledger
 from agentos.usage.money import Currency
 from agentos.usage.price_table import known_prices
 from agentos.usage.prices import Prices
-from agentos.usage.reports import Group, Report, make_report
+from agentos.usage.reports import Report, make_report
+from agentos.usage.rows import Group
 from agentos.usage.selection import Selection
 from agentos.usage.settings import load_usage_settings
 

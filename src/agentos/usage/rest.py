@@ -19,7 +19,8 @@ from agentos.hub.hub import Hub
 from agentos.hub.scopes import Principal, Scope
 from agentos.usage import questions
 from agentos.usage.calendar import Period, Step, span_of, zone, zone_name
-from agentos.usage.reports import Group, Report, plain, plain_row
+from agentos.usage.reports import Report, plain
+from agentos.usage.rows import Group, plain_row
 from agentos.usage.selection import Selection
 from agentos.usage.settings import load_usage_settings
 

@@ -19,7 +19,8 @@ from agentos.usage.call import Confidence, ModelCall, Source
 from agentos.usage.money import Currency
 from agentos.usage.price_table import known_prices
 from agentos.usage.prices import Price, PricePeriod, Prices, Rates, Tokens
-from agentos.usage.reports import Group, Report, Row, make_report
+from agentos.usage.reports import Report, make_report
+from agentos.usage.rows import Group, Row
 from agentos.usage.selection import Selection
 
 GPT = Prices({"openai/gpt-5.4": Price(input=2.5, cached_input=0.25, output=15)})
