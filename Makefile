@@ -21,9 +21,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: $(INSTALLED)
 	$(BIN)/agentos demo
 
-# The tests drive the real Codex, directly and through its ACP adapter, a Node program.
+# The tests drive the real Codex, directly and through its ACP adapter, a Node program, and
+# connect Claude Code and Gemini CLI to the hub.
 test: $(INSTALLED)
-	$(BIN)/agentos software install codex codex-acp
+	$(BIN)/agentos software install codex codex-acp claude-agent-acp gemini-cli
 	$(BIN)/pytest $(ARGS)
 
 # Machines with isolation="gvisor", whose tests are skipped without it.

@@ -23,9 +23,12 @@ BENCHMARKS = (
     "stream",
     "gateway",
     "transcripts",
+    "sessions",
+    "many_sessions",
     "network",
     "hub",
     "imports",
+    "hub_mcp",
 )
 
 

@@ -20,12 +20,19 @@ NAMES = [
     "BudgetExceeded",
     "CassetteMismatch",
     "ChecksumMismatch",
+    "CodeError",
+    "CodeResult",
     "CommandFailed",
     "ConfigInvalid",
+    "DirEntry",
     "ExecResult",
     "ExecTimeout",
     "FileChange",
+    "FileResult",
     "FileStat",
+    "HubAccess",
+    "Interpreter",
+    "InterpreterEnded",
     "IsolationUnavailable",
     "LimitExceeded",
     "LimitWarning",
@@ -41,17 +48,21 @@ NAMES = [
     "NetworkPolicy",
     "NetworkRequest",
     "ObjectStoreError",
+    "OutputChunk",
     "PermissionRequest",
     "PermissionRules",
     "PortEvent",
     "Price",
     "Process",
     "ProcessInfo",
+    "ProcessTree",
     "Provider",
     "RegistryUnreachable",
     "RehearsalModel",
     "S3Credentials",
     "Scenario",
+    "Schedule",
+    "ScheduleEvent",
     "Session",
     "SessionClosed",
     "SessionEvent",
@@ -109,7 +120,8 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     heavy = "acp mcp pydantic starlette uvicorn yaml httpx2 rich"
     script = f"""
 import sys
-import agentos.cli.main
+from agentos.cli.main import build_app
+build_app()
 loaded = [name for name in {heavy.split()!r} if name in sys.modules]
 assert not loaded, loaded
 """

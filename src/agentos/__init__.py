@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         CommandFailed,
         ConfigInvalid,
         ExecTimeout,
+        InterpreterEnded,
         IsolationUnavailable,
         LimitExceeded,
         MachineError,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
         StoreError,
         SyncConflict,
     )
+    from agentos.hub.access import HubAccess
+    from agentos.machine.interpreters.interpreter import CodeError, CodeResult, Interpreter
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
     from agentos.machine.machine import AgentOs
@@ -45,11 +48,14 @@ if TYPE_CHECKING:
     from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.network import NetworkPolicy, NetworkRequest
     from agentos.machine.network.servers.listening import PortEvent
+    from agentos.machine.output_log import OutputChunk
     from agentos.machine.pool import MachinePool
     from agentos.machine.process import ExecResult, Process
-    from agentos.machine.processes import ProcessInfo
+    from agentos.machine.processes import ProcessInfo, ProcessTree
     from agentos.machine.protocol import FileStat
+    from agentos.machine.schedules.schedule import Schedule, ScheduleEvent
     from agentos.machine.terminal import Terminal
+    from agentos.machine.trees import DirEntry, FileResult
     from agentos.machine.watch import Watch
     from agentos.machine.watched_tree import FileChange
     from agentos.models.budgets import Budget
@@ -69,9 +75,15 @@ _HOMES = {
     "Agent": "agentos.agents.custom",
     "AgentOs": "agentos.machine.machine",
     "Budget": "agentos.models.budgets",
+    "CodeError": "agentos.machine.interpreters.interpreter",
+    "CodeResult": "agentos.machine.interpreters.interpreter",
+    "DirEntry": "agentos.machine.trees",
     "ExecResult": "agentos.machine.process",
     "FileChange": "agentos.machine.watched_tree",
+    "FileResult": "agentos.machine.trees",
     "FileStat": "agentos.machine.protocol",
+    "HubAccess": "agentos.hub.access",
+    "Interpreter": "agentos.machine.interpreters.interpreter",
     "LimitWarning": "agentos.machine.limits.limits",
     "Limits": "agentos.machine.limits.limits",
     "MachinePool": "agentos.machine.pool",
@@ -81,16 +93,20 @@ _HOMES = {
     "Mount": "agentos.machine.mounts",
     "NetworkPolicy": "agentos.machine.network",
     "NetworkRequest": "agentos.machine.network",
+    "OutputChunk": "agentos.machine.output_log",
     "PermissionRequest": "agentos.sessions.permissions",
     "PermissionRules": "agentos.sessions.permission_rules",
     "PortEvent": "agentos.machine.network.servers.listening",
     "Price": "agentos.usage.prices",
     "Process": "agentos.machine.process",
     "ProcessInfo": "agentos.machine.processes",
+    "ProcessTree": "agentos.machine.processes",
     "Provider": "agentos.models.providers",
     "RehearsalModel": "agentos.models.rehearsal",
     "S3Credentials": "agentos.machine.mounts.objects.source",
     "Scenario": "agentos.models.rehearsal",
+    "Schedule": "agentos.machine.schedules.schedule",
+    "ScheduleEvent": "agentos.machine.schedules.schedule",
     "Session": "agentos.sessions",
     "SessionEvent": "agentos.sessions",
     "SessionRecord": "agentos.sessions.transcripts",
@@ -119,12 +135,19 @@ __all__ = [
     "BudgetExceeded",
     "CassetteMismatch",
     "ChecksumMismatch",
+    "CodeError",
+    "CodeResult",
     "CommandFailed",
     "ConfigInvalid",
+    "DirEntry",
     "ExecResult",
     "ExecTimeout",
     "FileChange",
+    "FileResult",
     "FileStat",
+    "HubAccess",
+    "Interpreter",
+    "InterpreterEnded",
     "IsolationUnavailable",
     "LimitExceeded",
     "LimitWarning",
@@ -140,17 +163,21 @@ __all__ = [
     "NetworkPolicy",
     "NetworkRequest",
     "ObjectStoreError",
+    "OutputChunk",
     "PermissionRequest",
     "PermissionRules",
     "PortEvent",
     "Price",
     "Process",
     "ProcessInfo",
+    "ProcessTree",
     "Provider",
     "RegistryUnreachable",
     "RehearsalModel",
     "S3Credentials",
     "Scenario",
+    "Schedule",
+    "ScheduleEvent",
     "Session",
     "SessionClosed",
     "SessionEvent",

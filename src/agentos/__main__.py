@@ -1,6 +1,6 @@
 """`python -m agentos` is the `agentos` command."""
 
-from agentos.cli.main import main
+from agentos.cli.entry import main
 
 if __name__ == "__main__":
     main()

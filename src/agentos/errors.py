@@ -6,6 +6,7 @@ AgentOsError                 code, hint, retryable
 │   ├── IsolationUnavailable this host does not offer the isolation asked for
 │   ├── ExecTimeout          a command outlived its timeout; keeps the output so far
 │   ├── CommandFailed        a command checked for success ended otherwise
+│   ├── InterpreterEnded     an interpreter's process ended, and with it what it knew
 │   ├── LimitExceeded        a limit was hit; names it
 │   ├── ObjectStoreError     an object store refused, failed or did not answer
 │   └── NetworkDenied        the network policy forbids a host
@@ -108,6 +109,28 @@ class CommandFailed(MachineError):
     def __init__(self, message: str, *, exit_code: int, stdout: bytes, stderr: bytes) -> None:
         tail = stderr[-400:].decode(errors="replace").strip()
         super().__init__(message, hint=f"stderr ends: {tail}" if tail else None)
+        self.exit_code = exit_code
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class InterpreterEnded(MachineError):
+    """An interpreter's process ended, and with it what it knew.
+
+    `exit_code` says how, if that was just now; `stdout` and `stderr` hold what it wrote last.
+    """
+
+    default_code = "interpreter_ended"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        exit_code: int | None = None,
+        stdout: bytes = b"",
+        stderr: bytes = b"",
+    ) -> None:
+        super().__init__(message, hint="call reset() to start it again, with nothing defined")
         self.exit_code = exit_code
         self.stdout = stdout
         self.stderr = stderr

@@ -186,3 +186,19 @@ def test_an_entry_of_the_acp_registry() -> None:
     entry["distribution"] = {"binary": {"linux-x86_64": {"archive": "https://a.example/a.tgz"}}}
     with pytest.raises(ConfigInvalid, match="archive"):
         agent_of_entry(entry)
+
+
+async def test_it_says_where_it_keeps_a_session(machine: HostMachine) -> None:
+    mine = Agent("mine", command=["m"], session_files=["{home}/.mine/*/{session}.jsonl"])
+    launch = await mine.prepare(machine, AgentRequest())
+    assert launch.session_files == [f"{machine.home}/.mine/*/{{session}}.jsonl"]
+    tweaked = await Agent("mine", extends="claude").prepare(
+        machine, AgentRequest(env={"ANTHROPIC_API_KEY": "dummy-key"})
+    )
+    assert tweaked.session_files == [f"{machine.home}/.claude/projects/*/{{session}}.jsonl"]
+
+
+@pytest.mark.parametrize("pattern", ["mine/{session}", "{home}/../{session}", ""])
+def test_a_session_that_is_kept_nowhere(pattern: str) -> None:
+    with pytest.raises(ConfigInvalid, match="keep a session"):
+        Agent("mine", command=["m"], session_files=[pattern])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from agentos.agents.gemini import Gemini
 from agentos.agents.machine import AgentMachine
 from agentos.agents.opencode import OpenCode
 from agentos.agents.pi import Pi
+from agentos.config import data_dir
 from agentos.errors import AuthenticationRequired, ConfigInvalid
 from agentos.models.gateway import ModelGateway
 from agentos.models.providers import Provider
@@ -77,6 +79,36 @@ async def test_it_works_through_the_gateway(vm: AgentOs, name: str) -> None:
             said = await runs_a_command(vm, name, provider=gateway, model="played/small")
     assert said.endswith("It says 42.")
     assert model.keys == {"upstream-key"}
+
+
+@pytest.mark.parametrize("name", ["claude", "opencode", "gemini", "pi"])
+async def test_it_goes_on_with_a_session_in_another_machine(name: str) -> None:
+    wire = Wire.MESSAGES if name == "claude" else Wire.CHAT
+    with played_model(COMMAND) as model:
+        provider = Provider("played", f"{model.url}/v1", key="upstream-key", speaks=[wire])
+        async with ModelGateway([provider]) as gateway:
+            way: dict[str, Any] = {"provider": gateway, "model": "played/small"}
+            if name == "gemini":
+                env = {"GEMINI_API_KEY": "dummy-key", "GOOGLE_GEMINI_BASE_URL": model.url}
+                way = {"env": env, "model": "gemini-2.5-flash"}
+            async with AgentOs() as vm, await vm.create_session(name, **way) as session:
+                await session.prompt("My colour is blue. Run the command.")
+            _make_older(session.id)
+            async with AgentOs() as vm:
+                again = await vm.resume_session(session.id, **way)
+                assert again.resumed is not None
+                assert again.resumed.how == "agent"
+                assert again.agent_session == session.agent_session
+                await again.prompt("Which colour?")
+                await again.close()
+    said = json.dumps(model.bodies[-1])
+    assert said.index("My colour is blue.") < said.index("Which colour?")
+
+
+def _make_older(session_id: str) -> None:
+    """Gemini's files have their minute in their name; one of the same minute is overwritten."""
+    for path in (data_dir() / "sessions" / session_id).rglob("session-20*.jsonl"):
+        path.rename(path.with_name(re.sub(r"-20\d\d-", "-2020-", path.name)))
 
 
 @pytest.mark.parametrize("kind", [Claude, OpenCode], ids=lambda kind: kind.name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from agentos.cli.main import app
+from agentos.cli.main import build_app
 
 AGENTS = Path(__file__).parents[2] / "examples" / "agents"
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def agents(*words: str) -> Result:
-    return CliRunner().invoke(app, ["agents", *words])
+    return CliRunner().invoke(build_app(), ["agents", *words])
 
 
 def test_list_shows_all_and_says_what_cannot_be_read(folder: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from agentos.agents.codex_versions import versions_tested
+
 AGENTOS = [sys.executable, "-m", "agentos"]
 
 
@@ -166,6 +168,18 @@ def test_doctor_finds_a_machine_that_works() -> None:
     for name in ("kernel", "machine", "lockdown", "files", "root inside", "network by name"):
         assert findings[name]["ok"], findings[name]
     assert ran.returncode == 0
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_doctor_names_the_codex_that_sessions_are_tested_with(
+    installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not installed:
+        monkeypatch.setenv("AGENTOS_DATA_DIR", str(tmp_path))
+    lines = agentos("doctor", "--json").stdout.splitlines()
+    (codex,) = [row for row in map(json.loads, lines) if row["name"] == "codex"]
+    assert codex["detail"].endswith(f"; sessions are tested with {versions_tested()}")
+    assert codex["detail"].startswith("not installed") or codex["ok"]
 
 
 def test_doctor_says_what_to_do_where_machines_are_forbidden() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentos import AgentError, AgentOs, MachinePool, RehearsalModel, Scenario, Step
+from agentos import AgentError, AgentNotFound, AgentOs, MachinePool, RehearsalModel, Scenario, Step
 
 
 def played(*steps: Step) -> RehearsalModel:
@@ -67,6 +67,13 @@ async def test_an_agent_that_cannot_wait(vm: AgentOs) -> None:
     with pytest.raises(AgentError) as caught:
         await vm.ready_agent("codex-acp")
     assert caught.value.code == "agent_cannot_wait"
+
+
+async def test_a_session_that_is_not_made_leaves_none_waiting(vm: AgentOs) -> None:
+    await vm.ready_agent("codex")
+    with pytest.raises(AgentNotFound):
+        await vm.create_session("codecs")
+    assert await codex_pids(vm) == set()
 
 
 async def test_closing_ends_the_one_that_waits() -> None:

@@ -21,10 +21,11 @@ def _own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AGENTOS_STORE_URL", f"sqlite:///{tmp_path}/store.db")
 
 
-async def test_in_another_machine_the_agent_remembers() -> None:
+@pytest.mark.parametrize("agent", ["codex", "codex-acp"])
+async def test_in_another_machine_the_agent_remembers(agent: str) -> None:
     async with played(Step(say="Noted."), Step(say="Blue.")) as model:
         async with AgentOs(name="first") as vm:
-            session = await vm.create_session("codex", provider=model)
+            session = await vm.create_session(agent, provider=model)
             await session.prompt("My colour is blue.")
             await session.close()
         async with AgentOs(name="second") as vm:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -83,6 +84,77 @@ async def test_a_session_is_resumed(workspace: Path) -> None:
         assert "I call it Ada." in json.dumps(model.turns[-1].body)
     code, out, _ = await agentos("sessions", "export", id, "-f", "markdown")
     assert out.count("## Prompt") == 2
+
+
+async def test_what_it_is_given_to_read_reaches_the_model(workspace: Path) -> None:
+    (workspace / "skill").mkdir()
+    skill = "---\nname: plants\ndescription: Tends the plants.\n---\nWater them.\n"
+    (workspace / "skill/SKILL.md").write_text(skill)
+    (workspace / "AGENTS.md").write_text("Speak of roses.\n")
+    (workspace / "learned.md").write_text("The well is dry.\n")
+    (workspace / "planner.toml").write_text('developer_instructions = "Only plan."\n')
+    words = ["--skill", str(workspace / "skill"), "--remember", str(workspace / "learned.md")]
+    words += ["--instructions-file", str(workspace / "AGENTS.md")]
+    words += ["--profile", "planner", "--profile-file", str(workspace / "planner.toml")]
+    async with model_of(Step(say="Done.")) as model:
+        code, _, err = await agentos(*run_words(model, *words))
+    assert code == 0, err
+    said = json.dumps(model.turns[0].body)
+    for told in ("Tends the plants.", "Speak of roses.", "The well is dry.", "Only plan."):
+        assert told in said
+
+
+async def test_a_policy_that_is_none() -> None:
+    code, _, err = await agentos("run", "codex", "do it", "--permission", "maybe")
+    assert (code, "allow, ask or reject" in err) == (1, True)
+
+
+@pytest.mark.parametrize("policy", ["reject", "ask"])
+async def test_nobody_to_ask_is_rejected_with_a_word(workspace: Path, policy: str) -> None:
+    async with model_of(Step(run="touch made"), Step(say="Done.")) as model:
+        words = run_words(model, "-w", str(workspace), "--permission", policy)
+        process = await asyncio.create_subprocess_exec(
+            *AGENTOS,
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+    assert process.returncode == 0, err
+    assert "The workspace is unchanged." in out.decode()
+    if policy == "ask":
+        assert "rejected, as there is no terminal to ask at: touch made" in err.decode()
+
+
+@pytest.mark.parametrize("answers", [["9", "1"], ["\x04"], None], ids=["yes", "no", "Ctrl-C"])
+async def test_the_person_at_the_terminal_is_asked(
+    workspace: Path, answers: list[str] | None
+) -> None:
+    async with model_of(Step(run="touch made"), Step(say="Done.")) as model:
+        terminal, theirs = os.openpty()
+        words = run_words(model, "-w", str(workspace), "--permission", "ask")
+        process = await asyncio.create_subprocess_exec(
+            *AGENTOS, *words, stdin=theirs, stderr=theirs, stdout=asyncio.subprocess.PIPE
+        )
+        os.close(theirs)
+        for answer in answers or [""]:
+            shown = await asyncio.to_thread(_read_until, terminal, b"Answer 1 to ")
+            assert b"touch made" in shown or b"9" in shown
+            os.write(terminal, answer.encode() + (b"\n" if answer.isdigit() else b""))
+        if answers is None:
+            process.send_signal(signal.SIGINT)
+        out, _ = await process.communicate()
+        os.close(terminal)
+    assert process.returncode == (130 if answers is None else 0)
+    assert ("made" in out.decode().partition("What changed")[2]) == (answers == ["9", "1"])
+
+
+def _read_until(fd: int, wanted: bytes) -> bytes:
+    seen = b""
+    while wanted not in seen:
+        seen += os.read(fd, 1)
+    return seen
 
 
 async def test_without_credentials_one_readable_message() -> None:

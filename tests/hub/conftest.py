@@ -10,25 +10,36 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
-from agentos.hub.app import Part, create_app
+from agentos.hub.app import PARTS, Part, create_app
 from agentos.hub.hub import Hub
 from agentos.hub.lifecycle.endpoint import Endpoint, open_endpoint
 from agentos.hub.lifecycle.server import Server
-from agentos.hub.records import RequestRecord
+from agentos.hub.records import NotRecorded, Recorder, RequestRecord
 from agentos.hub.settings import HubSettings
 
 URL = "http://127.0.0.1:3000"
 
 
 class Remembered:
-    """A recorder that the test reads."""
+    """A recorder that the test reads, beside the hub's own; the last of its parts."""
 
     def __init__(self) -> None:
         self.records: list[RequestRecord] = []
+        self._own: Recorder = NotRecorded()
+
+    @asynccontextmanager
+    async def __call__(self, app: FastAPI, hub: Hub) -> AsyncIterator[None]:
+        self._own, hub.recorder = hub.recorder, self
+        try:
+            yield
+        finally:
+            hub.recorder = self._own
 
     async def request(self, record: RequestRecord) -> None:
         self.records.append(record)
+        await self._own.request(record)
 
 
 class Asking:
@@ -70,8 +81,8 @@ def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
         settings: HubSettings | None = None, parts: Sequence[Part] | None = None
     ) -> AsyncIterator[Asking]:
         seen = Remembered()
-        hub = Hub(settings or HubSettings(), tmp_path / "state", tmp_path / "home", recorder=seen)
-        app = create_app(hub, parts)
+        hub = Hub(settings or HubSettings(), tmp_path / "state", tmp_path / "home")
+        app = create_app(hub, [*(PARTS if parts is None else parts), seen])
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),
@@ -107,8 +118,8 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
     ) -> AsyncIterator[Serving]:
         settings = settings or HubSettings(port=0)
         seen = Remembered()
-        hub = Hub(settings, tmp_path / "state", tmp_path / "home", recorder=seen)
-        app = create_app(hub, parts or None)
+        hub = Hub(settings, tmp_path / "state", tmp_path / "home")
+        app = create_app(hub, [*(parts or PARTS), seen])
         ready = asyncio.Event()
         server = Server(app, hub, ready.set)
         endpoint = open_endpoint(settings, chosen=True)

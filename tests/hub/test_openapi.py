@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 
 from agentos.hub.app import create_app
@@ -22,6 +22,9 @@ from agentos.hub.hub import Hub
 from agentos.hub.lifecycle.endpoint import open_endpoint
 from agentos.hub.lifecycle.server import Server
 from agentos.hub.settings import HubSettings
+
+#: Of each route, valid ones and invalid ones.
+EXAMPLES = 25
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +76,28 @@ def test_no_request_makes_the_hub_fail(hub: tuple[str, dict[str, str]]) -> None:
     document = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=headers)
     operations = list(document.get_all_operations())
     assert operations
-    for found in operations:
-        assert isinstance(found, Ok), found
-        operation = found.ok()
-        for mode in GenerationMode:
-            _send(operation.as_strategy(generation_mode=mode), headers)
+    with requests.Session() as session:
+        for found in operations:
+            assert isinstance(found, Ok), found
+            operation = found.ok()
+            for mode in GenerationMode:
+                _send(operation.as_strategy(generation_mode=mode), session, headers)
 
 
-def _send(cases: Any, headers: dict[str, str]) -> None:
+def _send(cases: Any, session: requests.Session, headers: dict[str, str]) -> None:
     @given(case=cases)
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        phases=[Phase.generate],
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     def check(case: Any) -> None:
-        case.call_and_validate(headers=headers, checks=[not_a_server_error])
+        request = case.as_transport_kwargs(headers=headers)
+        # Without its body, which of a stream of events has no end.
+        with session.request(**request, stream=True, timeout=60) as answer:
+            assert answer.status_code < 500, (request, answer.status_code, answer.text)
 
     try:
         check()

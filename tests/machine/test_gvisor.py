@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -128,6 +129,23 @@ async def test_mounts_come_and_go_while_it_runs(vm: AgentOs, tmp_path: Path) -> 
     await vm.mount(Mount.tmpfs("/memory", size=2**20))
     await vm.exec("echo kept > /memory/f", check=True)
     assert await vm.read_text("/memory/f") == "kept\n"
+
+
+async def test_a_mount_is_busy_only_while_somebody_uses_it(vm: AgentOs, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_text("of the host\n")
+    for _ in range(2):
+        await vm.mount(Mount.host(tmp_path, "/data"))
+        assert (await vm.exec("cat /data/d/f; ls -l /data/d > list; cd /data/d")).exit_code == 0
+        async with await vm.spawn("exec tail -f /data/d/f") as reader:
+            assert reader.stdout is not None
+            assert await reader.stdout.readline() == b"of the host\n"
+            with pytest.raises(OSError, match="in use") as caught:
+                await vm.unmount("/data")
+            assert caught.value.errno == errno.EBUSY
+        await vm.unmount("/data")
+        assert (await vm.exec("ls /data")).exit_code != 0
 
 
 async def test_what_it_writes_to_the_host_is_its_owners(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 from agentos.errors import IsolationUnavailable
 from agentos.machine.isolation import backends
 from agentos.machine.isolation.backends import Backend, choose
-from agentos.machine.limits.limits import Limits
 from agentos.machine.machine import AgentOs
 
 
@@ -54,19 +53,6 @@ async def test_the_strongest_that_is_here(
         chooser = present(made[kind]) if kind in here else absent(f"no {kind}", "")
         monkeypatch.setitem(backends._CHOICES, kind, chooser)
     assert await choose("strong") is made[taken]
-
-
-async def test_a_kind_that_cannot_hold_the_limits_is_passed_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made = {kind: await stands_for(kind) for kind in ("microvm", "gvisor")}
-    for kind, backend in made.items():
-        monkeypatch.setitem(backends._CHOICES, kind, present(backend))
-    assert await choose("strong", Limits(memory="64M")) is made["microvm"]
-    assert await choose("strong", Limits(pids=10)) is made["gvisor"]
-    monkeypatch.setitem(backends._CHOICES, "gvisor", absent("no gvisor", ""))
-    with pytest.raises(IsolationUnavailable, match="microvm: a limit of processes does not reach"):
-        await AgentOs.create(isolation="strong", limits=Limits(pids=10))
 
 
 async def test_another_failure_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

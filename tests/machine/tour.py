@@ -55,6 +55,10 @@ async def files(vm: AgentOs) -> None:
     await raises(OSError, vm.write_file("/usr/bin/env", ""))
     await vm.symlink("/../../../etc/hostname", "link")
     same(await vm.read_text("link"), "agentos\n")
+    written = await vm.write_files({"many/1": "one", "many/below/2": "two", "/usr/3": ""})
+    same([result.error is None for result in written], [True, True, False])
+    same([r.content for r in await vm.read_files(["many/below/2", "no"])], [b"two", b""])
+    same([(e.name, e.stat.uid) for e in await vm.scandir("many")], [("1", 1000), ("below", 1000)])
     await vm.upload("/usr/bin/env", "env")
     same((await vm.exec(["./env", "echo", "up"])).stdout, "up\n")
 
@@ -70,6 +74,9 @@ async def live(vm: AgentOs) -> None:
     await contained.kill()
     while await vm.processes():
         await asyncio.sleep(0)
+    async with await vm.interpreter("python") as python:
+        await python.run("import os; uid = os.getuid()")
+        same((await python.run("print('on'); uid")).value, 1000)
     async with await vm.terminal("stty size; tty", rows=11, cols=22) as terminal:
         shown = b""
         while chunk := await terminal.read():

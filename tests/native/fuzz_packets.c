@@ -194,6 +194,8 @@ bool is_the_machine_s_own(int fd) {
 
 void with_capabilities(void (*work)(void)) { work(); }
 
+int threads_of_init(void) { return refused() ? 2 : 0; }
+
 int enter_monitors_room(void) { return refused() ? EPERM : 0; }
 
 int lock_payload_down(bool from_keeper) { return from_keeper && refused() ? EPERM : 0; }
@@ -201,7 +203,7 @@ int lock_root_down(void) { return refused() ? EPERM : 0; }
 int own_terminal(int terminal) { return terminal < 0 || refused() ? EPERM : 0; }
 int start_as_user(bool user) { return user && refused() ? EPERM : 0; }
 
-/* relay.c and processes.c read nothing of a packet but its numbers. */
+/* relay.c, processes.c and forget.c read nothing of a packet but its numbers. */
 int start_relay(pid_t command, int master, int host) {
     if (command < 1 || host < 0 || refused()) return EAGAIN;
     fake_close(master); /* it is the relay's now */
@@ -210,6 +212,7 @@ int start_relay(pid_t command, int master, int host) {
 void forget_relay(pid_t pid) { (void)pid; }
 void resize_terminal(const struct request *request) { (void)request; }
 void list_processes(const struct request *request) { (void)request; }
+void forget_files(const struct request *request) { (void)request; }
 
 int fake_execve(const char *file, char *const *argv, char *const *env) {
     touch(file);

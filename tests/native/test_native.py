@@ -13,7 +13,8 @@ import pytest
 
 import agentos
 from agentos.machine.channel import Channel
-from agentos.machine.process import ExecResult, Launch, run
+from agentos.machine.launch import Launch
+from agentos.machine.process import ExecResult, run
 from agentos.machine.stream import StreamBridge
 
 HERE = Path(__file__).parent

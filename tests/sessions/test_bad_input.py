@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.software.conftest import data, registry
 
-from agentos.errors import AgentCrashed
+from agentos.errors import AgentCrashed, RegistryUnreachable
 from agentos.sessions.create import create_session
 from agentos.testing.scripted_agent import ScriptedAgent
 
 from .conftest import history
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.software.conftest import Registry
+
     from agentos.sessions import Session
     from agentos.testing.host_machine import HostMachine
 
     from .conftest import Scripted
+
+__all__ = ["data", "registry"]
 
 
 async def warnings_of(session: Session) -> list[str]:
@@ -58,3 +66,19 @@ async def test_another_session_of_the_machine_is_unharmed(
                     await session.prompt("go")
             assert (await good.prompt("how are you?")).text == "fine"
         assert (await good.prompt("and now?")).text == "fine"
+
+
+async def test_an_install_that_breaks_off_leaves_no_session(
+    registry: Registry, data: Path, scripted: Scripted, machine: HostMachine
+) -> None:
+    del data  # where it would be installed
+    agent = ScriptedAgent([[{"say": "installed"}]])
+    agent.software = [registry.pip_package("tool", {"tool/noise": (os.urandom(300_000), 0o644)})]
+    async with scripted([{"say": "fine"}]) as good:
+        registry.breaks_off = True
+        with pytest.raises(RegistryUnreachable):
+            await create_session(machine, agent)
+        assert (await good.prompt("how are you?")).text == "fine"
+        registry.breaks_off = False
+        async with await create_session(machine, agent) as session:
+            assert (await session.prompt("and you?")).text == "installed"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from agentos.agents.machine import AgentProcess
+from agentos.agents.machine import AgentMachine, AgentProcess
 from agentos.machine.processes import ProcessInfo
-from agentos.sessions.cancellation import commands_of
+from agentos.sessions.cancellation import commands_of, kill_commands
 
 SUPERVISOR, ADAPTER, CORE, MCP, COMMAND = 2, 3, 10, 20, 30
 AGENT = cast(AgentProcess, SimpleNamespace(pid=ADAPTER, supervisor=SUPERVISOR))
@@ -62,3 +62,23 @@ def test_the_dead_are_left_alone() -> None:
 def test_nothing_is_found_once_the_agent_has_ended() -> None:
     others: list[Any] = [process(COMMAND, 1, COMMAND)]
     assert commands_of(AGENT, others) == []
+
+
+class Starting:
+    """A machine in which a command is just being started, in the agent's session at first."""
+
+    def __init__(self) -> None:
+        self.killed: set[int] = set()
+        self._rounds = iter([[process(COMMAND, CORE, ADAPTER)], [process(COMMAND, CORE, COMMAND)]])
+
+    async def processes(self) -> list[ProcessInfo]:
+        return [*FAMILY, *next(self._rounds, [])]
+
+    async def signal(self, pid: int, _: int) -> None:
+        self.killed.add(pid)
+
+
+async def test_a_command_that_is_just_starting_is_killed() -> None:
+    machine = Starting()
+    assert await kill_commands(cast(AgentMachine, machine), AGENT) == []
+    assert machine.killed == {COMMAND}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agentos.errors import AgentCrashed, AgentError, MachineError, SessionClosed
-from agentos.sessions import session as session_module
+from agentos.errors import AgentCrashed, AgentError, MachineError, SessionClosed, StoreError
+from agentos.sessions import event_log, playing
 
 from .conftest import history
 
@@ -68,8 +71,8 @@ async def test_cancel_without_a_turn_does_nothing(scripted: Scripted) -> None:
 async def test_an_agent_that_does_not_obey_is_killed(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "CANCEL_PATIENCE", 0.01)
-    monkeypatch.setattr(session_module, "CANCEL_GRACE", 0.01)
+    monkeypatch.setattr(playing, "CANCEL_PATIENCE", 0.01)
+    monkeypatch.setattr(playing, "CANCEL_GRACE", 0.01)
     async with scripted(
         [{"say": "la"}, {"deaf": 1}], [{"say": "la"}, {"deaf": 1}], [{"say": "hi"}]
     ) as session:
@@ -169,3 +172,18 @@ async def test_streams_end_when_the_machine_ends(scripted: Scripted, machine: Ho
             await turn
         with pytest.raises(MachineError):
             await reader
+
+
+async def test_a_store_that_is_stuck_ends_the_agent_before_memory_does(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AGENTOS_STORE_URL", f"sqlite:///{tmp_path}/store.db")
+    monkeypatch.setattr(event_log, "MOST_WAITING", 500)
+    async with scripted([*[{"say": "word"}] * 2000, {"hang": 1}]) as session:
+        with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+            other.execute("begin immediate")
+            turn = session.prompt("go")
+            await session._log.failed
+        with pytest.raises(StoreError) as caught:
+            await turn
+    assert caught.value.code == "store_stuck"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -57,6 +58,82 @@ async def test_the_schema_is_that_of_the_tables(url: str) -> None:
 
 def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(configuration()).get_current_head() == HEAD
+
+
+def add(name: str) -> Callable[[Connection], None]:
+    def work(store: Connection) -> None:
+        store.execute(insert(FACTS).values(name=name, value=""))
+
+    return work
+
+
+async def test_writes_at_once_are_all_kept(url: str) -> None:
+    store = await Store.open(url)
+    async with asyncio.TaskGroup() as group:
+        for n in range(20):
+            group.create_task(store.write(add(f"{n:02}")))
+            group.create_task(put(store, f"{n:02} slowly"))
+    assert len(await names(store)) == 40
+    await store.close()
+    await store.close()
+
+
+async def test_a_write_that_fails_in_the_middle_leaves_nothing(url: str) -> None:
+    def fail(store: Connection) -> None:
+        add("lost")(store)
+        raise RuntimeError("stop")
+
+    store = await Store.open(url)
+    with pytest.raises(RuntimeError, match="stop"):
+        await store.write(fail)
+    await store.write(add("kept"))
+    assert await names(store) == ["kept"]
+    await store.close()
+
+
+async def test_a_cancelled_write_is_whole_or_not_there(url: str) -> None:
+    store = await Store.open(url)
+    writers = [asyncio.create_task(store.write(add(f"{n:02}"))) for n in range(20)]
+    await asyncio.sleep(0)
+    for writer in writers:
+        writer.cancel()
+    await asyncio.wait(writers)
+    before = await names(store)
+    await store.write(add("next"))
+    assert await names(store) == [*before, "next"]
+    await store.close()
+
+
+async def test_a_full_disk_stops_a_write_with_our_error(tmp_path: Path) -> None:
+    def overfill(store: Connection) -> None:
+        store.exec_driver_sql("PRAGMA max_page_count=16")
+        store.execute(insert(FACTS).values(name="lost", value="x" * 1_000_000))
+
+    store = await Store.open(f"sqlite:///{tmp_path}/agentos.db")
+    await store.write(add("kept"))
+    with pytest.raises(StoreError) as caught:
+        await store.write(overfill)
+    assert (caught.value.code, caught.value.retryable) == ("store_full", True)
+    assert await names(store) == ["kept"]
+    await store.close()
+
+
+async def test_what_is_written_ahead_is_carried_over_meanwhile(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/agentos.db")
+    before = (tmp_path / "agentos.db").stat().st_size
+    for n in range(1500):
+        await store.write(add(f"{n:04} {'x' * 100}"))
+    # The last pages may still be on their way; SQLite's own way would have begun at 8,000.
+    assert (tmp_path / "agentos.db").stat().st_size > before
+    await store.close()
+    assert not (tmp_path / "agentos.db-wal").exists()
+
+
+async def test_a_store_in_memory_is_one_store() -> None:
+    store = await Store.open("sqlite://")
+    await store.write(add("here"))
+    assert await names(store) == ["here"]
+    await store.close()
 
 
 async def test_a_failed_write_leaves_nothing(url: str) -> None:

@@ -75,6 +75,7 @@ class _AgentTable(BaseModel):
     model_env: dict[str, str] | None = None
     credentials: list[str] = []
     endpoints: list[str] = []
+    session_files: list[str] = []
 
 
 def _of_toml(said: Any, path: Path) -> AgentDefinition:

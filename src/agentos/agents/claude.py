@@ -55,6 +55,7 @@ class Claude(AgentDefinition):
             source |= {"ANTHROPIC_MODEL": request.model} if request.model else {}
         node = f"{self._locate('node')}/bin"
         adapter = f"{self._locate('claude-agent-acp')}/node_modules/@agentclientprotocol"
+        config = env.get("CLAUDE_CONFIG_DIR") or f"{env['HOME']}/.claude"
         told = {"systemPrompt": {"append": request.instructions}} if request.instructions else {}
         return Launch(
             argv=[f"{node}/node", f"{adapter}/claude-agent-acp/dist/index.js"],
@@ -62,6 +63,7 @@ class Claude(AgentDefinition):
             cwd=request.cwd or env["HOME"],
             endpoints=endpoints,
             session_meta=told,
+            session_files=[f"{config}/projects/*/{{session}}.jsonl"],
         )
 
     async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:

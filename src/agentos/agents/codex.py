@@ -138,6 +138,7 @@ class CodexAcp(AgentDefinition):
             },
             cwd=request.cwd or env["HOME"],
             authentication=source.authentication,
+            session_files=[f"{home.path}/sessions/*/*/*/rollout-*-{{session}}.jsonl"],
             endpoints=source.endpoints,
             warnings=_warnings(machine, home, request, ours_win=False),
         )

@@ -29,8 +29,8 @@ OPENAI_VARIABLES = {"OPENAI_BASE_URL": "{base_url}", "OPENAI_API_KEY": "{api_key
 class Agent(AgentDefinition):
     """An agent of your own: any command that speaks ACP, or a tweaked build of a built-in agent.
 
-    In `command` and `env`, `{home}` stands for the machine's home directory and `{NAME}` for
-    where the machine sees the package NAME of `software`.
+    In `command`, `env` and `session_files`, `{home}` stands for the machine's home directory and
+    `{NAME}` for where the machine sees the package NAME of `software`.
 
     Args:
         name: What callers ask for.
@@ -47,6 +47,8 @@ class Agent(AgentDefinition):
         credentials: Variables that hold a key of the agent's own; with one of them set, no
             other model is looked for.
         endpoints: URLs that it needs where it brings its own model.
+        session_files: Where it keeps a session, for it to go on in another machine: patterns such
+            as `{home}/.mine/*/{session}.jsonl`; see `Launch`.
         description: One line for people.
         locate: Tells where a machine sees a package.
 
@@ -71,6 +73,7 @@ class Agent(AgentDefinition):
         model_env: Mapping[str, str] | None = None,
         credentials: Sequence[str] = (),
         endpoints: Sequence[str] = (),
+        session_files: Sequence[str] = (),
         description: str = "",
         locate: Callable[[str], str] = installed_at,
     ) -> None:
@@ -86,12 +89,19 @@ class Agent(AgentDefinition):
                 f"the agent {name!r} cannot be given config",
                 hint='that is for extends = "codex", "codex-acp" or "opencode"; use env or home',
             )
+        for pattern in session_files:
+            if not pattern.startswith(("/", "{home}/")) or ".." in pattern.split("/"):
+                raise ConfigInvalid(
+                    f"the agent {name!r} cannot keep a session in {pattern!r}",
+                    hint='session_files = ["{home}/.mine/{session}.jsonl"]',
+                )
         self.command = tuple(command)
         self.env = dict(env or {})
         self.home = Path(home) if home is not None else None
         self.config = dict(config or {})
         self.model_env = dict(OPENAI_VARIABLES if model_env is None else model_env)
         self.endpoints = tuple(endpoints)
+        self.session_files = tuple(session_files)
         self._locate = locate
         self.software, self.credentials = tuple(software or ()), tuple(credentials)
         self.description = description
@@ -106,10 +116,17 @@ class Agent(AgentDefinition):
         if self.home is not None:
             await fill_home(machine, self.home)
         command = [_filled(word, names) for word in self.command]
+        files = [_filled(pattern, names) for pattern in self.session_files]
         if self.base is None:
-            return self._launch(machine, request, command, env)
+            launch = self._launch(machine, request, command, env)
+            return replace(launch, session_files=files)
         launch = await self.base.prepare(machine, self._passed_on(request, env))
-        return replace(launch, argv=command or launch.argv, env={**launch.env, **env})
+        return replace(
+            launch,
+            argv=command or launch.argv,
+            env={**launch.env, **env},
+            session_files=files or launch.session_files,
+        )
 
     async def has_credentials(self, machine: AgentMachine, request: AgentRequest) -> bool:
         if self.base is not None:

@@ -220,6 +220,9 @@ class Launch:
         mode: The agent's mode to begin with; None for its own choice.
         model: The model to choose among those that an ACP agent announces; None for its own.
         session_meta: What ACP's `session/new` carries as `_meta`.
+        session_files: Where an ACP agent keeps a session: patterns of absolute paths, in which `*`
+            stands for a part of a name, `{session}` for the agent's own id of the session, and
+            `{session:8}` for its first 8 characters. A file that only grows ends with `.jsonl`.
         preface: What an ACP agent is told before the first prompt, for agents that have no
             other way to take instructions.
     """
@@ -235,6 +238,7 @@ class Launch:
     mode: str | None = None
     model: str | None = None
     session_meta: Mapping[str, Any] = field(default_factory=dict)
+    session_files: Sequence[str] = ()
     preface: str | None = None
 
 

@@ -21,6 +21,12 @@ _ACCOUNT = Account(
     {"GEMINI_API_KEY": "https://generativelanguage.googleapis.com"},
     base_url="GOOGLE_GEMINI_BASE_URL",
 )
+#: A session, and how Gemini calls the directory that it belongs to.
+_SESSION_FILES = (
+    "tmp/*/chats/session-*-{session:8}.jsonl",
+    "tmp/*/.project_root",
+    "projects.json",
+)
 
 
 class Gemini(AgentDefinition):
@@ -61,6 +67,7 @@ class Gemini(AgentDefinition):
             cwd=request.cwd or env["HOME"],
             authentication=Authentication("gemini-api-key"),
             endpoints=endpoints,
+            session_files=[f"{env['HOME']}/.gemini/{name}" for name in _SESSION_FILES],
             preface=request.instructions,
         )
 

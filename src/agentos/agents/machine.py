@@ -82,8 +82,11 @@ class AgentMachine(Protocol):
     async def read_text(self, path: str) -> str:
         """Read a file; raises `FileNotFoundError` and its like."""
 
-    async def read_file(self, path: str, *, offset: int = 0) -> bytes:
+    async def read_file(self, path: str, *, offset: int = 0, size: int | None = None) -> bytes:
         """Read a file from an offset on; raises `FileNotFoundError` and its like."""
+
+    async def listdir(self, path: str) -> list[str]:
+        """Return the names in a directory; raises `FileNotFoundError` and its like."""
 
     async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
         """Write a file, with this mode if it is new; its directory is there."""

@@ -59,6 +59,7 @@ class OpenCode(AgentDefinition):
         else:
             _, endpoints = await _ACCOUNT.use(machine, request)
             settings |= {"model": request.model} if request.model else {}
+        data = env.get("XDG_DATA_HOME") or f"{env['HOME']}/.local/share"
         return Launch(
             argv=[f"{self._locate('opencode')}/bin/opencode", "acp"],
             env={
@@ -69,6 +70,7 @@ class OpenCode(AgentDefinition):
             },
             cwd=request.cwd or env["HOME"],
             endpoints=endpoints,
+            session_files=[f"{data}/opencode/opencode.db-wal", f"{data}/opencode/opencode.db"],
             preface=request.instructions,
         )
 

@@ -56,6 +56,7 @@ class Pi(AgentDefinition):
             endpoints = [provider.endpoint] if provider.endpoint else []
         else:
             source, endpoints = await _ACCOUNT.use(machine, request)
+        own = env.get("PI_CODING_AGENT_DIR") or f"{env['HOME']}/.pi/agent"
         node = f"{self._locate('node')}/bin"
         modules = f"{self._locate('pi')}/node_modules"
         return Launch(
@@ -70,6 +71,10 @@ class Pi(AgentDefinition):
             },
             cwd=request.cwd or env["HOME"],
             endpoints=endpoints,
+            session_files=[
+                f"{source.get('PI_CODING_AGENT_DIR', own)}/sessions/*/*_{{session}}.jsonl",
+                f"{env['HOME']}/.pi/pi-acp/session-map.json",
+            ],
             preface=request.instructions,
             warnings=["pi asks nobody for permission: it does what it wants"]
             if request.asks

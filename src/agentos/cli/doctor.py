@@ -63,21 +63,23 @@ async def _findings() -> AsyncIterator[Finding]:
 
 
 async def _software(machine_works: bool) -> AsyncIterator[Finding]:
+    from agentos.agents.codex_versions import versions_tested
     from agentos.machine.isolation.probe import Finding
     from agentos.machine.machine import SOFTWARE, AgentOs
     from agentos.software import CATALOG, software_dir
 
-    for name, version_of in (("node", "bin/node"), ("codex", "bin/codex")):
+    tested = f"; sessions are tested with {versions_tested()}"
+    for name, version_of, more in (("node", "bin/node", ""), ("codex", "bin/codex", tested)):
         version = CATALOG[name].version
         if not (software_dir() / name / version).is_dir():
             remedy = "agentos software install codex (the first session does it too)"
-            yield Finding(name, False, "not installed", remedy, required=False)
+            yield Finding(name, False, f"not installed{more}", remedy, required=False)
         elif machine_works:
             async with AgentOs() as vm:
                 ran = await vm.exec([f"{SOFTWARE}/{name}/{version}/{version_of}", "--version"])
             detail = ran.stdout.strip() or ran.stderr.strip()
             remedy = f"agentos software remove {name} && agentos software install {name}"
-            yield Finding(name, ran.exit_code == 0, f"runs in a machine: {detail}", remedy)
+            yield Finding(name, ran.exit_code == 0, f"runs in a machine: {detail}{more}", remedy)
 
 
 async def _network() -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -13,6 +12,8 @@ Result = TypeVar("Result")
 
 def run_command(command: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine to its end; an interrupt cancels it and becomes exit code 130."""
+    import asyncio  # a sixth of a command that prints its help
+
     try:
         return asyncio.run(command)
     except (KeyboardInterrupt, asyncio.CancelledError):

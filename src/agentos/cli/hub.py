@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from agentos.cli.serve import Host, Port
+from agentos.cli.status import show_status, words_of
 from agentos.config import state_dir
-
-if TYPE_CHECKING:
-    from agentos.hub.lifecycle.running import Running
-
-#: What service managers mean by it: the program is not running.
-_NOT_RUNNING = 3
 
 
 def up(host: Host = None, port: Port = None) -> None:
@@ -23,7 +16,7 @@ def up(host: Host = None, port: Port = None) -> None:
     from agentos.hub.lifecycle import control
 
     running, new = control.up(state_dir(), host=host, port=port)
-    typer.echo(f"{'The hub is ready' if new else 'The hub already runs'}: {_words(running)}")
+    typer.echo(f"{'The hub is ready' if new else 'The hub already runs'}: {words_of(running)}")
     if running.note:
         typer.echo(f"agentos: {running.note}", err=True)
 
@@ -33,14 +26,16 @@ def down() -> None:
     from agentos.hub.lifecycle import control
 
     ended = control.down(state_dir())
-    typer.echo("The hub does not run." if ended is None else f"The hub has ended: {_words(ended)}")
+    typer.echo(
+        "The hub does not run." if ended is None else f"The hub has ended: {words_of(ended)}"
+    )
 
 
 def restart() -> None:
     """Start the hub anew without losing a request: the new one takes over the old one's port."""
     from agentos.hub.lifecycle import control
 
-    typer.echo(f"The hub is ready: {_words(control.restart(state_dir()))}")
+    typer.echo(f"The hub is ready: {words_of(control.restart(state_dir()))}")
 
 
 def status(
@@ -48,27 +43,6 @@ def status(
 ) -> None:
     """Tell whether the hub runs, and where. The exit code is 3 if it does not, 1 if it is ill."""
     raise typer.Exit(show_status(as_json))
-
-
-def show_status(as_json: bool) -> int:
-    """Print how the hub is, and return the exit code that says so."""
-    from agentos.hub.lifecycle import control
-
-    found = control.status(state_dir())
-    if as_json:
-        typer.echo(json.dumps(asdict(found)))
-    elif found.running is not None:
-        typer.echo(f"The hub runs: {_words(found.running)}, since {found.running.started}")
-    elif found.ended is not None:
-        said = f"process {found.ended.pid}, since {found.ended.started}"
-        typer.echo(f"The hub ended without saying so ({said}); `agentos up` starts it.")
-    else:
-        typer.echo("The hub does not run; `agentos up` starts it.")
-    if found.problem:
-        typer.echo(f"agentos: {found.problem}", err=True)
-    if found.running is None:
-        return _NOT_RUNNING
-    return 1 if found.problem else 0
 
 
 def logs(
@@ -80,6 +54,8 @@ def logs(
     from agentos.hub.lifecycle.daemon import log_file
 
     path = log_file(state_dir())
+    if not path.exists():
+        typer.echo(f"agentos: no hub in the background has logged to {path} yet", err=True)
     for line in logs.last_lines(path, last):
         typer.echo(line)
     if follow:
@@ -88,7 +64,3 @@ def logs(
                 typer.echo(line)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-
-
-def _words(running: Running) -> str:
-    return f"process {running.pid}, {running.url}, version {running.version}"

@@ -3,75 +3,67 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from agentos.cli import (
-    agents,
-    config,
-    demo,
-    doctor,
-    git,
-    hub,
-    image,
-    init,
-    log,
-    mcp,
-    models,
-    net,
-    portfolio,
-    project,
-    record,
-    run,
-    serve,
-    service,
-    sessions,
-    shell,
-    snapshot,
-    software,
-    token,
-)
 from agentos.errors import AgentOsError
 
-app = typer.Typer(
-    name="agentos",
-    help="A computer of its own for each coding agent.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.command("demo")(demo.demo)
-app.command("run")(run.run)
-app.command("exec")(shell.exec_)
-app.command("shell")(shell.shell)
-app.command("record")(record.record)
-app.command("replay")(record.replay)
-app.command("doctor")(doctor.doctor)
-app.command("init")(init.init)
-app.add_typer(config.app, name="config")
-app.add_typer(portfolio.app, name="portfolio")
-app.add_typer(sessions.app, name="sessions")
-app.add_typer(agents.app, name="agents")
-app.add_typer(models.app, name="models")
-app.add_typer(software.app, name="software")
-app.add_typer(mcp.app, name="mcp")
-app.add_typer(image.app, name="image")
-app.add_typer(snapshot.app, name="snapshot")
-app.add_typer(net.app, name="net")
-app.command("log")(log.log)
-app.add_typer(project.app, name="project")
-app.add_typer(git.app, name="git")
-app.command("gc")(snapshot.gc)
-app.command("serve")(serve.serve)
-app.command("up")(hub.up)
-app.command("down")(hub.down)
-app.command("restart")(hub.restart)
-app.command("status")(hub.status)
-app.command("logs")(hub.logs)
-app.add_typer(token.app, name="token")
-app.add_typer(service.app, name="service")
+#: Each command or group, in the order of the help, and what implements it. Only the module of
+#: the one that is called is imported.
+COMMANDS = {
+    "demo": "demo:demo",
+    "run": "run:run",
+    "exec": "shell:exec_",
+    "shell": "shell:shell",
+    "record": "record:record",
+    "replay": "record:replay",
+    "doctor": "doctor:doctor",
+    "init": "init:init",
+    "log": "log:log",
+    "gc": "snapshot:gc",
+    "serve": "serve:serve",
+    "up": "hub:up",
+    "down": "hub:down",
+    "restart": "hub:restart",
+    "status": "hub:status",
+    "logs": "hub:logs",
+}
+GROUPS = {
+    name: f"{name}:app"
+    for name in (
+        *("config", "portfolio", "sessions", "agents", "models", "software", "mcp", "image"),
+        *("snapshot", "net", "project", "git", "token", "service"),
+    )
+}
+
+
+def build_app(name: str | None = None) -> typer.Typer:
+    """Build the command line.
+
+    Args:
+        name: The one command or group that it is to have; by default it has all.
+    """
+    app = typer.Typer(
+        name="agentos",
+        help="A computer of its own for each coding agent.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(options)
+    for command in COMMANDS if name is None else COMMANDS.keys() & {name}:
+        app.command(command)(_load(COMMANDS[command]))
+    for group in GROUPS if name is None else GROUPS.keys() & {name}:
+        app.add_typer(_load(GROUPS[group]), name=group)
+    return app
+
+
+def _load(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(f"agentos.cli.{module}"), attribute)
 
 
 def _show_version(wanted: bool) -> None:
@@ -82,7 +74,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
     version: Annotated[
@@ -96,12 +87,10 @@ def options(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    called = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    known = called in COMMANDS or called in GROUPS
     try:
-        words = sys.argv[1:]
-        if words in (["status"], ["status", "--json"]):
-            # Scripts and prompts ask all the time: the parser alone would take half of it.
-            sys.exit(hub.show_status(as_json="--json" in words))
-        app()
+        build_app(called if known else None)()
     except (AgentOsError, OSError) as error:
         if "--debug" in sys.argv[1:2]:
             raise

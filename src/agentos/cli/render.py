@@ -112,7 +112,7 @@ class TextRenderer:
         call = data.get("toolCallId", "")
         if call not in self._lines_left:
             self._lines_left[call] = _MOST_LINES
-            self._line(_headline(data), "bold cyan")
+            self._line(headline(data), "bold cyan")
         if output := data.get("output"):
             self._output(call, output)
         for edit in data.get("edits") or ():
@@ -193,7 +193,8 @@ class TextRenderer:
             self._at_line_start = text.endswith("\n")
 
 
-def _headline(data: Mapping[str, Any]) -> str:
+def headline(data: Mapping[str, Any]) -> str:
+    """Say in a line what a tool call does."""
     return f"$ {data['command']}" if data.get("command") else str(data.get("title") or "tool call")
 
 

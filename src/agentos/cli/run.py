@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from agentos.machine.network import NetworkPolicy
     from agentos.models.budgets import Budget
     from agentos.models.provider import ModelProvider
-    from agentos.sessions import Session
+    from agentos.sessions import Permission, Session
+    from agentos.sessions.settings import ResumeSettings
 
 WORKSPACE = "/home/agentos/workspace"
 
@@ -48,6 +50,12 @@ class Task:
     workspace: Path | None = None
     model: str | None = None
     instructions: str | None = None
+    skills: Sequence[Path] = ()
+    instructions_file: Path | None = None
+    memories: Sequence[Path] = ()
+    profile: str | None = None
+    profile_file: Path | None = None
+    permission: Permission = "allow"
     env: dict[str, str] = field(default_factory=dict)
     network: NetworkPolicy | None = None
     apply: bool = False
@@ -75,6 +83,31 @@ def run(
     instructions: Annotated[
         str | None, typer.Option("--instructions", help="Added to the agent's own.")
     ] = None,
+    instructions_file: Annotated[
+        Path | None,
+        typer.Option("--instructions-file", metavar="FILE", help="An AGENTS.md for it to read."),
+    ] = None,
+    skill: Annotated[
+        list[Path] | None,
+        typer.Option("--skill", metavar="DIR", help="Give it a skill: a directory with SKILL.md."),
+    ] = None,
+    remember: Annotated[
+        list[Path] | None,
+        typer.Option("--remember", metavar="FILE", help="Tell it what was learned earlier."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="Its role, such as planner.")
+    ] = None,
+    profile_file: Annotated[
+        Path | None,
+        typer.Option("--profile-file", metavar="FILE", help="The role's settings."),
+    ] = None,
+    permission: Annotated[
+        str,
+        typer.Option(
+            "--permission", metavar="WORD", help="allow what it does, ask you, or reject it."
+        ),
+    ] = "allow",
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="ID", help="Go on with this session.")
     ] = None,
@@ -89,6 +122,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Let an agent work in a machine of its own: agentos run codex "PROMPT" -e OPENAI_API_KEY."""
+    from agentos.cli.asking import permission_policy
     from agentos.cli.render import renderer
 
     if resume and instructions:
@@ -99,6 +133,12 @@ def run(
         workspace=workspace,
         model=model,
         instructions=instructions,
+        skills=tuple(skill or ()),
+        instructions_file=instructions_file,
+        memories=tuple(remember or ()),
+        profile=profile,
+        profile_file=profile_file,
+        permission=permission_policy(permission),
         env=environment(env),
         network=network_policy(network, allow),
         apply=apply,
@@ -165,22 +205,22 @@ async def _work(vm: AgentOs, task: Task, show: Renderer) -> int:
 
 
 async def _open(vm: AgentOs, task: Task) -> Session:
+    settings: ResumeSettings = {
+        "env": task.env,
+        "model": task.model,
+        "provider": task.provider,
+        "budget": task.budget,
+        "skills": task.skills,
+        "instructions_file": task.instructions_file,
+        "memories": task.memories,
+        "profile": task.profile,
+        "profile_file": task.profile_file,
+        "permission": task.permission,
+    }
     if task.resume:
-        return await vm.resume_session(
-            task.resume,
-            env=task.env,
-            model=task.model,
-            provider=task.provider,
-            budget=task.budget,
-        )
+        return await vm.resume_session(task.resume, **settings)
     return await vm.create_session(
-        task.agent,
-        env=task.env,
-        cwd=WORKSPACE,
-        model=task.model,
-        instructions=task.instructions,
-        provider=task.provider,
-        budget=task.budget,
+        task.agent, cwd=WORKSPACE, instructions=task.instructions, **settings
     )
 
 

@@ -41,6 +41,13 @@ class Capture:
         """What was collected."""
         return b"".join(self._chunks)[: self.limit]
 
+    def take(self) -> bytes:
+        """Return what was collected, and begin anew."""
+        value = self.value()
+        self._chunks.clear()
+        self._size = 0
+        return value
+
     def drain(self) -> None:
         """Collect what is in the pipe now."""
         while self._open and not self.full and self._read():
@@ -52,7 +59,7 @@ class Capture:
         except BlockingIOError:
             return False
         if not chunk:
-            self._close()
+            self.close()
             return False
         self._chunks.append(chunk)
         self._size += len(chunk)
@@ -61,7 +68,8 @@ class Capture:
             self.on_full()
         return True
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the pipe, whoever may write to it still."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self._read_end)
@@ -76,7 +84,7 @@ class Capture:
         if not self._open:
             return
         if self.full:
-            self._close()
+            self.close()
             return
         self._loop.remove_reader(self._read_end)
         discarded.add(_Discard(self._loop, self._read_end, discarded))

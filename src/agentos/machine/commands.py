@@ -7,23 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from agentos.errors import IsolationUnavailable, MachineError
-from agentos.machine.files import FileVerbs, MachineNotStarted, Path
+from agentos.machine.files import MachineNotStarted, Path
+from agentos.machine.isolation.offers import require
+from agentos.machine.launch import Launch, argv_of
 from agentos.machine.layers.config import ImageConfig
-from agentos.machine.process import (
-    MAX_OUTPUT,
-    ExecResult,
-    Launch,
-    Process,
-    Redirect,
-    argv_of,
-    run,
-)
-from agentos.machine.processes import ProcessInfo, list_processes, look
+from agentos.machine.process import MAX_OUTPUT, ExecResult, Process, Redirect, run
+from agentos.machine.processes import ProcessInfo, ProcessTree, list_processes, look, trees_of
 from agentos.machine.protocol import ExecFlag, Op
+from agentos.machine.trees import TreeVerbs
 
 if TYPE_CHECKING:
     from agentos.machine.channel import Channel
-    from agentos.machine.isolation.backends import RunningMachine
+    from agentos.machine.interpreters.interpreter import Interpreter, Language
+    from agentos.machine.isolation.backends import Isolation, RunningMachine
     from agentos.machine.limits.guard import Guard
     from agentos.machine.terminal import Terminal
 
@@ -32,9 +28,10 @@ User = Literal["agentos", "root"]
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class CommandVerbs(FileVerbs):
+class CommandVerbs(TreeVerbs):
     """Commands, terminals and processes of a machine."""
 
+    isolation: Isolation
     _env: dict[str, str]
     _guard: Guard | None
     _path: str
@@ -106,6 +103,7 @@ class CommandVerbs(FileVerbs):
         stdout: Redirect = "pipe",
         stderr: Redirect = "pipe",
         limit: int = 2**20,
+        keep_output: int | None = None,
         contain: bool = False,
         user: User = "agentos",
     ) -> Process:
@@ -120,6 +118,8 @@ class CommandVerbs(FileVerbs):
             stderr: `"pipe"` or `"null"`.
             limit: The longest line that `readline` returns, in bytes. A reader that is slow
                 makes the command wait, so memory stays bounded.
+            keep_output: Keep the last so many bytes of what it writes, for `read_output` and
+                `output`, in place of `stdout` and `stderr`. It never waits for a reader.
             contain: Keep whatever the command starts among its descendants, even what
                 detaches itself, and end all of it when the command ends.
             user: `"root"` for user 0 of the machine, such as to install packages.
@@ -133,7 +133,13 @@ class CommandVerbs(FileVerbs):
         flags = ExecFlag.CONTAIN if contain else ExecFlag.NONE
         launch = self._launch(command, cwd, env, user, flags)
         return await spawn(
-            self.commands, launch, stdin=stdin, stdout=stdout, stderr=stderr, limit=limit
+            self.commands,
+            launch,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            limit=limit,
+            keep_output=keep_output,
         )
 
     async def terminal(
@@ -161,6 +167,41 @@ class CommandVerbs(FileVerbs):
         settings = {"TERM": "xterm-256color", **(env or {})}
         launch = self._launch(command, cwd, settings, user, ExecFlag.PTY, (rows, cols))
         return await Terminal.open(self.commands, launch)
+
+    async def interpreter(
+        self,
+        language: Language = "python",
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        user: User = "agentos",
+    ) -> Interpreter:
+        """Start a Python or Node that stays: code runs in it piece by piece.
+
+        Args:
+            language: `"python"` or `"node"`, which the machine must have.
+            cwd: Where it runs; by default the home directory.
+            env: Added to the machine's environment.
+            max_output: How many bytes a run may write to each of stdout and stderr.
+            user: `"root"` for user 0 of the machine.
+
+        Returns:
+            The interpreter, best used with `async with`.
+
+        Raises:
+            FileNotFoundError: The machine has no such interpreter, or no such `cwd`.
+            InterpreterEnded: It does not run there.
+            MachineError: The machine ended, or has no root.
+        """
+        from agentos.machine.interpreters.interpreter import Interpreter, command_of
+
+        require(self.isolation, "interpreter")
+        launch = self._launch(command_of(language), cwd, env, user, ExecFlag.CONTAIN)
+        limit_hit = self._guard.hits_from_now if self._guard else None
+        interpreter = Interpreter(language, self.commands, launch, max_output, limit_hit)
+        await interpreter.start()
+        return interpreter
 
     def _launch(
         self,
@@ -217,6 +258,10 @@ class CommandVerbs(FileVerbs):
         """List what runs in the machine."""
         async with look(self.commands) as proc:
             return list_processes(proc)
+
+    async def process_tree(self) -> list[ProcessTree]:
+        """List what runs in the machine by who started it: the tops, each with those below."""
+        return trees_of(await self.processes())
 
     async def signal(self, pid: int, number: int) -> None:
         """Send a signal to one process of the machine.

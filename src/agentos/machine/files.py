@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 from agentos.machine.blocking_io import in_thread, read_all, write_all
 from agentos.machine.channel import PLACES, Channel
@@ -133,35 +133,6 @@ class FileVerbs:
         finally:
             os.close(fd)
 
-    async def walk(self, path: Path = ".") -> AsyncIterator[tuple[str, list[str], list[str]]]:
-        """Go through a tree, top down, as `os.walk` does: directory, its directories, its files.
-
-        Links below `path` are not followed; they count as files. Names that the caller takes
-        out of the list of directories are not entered.
-        """
-        ahead = [os.fsdecode(self._encode(path))]
-        flags = os.O_RDONLY | os.O_DIRECTORY
-        while ahead:
-            directory = ahead.pop()
-            directories, files = await self._scan(directory, flags)
-            yield directory, directories, files
-            ahead += [os.path.join(directory, name) for name in reversed(directories)]
-            flags |= os.O_NOFOLLOW
-
-    async def _scan(self, path: str, flags: int) -> tuple[list[str], list[str]]:
-        fd = await self.open_fd(path, flags)
-        directories: list[str] = []
-        files: list[str] = []
-        try:
-            with os.scandir(fd) as entries:
-                for entry in entries:
-                    (directories if entry.is_dir(follow_symlinks=False) else files).append(
-                        entry.name
-                    )
-        finally:
-            os.close(fd)
-        return sorted(directories), sorted(files)
-
     async def mkdir(self, path: Path, *, parents: bool = False, mode: int = 0o755) -> None:
         """Make a directory.
 
@@ -203,29 +174,6 @@ class FileVerbs:
         except IsADirectoryError:
             await self.channel.call(Op.UNLINK, [encoded], (_AT_REMOVEDIR, 0, 0, 0))
 
-    async def move(self, source: Path, target: Path) -> None:
-        """Rename a file or directory, also between file systems of the machine."""
-        try:
-            await self.channel.call(Op.RENAME, [self._encode(source), self._encode(target)])
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            await self.copy(source, target)
-            await self.remove(source, recursive=True)
-
-    async def copy(self, source: Path, target: Path) -> None:
-        """Copy a file, a link or a whole directory, with permissions.
-
-        Args:
-            source: What to copy.
-            target: Its new path; a file there is replaced, a directory is added to.
-        """
-        from agentos.machine.transfer import copy_within
-
-        await copy_within(
-            self, os.fsdecode(self._encode(source)), os.fsdecode(self._encode(target))
-        )
-
     async def chmod(self, path: Path, mode: int) -> None:
         """Change the permissions of a file."""
         await self.channel.call(Op.CHMOD, [self._encode(path)], (mode, 0, 0, 0))
@@ -238,29 +186,6 @@ class FileVerbs:
     async def readlink(self, path: Path) -> str:
         """Return what a symbolic link leads to."""
         return os.fsdecode((await self.channel.call(Op.READLINK, [self._encode(path)])).data)
-
-    async def upload(self, host: str | os.PathLike[str], vm: Path) -> None:
-        """Copy a file or directory of the host into the machine.
-
-        Args:
-            host: A path on the host. Links in a directory stay links; sockets, pipes and
-                devices are left out.
-            vm: Its path in the machine.
-        """
-        from agentos.machine.transfer import upload
-
-        await upload(self, os.fspath(host), os.fsdecode(self._encode(vm)))
-
-    async def download(self, vm: Path, host: str | os.PathLike[str]) -> None:
-        """Copy a file or directory of the machine to the host.
-
-        Args:
-            vm: A path in the machine.
-            host: Its path on the host. Links stay links, and none is written through.
-        """
-        from agentos.machine.transfer import download
-
-        await download(self, os.fsdecode(self._encode(vm)), os.fspath(host))
 
 
 Path = str | bytes | os.PathLike[str]

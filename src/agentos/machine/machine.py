@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
-import os
 import pathlib
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self, Unpack
 
 from agentos.config import data_dir
 from agentos.errors import MachineError
+from agentos.machine.branch_verbs import BranchVerbs
 from agentos.machine.channel import PLACES, Channel
 from agentos.machine.commands import SYSTEM_PATH
 from agentos.machine.files import MachineNotStarted, Path
@@ -22,7 +21,6 @@ from agentos.machine.isolation.backends import (
     Isolation,
     RunningMachine,
     check,
-    check_limits,
     choose,
 )
 from agentos.machine.isolation.branch import Branch
@@ -30,20 +28,20 @@ from agentos.machine.isolation.offers import require
 from agentos.machine.layers.config import ImageConfig
 from agentos.machine.layers.host_image import Image, host_image
 from agentos.machine.mounts import Mount, MountTable
+from agentos.machine.mounts.verbs import MountVerbs
 from agentos.machine.network import NetworkGateway, NetworkPolicy, Preset
 from agentos.machine.network.decision_log import DecisionLog
-from agentos.machine.network.doors import Inside, Kind
+from agentos.machine.network.doors import Inside
+from agentos.machine.network.inside import InsideMachine
 from agentos.machine.network.servers.verbs import ServerVerbs
-from agentos.machine.protocol import ListenKind, Op
+from agentos.machine.schedules.verbs import ScheduleVerbs
 from agentos.machine.session_verbs import SessionVerbs
 
 if TYPE_CHECKING:
-    from agentos.machine.changes import Diff
     from agentos.machine.layers.store import Snapshot
     from agentos.machine.limits.guard import Guard
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.limits.stats import Stats
-    from agentos.machine.mounts.objects.sync import SyncReport
     from agentos.machine.network.questions import OnRequest
     from agentos.machine.settings import Settings
     from agentos.machine.watch import Watch
@@ -54,7 +52,7 @@ if TYPE_CHECKING:
 SOFTWARE = "/opt/agentos"
 
 
-class AgentOs(SessionVerbs, ServerVerbs):
+class AgentOs(SessionVerbs, ScheduleVerbs, MountVerbs, BranchVerbs, ServerVerbs):
     """A computer of its own for an agent: isolated, made in milliseconds, gone when closed.
 
     Nothing of the host's environment is inherited. The home is `/home/agentos`, the user
@@ -110,7 +108,6 @@ class AgentOs(SessionVerbs, ServerVerbs):
         root: bool = False,
     ) -> None:
         check(isolation)
-        check_limits(isolation, limits)
         if name is not None and (not name.isascii() or not 0 < len(name) <= 64 or "\0" in name):
             raise ValueError(f"a host name has 1 to 64 ASCII characters, not {name!r}")
         policy = _policy(network)
@@ -152,7 +149,7 @@ class AgentOs(SessionVerbs, ServerVerbs):
 
     @property
     def _inside(self) -> Inside:
-        return _Inside(self)
+        return InsideMachine(self)
 
     @classmethod
     async def create(cls, **settings: Unpack[Settings]) -> Self:
@@ -203,7 +200,7 @@ class AgentOs(SessionVerbs, ServerVerbs):
             self._image = self._image or find_image()
             return self._image
 
-        self._backend = self._backend or await choose(self.isolation, self.limits)
+        self._backend = self._backend or await choose(self.isolation)
         start = functools.partial(
             self._backend,
             find,
@@ -227,70 +224,6 @@ class AgentOs(SessionVerbs, ServerVerbs):
             programs = f"{SOFTWARE}/{installed.name}/{installed.version}/bin"
             if (installed.path / "bin").is_dir():
                 self._path = f"{programs}:{self._path}"
-
-    async def snapshot(self, name: str) -> Snapshot:
-        """Keep the machine's files under a name; `AgentOs(image=name)` starts from them.
-
-        Processes stand still until what the machine wrote is copied to the disk, and then go
-        on; they are not part of the snapshot, and neither is `/dev/shm`.
-
-        Args:
-            name: Letters, digits, dots, dashes and underscores.
-
-        Raises:
-            MachineError: The name is taken or none, or the copy failed; nothing of it is kept.
-        """
-        from agentos.machine.snapshots import snapshot
-
-        require(self.isolation, "snapshot")
-        return await snapshot(self, name)
-
-    async def fork(self, n: int = 1) -> list[AgentOs]:
-        """Branch the machine: make others that start with its files as they are now.
-
-        With nothing running in the machine this takes the time of making a machine, however
-        much was written: what was written becomes a read-only layer that all of them share.
-        While processes run, what was written is copied and the processes stand still until
-        that is done; then they go on here. Processes are not part of a branch, and neither are
-        `/dev/shm` and what they had open. Use no other verb of the machine meanwhile.
-
-        Args:
-            n: How many to make.
-
-        Returns:
-            Running machines, which the caller closes.
-
-        Raises:
-            MachineError: The machine has ended.
-        """
-        from agentos.machine.branching import fork
-
-        require(self.isolation, "fork")
-        return await fork(self, n)
-
-    async def diff(self) -> Diff:
-        """Compare the machine's files with the image that it was made of.
-
-        Files, links and directories count that came or went, and files whose content or whose
-        right to be run changed; what earlier forks of this machine wrote counts too. Processes
-        go on meanwhile: what they change just then may be in it or not.
-
-        Returns:
-            The changes, as text, JSON or a patch for `git apply`.
-
-        Raises:
-            MachineError: The machine has ended.
-
-        Example:
-            ```python
-            await vm.write_file("notes.txt", "hello\\n")
-            print(await vm.diff())
-            ```
-        """
-        from agentos.machine.changes import diff
-
-        require(self.isolation, "diff")
-        return await diff(self)
 
     def _sibling(self) -> AgentOs:
         """Make a machine of the same settings, not yet started."""
@@ -447,75 +380,6 @@ class AgentOs(SessionVerbs, ServerVerbs):
 
         return Watch(self, path, recursive=recursive)
 
-    # ---- mounts ----
-
-    @property
-    def mounts(self) -> tuple[Mount, ...]:
-        """What is mounted beside the image, in the order of mounting."""
-        return self._mounts.mounts
-
-    async def mount(self, mount: Mount) -> None:
-        """Mount a directory or file of the host, memory, a secret or objects in a running machine.
-
-        Args:
-            mount: What appears where. What is missing on the way there is made.
-
-        Raises:
-            FileNotFoundError: The source is not there.
-            MachineError: It is refused, or the host cannot do it; the hint says why.
-            ObjectStoreError: The object store refuses or does not answer.
-        """
-        require(self.isolation, "mount")
-        await self._mounts.attach(self._running(), mount)
-
-    async def unmount(self, target: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Take a mount away.
-
-        Args:
-            target: Where it was mounted.
-            force: Take it away though something uses it; who has files of it open keeps these.
-
-        Raises:
-            OSError: (`errno.EBUSY`) Something uses it.
-            MachineError: Nothing was mounted there by `mount`.
-            SyncConflict: As with `sync_mount`; it is still mounted, unless `force` was given.
-            ObjectStoreError: As with `sync_mount`; likewise.
-        """
-        require(self.isolation, "unmount")
-        await self._mounts.detach(self._running(), target, force=force)
-
-    async def sync_mount(self, target: str | os.PathLike[str]) -> SyncReport:
-        """Send what the machine changed in a mount of objects to the object store.
-
-        A file replaces its object if that is still the one that was mounted or sent last.
-
-        Args:
-            target: Where the objects are mounted.
-
-        Returns:
-            What was sent and removed, and what no object store can hold.
-
-        Raises:
-            SyncConflict: Others changed the same objects; all else was sent.
-            ObjectStoreError: The object store failed, or some files cannot be objects.
-            MachineError: No objects are mounted there to be written.
-
-        Example:
-            ```python
-            await vm.mount(Mount.objects("s3://bucket/results", "results", read_only=False))
-            await vm.exec("date > results/now", check=True)
-            report = await vm.sync_mount("results")
-            assert report.uploaded == ("now",)
-            ```
-        """
-        self._running()
-        return await self._mounts.sync(target)
-
-    def _running(self) -> RunningMachine:
-        if self._machine is None:
-            raise MachineNotStarted
-        return self._machine
-
 
 def _policy(network: NetworkPolicy | Preset | None) -> NetworkPolicy:
     return (
@@ -539,28 +403,3 @@ def _with_root(image: Image) -> Image:
     except BaseException:
         image.close()
         raise
-
-
-class _Inside:
-    """Open sockets inside a machine, for its gateway."""
-
-    def __init__(self, machine: AgentOs) -> None:
-        self._machine = machine
-
-    async def listen(self, address: str, port: int, kind: Kind) -> socket.socket:
-        require(self._machine.isolation, "network")
-        numbers = (port, ListenKind[kind.upper()], 0, 0)
-        reply = await self._machine.channel.call(Op.LISTEN, [address.encode()], numbers)
-        return _adopt(reply.fd)
-
-    async def open_socket(self, family: int, type: int, protocol: int = 0) -> socket.socket:
-        require(self._machine.isolation, "network")
-        numbers = (family, type, protocol, 0)
-        reply = await self._machine.channel.call(Op.SOCKET, [], numbers, path="socket")
-        return _adopt(reply.fd)
-
-
-def _adopt(fd: int) -> socket.socket:
-    sock = socket.socket(fileno=fd)
-    sock.setblocking(False)
-    return sock

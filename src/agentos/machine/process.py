@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from agentos.errors import CommandFailed, ExecTimeout, LimitExceeded, MachineError
 from agentos.machine.capture import Capture, feed
 from agentos.machine.channel import Channel, resolve
+from agentos.machine.launch import Launch, exit_code_of
+from agentos.machine.output_log import OutputChunk, OutputLog
 from agentos.machine.pipe_reader import PipeReader
-from agentos.machine.protocol import ExecFlag, Op, Reply, Scope, Usage, decode_usage
+from agentos.machine.protocol import Op, Reply, Scope, Usage, decode_usage
 
 #: What `exec` keeps of each stream unless told otherwise, in bytes.
 MAX_OUTPUT = 64 * 2**20
@@ -78,6 +79,7 @@ class Process:
         self.stdout: asyncio.StreamReader | None = None
         self.stderr: asyncio.StreamReader | None = None
         self._readers: list[PipeReader] = []
+        self._log: OutputLog | None = None
         exit.add_done_callback(self._on_end)
 
     def _on_end(self, exit: asyncio.Future[Reply]) -> None:
@@ -102,6 +104,35 @@ class Process:
         """
         reply = await asyncio.shield(self._exit)
         return exit_code_of(reply.a)
+
+    def read_output(self, after: int = 0) -> list[OutputChunk]:
+        """Return what it wrote, as far as it is kept: again and again, for any number of readers.
+
+        Args:
+            after: Only what came after the chunk of this number. If the first chunk's number is
+                not the next one, those between were more than is kept.
+
+        Raises:
+            ValueError: Its output is not kept: it was spawned without `keep_output=`.
+        """
+        return self._kept().read(after)
+
+    async def output(self, after: int = 0) -> AsyncIterator[OutputChunk]:
+        """Go through what it wrote, as `read_output`, and on until its output ends.
+
+        Raises:
+            ValueError: Its output is not kept.
+            MachineError: The machine ended.
+        """
+        async for chunk in self._kept().follow(after):
+            yield chunk
+        if self._exit.done():
+            self._exit.result()
+
+    def _kept(self) -> OutputLog:
+        if self._log is None:
+            raise ValueError("its output is not kept: spawn it with keep_output=")
+        return self._log
 
     async def signal(self, number: int) -> None:
         """Send a signal to its process group; a process that has ended is left alone."""
@@ -128,6 +159,8 @@ class Process:
             self.stdin.close()
         for reader in self._readers:
             reader.close()
+        if self._log:
+            self._log.close()
 
     async def __aenter__(self) -> Process:
         return self
@@ -140,54 +173,6 @@ class Process:
             pass  # the machine ended, and the process with it
         finally:
             self.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """All that init needs to start a command."""
-
-    argv: list[bytes]
-    cwd: bytes
-    env: Mapping[str, str]
-    flags: ExecFlag = ExecFlag.NONE
-    window: tuple[int, int] = (0, 0)
-
-    async def send(
-        self, channel: Channel, fds: Sequence[int], exit: asyncio.Future[Reply]
-    ) -> Reply:
-        """Start it with these descriptors as stdin, stdout and stderr."""
-        env = [os.fsencode(f"{name}={value}") for name, value in self.env.items()]
-        if any(b"\0" in setting for setting in env):
-            raise ValueError("the environment may not hold a NUL byte")
-        rows, columns = self.window
-        numbers = (int(self.flags), rows << 16 | columns, len(self.argv), len(env))
-        reply = await channel.send(Op.EXEC, [self.cwd, *self.argv, *env], numbers, fds, exit)
-        if reply.error == errno.EAGAIN and reply.data == b"fork":
-            raise LimitExceeded(
-                "the machine has as many processes as it may",
-                limit="pids",
-                hint="end some of them, or raise Limits(pids=...)",
-            )
-        if reply.error:
-            culprit = self.cwd if reply.data == b"cwd" else self.argv[0]
-            raise OSError(reply.error, os.strerror(reply.error), os.fsdecode(culprit))
-        return reply
-
-
-def argv_of(command: str | Sequence[str | bytes]) -> list[bytes]:
-    """Turn a command into words: text goes through `sh -c`."""
-    words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-    if not words:
-        raise ValueError("the command is empty")
-    encoded = [os.fsencode(word) for word in words]
-    if any(b"\0" in word for word in encoded):
-        raise ValueError("a command may not hold a NUL byte")
-    return encoded
-
-
-def exit_code_of(status: int) -> int:
-    """Turn a wait status into a shell's exit code."""
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 async def run(

@@ -35,6 +35,19 @@ class ProcessInfo:
     command: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessTree:
+    """A process of a machine, and those below it.
+
+    Attributes:
+        process: The process.
+        children: What it started and is still the parent of, by pid.
+    """
+
+    process: ProcessInfo
+    children: tuple[ProcessTree, ...]
+
+
 class Proc(Protocol):
     """A machine's `/proc`: what its files say, and the numbers in its directories.
 
@@ -77,6 +90,23 @@ def list_processes(proc: Proc) -> list[ProcessInfo]:
     ours = descendants({p.pid: p.ppid for p in seen.values()}, proc.init)
     alive = (p for p in map(seen.__getitem__, ours) if p.state != "Z" or p.ppid != proc.init)
     return sorted(alive, key=lambda p: p.pid)
+
+
+def trees_of(processes: list[ProcessInfo]) -> list[ProcessTree]:
+    """Arrange processes by who started whom; whose parent is not among them is a top."""
+    children: dict[int, list[ProcessInfo]] = {}
+    for process in processes:
+        children.setdefault(process.ppid, []).append(process)
+    trees: dict[int, ProcessTree] = {}
+    pids = {process.pid for process in processes}
+    tops = [process for process in processes if process.ppid not in pids]
+    ahead = list(tops)
+    for process in ahead:
+        ahead += children.get(process.pid, ())
+    for process in reversed(ahead):  # those below come first
+        below = tuple(trees[child.pid] for child in children.get(process.pid, ()))
+        trees[process.pid] = ProcessTree(process, below)
+    return [trees[top.pid] for top in tops]
 
 
 def descendants(parents: Mapping[int, int], init: int) -> set[int]:

@@ -29,6 +29,7 @@ class Op(IntEnum):
     PROCESSES = 14
     BOUND = 15
     RESIZE = 16
+    FORGET = 17
     ATTACH = 20
     DETACH = 21
     COPY = 22

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import os
-import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 from agentos.machine.commands import CommandVerbs
 from agentos.machine.isolation.offers import require
 
 if TYPE_CHECKING:
     from agentos.agents.definition import AgentDefinition
-    from agentos.agents.skills import Skill
     from agentos.machine.isolation.backends import Isolation
     from agentos.machine.machine import AgentOs
-    from agentos.models.budgets import Budget
-    from agentos.models.gateway import ModelGateway
-    from agentos.models.provider import ModelProvider
-    from agentos.sessions import McpServer, Permission, Session
-    from agentos.sessions.model_choice import Credentials
+    from agentos.sessions import Session
     from agentos.sessions.ready import ReadyAgent
-    from agentos.sessions.tools.tool import Tool
+    from agentos.sessions.settings import ResumeSettings, SessionSettings
     from agentos.sessions.transcripts import SessionRecord
 
 
@@ -59,25 +52,7 @@ class SessionVerbs(CommandVerbs):
     async def create_session(
         self,
         agent: str | AgentDefinition = "codex",
-        *,
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        model: str | None = None,
-        instructions: str | None = None,
-        provider: ModelProvider | ModelGateway | str | None = None,
-        credentials: Credentials | None = None,
-        profile: str | None = None,
-        profile_file: str | pathlib.Path | None = None,
-        skills: Sequence[Skill | str | pathlib.Path] = (),
-        instructions_file: str | pathlib.Path | None = None,
-        memories: Sequence[str | pathlib.Path] = (),
-        budget: Budget | None = None,
-        mcp_servers: Mapping[str, McpServer] | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] = (),
-        permission: Permission = "allow",
-        permission_timeout: float | None = None,
-        idle_timeout: float | None = None,
-        mode: str | None = None,
+        **settings: Unpack[SessionSettings],
     ) -> Session:
         """Start an agent in this machine and open a session with it.
 
@@ -114,6 +89,9 @@ class SessionVerbs(CommandVerbs):
             idle_timeout: Seconds without work after which the agent's process ends until it is
                 needed again; by default never.
             mode: One of the agent's modes to begin with.
+            hub: The hub's MCP server for this session: True, scopes such as
+                `["portfolio:read"]`, or a `HubAccess`. Its token ends with the session, and its
+                file tools work on the machine's files.
 
         Raises:
             AgentNotFound: There is no such agent.
@@ -125,29 +103,10 @@ class SessionVerbs(CommandVerbs):
 
         require(self.isolation, "create_session")
         ready, self._ready_agent = self._ready_agent, None
-        session = await create_session(
-            cast("AgentOs", self),
-            agent,
-            env=env,
-            cwd=None if cwd is None else os.fsdecode(self._encode(cwd)),
-            model=model,
-            instructions=instructions,
-            provider=provider,
-            credentials=credentials,
-            profile=profile,
-            profile_file=profile_file,
-            skills=skills,
-            instructions_file=instructions_file,
-            memories=memories,
-            budget=budget,
-            mcp_servers=mcp_servers,
-            tools=tools,
-            permission=permission,
-            permission_timeout=permission_timeout,
-            idle_timeout=idle_timeout,
-            mode=mode,
-            ready=ready,
-        )
+        if (cwd := settings.get("cwd")) is not None:
+            settings["cwd"] = os.fsdecode(self._encode(cwd))
+        _understand_hub(settings)
+        session = await create_session(cast("AgentOs", self), agent, ready=ready, **settings)
         return self._adopted(session)
 
     async def sessions(self, *, limit: int = 100) -> list[SessionRecord]:
@@ -165,22 +124,7 @@ class SessionVerbs(CommandVerbs):
         session_id: str,
         *,
         agent: AgentDefinition | None = None,
-        env: Mapping[str, str] | None = None,
-        model: str | None = None,
-        provider: ModelProvider | ModelGateway | str | None = None,
-        credentials: Credentials | None = None,
-        profile: str | None = None,
-        profile_file: str | pathlib.Path | None = None,
-        skills: Sequence[Skill | str | pathlib.Path] = (),
-        instructions_file: str | pathlib.Path | None = None,
-        memories: Sequence[str | pathlib.Path] = (),
-        budget: Budget | None = None,
-        mcp_servers: Mapping[str, McpServer] | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] = (),
-        permission: Permission = "allow",
-        permission_timeout: float | None = None,
-        idle_timeout: float | None = None,
-        mode: str | None = None,
+        **settings: Unpack[ResumeSettings],
     ) -> Session:
         """Go on with a session after its process, its machine or its agent has ended.
 
@@ -192,22 +136,9 @@ class SessionVerbs(CommandVerbs):
         Args:
             session_id: From `sessions`, or `session.id`.
             agent: The agent, if it was an `Agent` of your own; else its name says which.
-            env: As for `create_session`, like all that follow.
-            model: By default the one that it had.
-            provider: A model provider on the host.
-            credentials: Where its credentials are.
-            profile: By default the one that it had.
-            profile_file: The profile's file.
-            skills: Written into this machine, like the two that follow.
-            instructions_file: An `AGENTS.md`.
-            memories: What was learned earlier.
-            budget: What it may spend.
-            mcp_servers: MCP servers by name.
-            tools: Functions of yours that the agent may call.
-            permission: The permission policy.
-            permission_timeout: When an unanswered question is rejected.
-            idle_timeout: When an agent without work ends until it is needed.
-            mode: By default the one that it began with.
+            settings: As for `create_session`, but for `cwd` and `instructions`, which stay as they
+                were; `model`, `profile` and `mode` stay so where they are not given. Skills,
+                instructions and memories are written into this machine.
 
         Raises:
             SessionNotFound: There is no such session.
@@ -216,30 +147,19 @@ class SessionVerbs(CommandVerbs):
         from agentos.sessions.create import resume_session
 
         require(self.isolation, "create_session")
-        session = await resume_session(
-            cast("AgentOs", self),
-            session_id,
-            agent=agent,
-            env=env,
-            model=model,
-            provider=provider,
-            credentials=credentials,
-            profile=profile,
-            profile_file=profile_file,
-            skills=skills,
-            instructions_file=instructions_file,
-            memories=memories,
-            budget=budget,
-            mcp_servers=mcp_servers,
-            tools=tools,
-            permission=permission,
-            permission_timeout=permission_timeout,
-            idle_timeout=idle_timeout,
-            mode=mode,
-        )
+        _understand_hub(settings)
+        session = await resume_session(cast("AgentOs", self), session_id, agent=agent, **settings)
         return self._adopted(session)
 
     def _adopted(self, session: Session) -> Session:
         """Let a session end with the machine."""
         self._sessions = [open for open in self._sessions if not open.closed] + [session]
         return session
+
+
+def _understand_hub(settings: ResumeSettings) -> None:
+    """Put what `hub=` says into what sessions take: they know nothing of the hub."""
+    if hub := settings.get("hub", False):
+        from agentos.hub.access import HubAccess
+
+        settings["hub"] = HubAccess.of(hub) or False

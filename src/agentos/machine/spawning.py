@@ -8,8 +8,10 @@ import os
 import signal
 
 from agentos.machine.channel import Channel
+from agentos.machine.launch import Launch
+from agentos.machine.output_log import OutputLog
 from agentos.machine.pipe_reader import PipeReader
-from agentos.machine.process import Launch, Process, Redirect
+from agentos.machine.process import Process, Redirect
 from agentos.machine.protocol import Reply, Scope
 
 
@@ -29,8 +31,19 @@ async def spawn(
     stdout: Redirect,
     stderr: Redirect,
     limit: int,
+    keep_output: int | None = None,
 ) -> Process:
-    """Start a command; `limit` bounds a line, and twice of it what is buffered, in bytes."""
+    """Start a command with live streams, or with its output kept.
+
+    Args:
+        channel: To the init that runs it.
+        launch: The command.
+        stdin: Whether it is piped, like `stdout` and `stderr`.
+        limit: Bounds a line, and twice of it what is buffered, in bytes.
+        keep_output: How many bytes of output to keep, in place of streams.
+    """
+    if keep_output is not None and keep_output < 1:
+        raise ValueError(f"at least one byte of output is kept, not {keep_output}")
     exit: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
     with _Ends() as ours, _Ends() as theirs:
         ends = [
@@ -43,7 +56,7 @@ async def spawn(
         host_ends = [host_end for host_end, _ in ends]
         ours.pop_all()  # from here on the transports own them
         try:
-            await _connect(process, host_ends, limit)
+            await _connect(process, host_ends, limit, keep_output)
         except BaseException:
             process.close()
             channel.signal_nowait(reply.a, signal.SIGKILL, Scope.SESSION)
@@ -64,10 +77,15 @@ def _open_end(
     return ours.own(host_end), theirs.own(machine_end)
 
 
-async def _connect(process: Process, ends: list[int | None], limit: int) -> None:
+async def _connect(
+    process: Process, ends: list[int | None], limit: int, keep_output: int | None
+) -> None:
     stdin, stdout, stderr = ends
     if stdin is not None:
         process.stdin = await _writer(stdin)
+    if keep_output is not None:
+        process._log = OutputLog(keep_output, {"stdout": stdout, "stderr": stderr})
+        return
     for name, fd in (("stdout", stdout), ("stderr", stderr)):
         if fd is not None:
             reader = PipeReader(fd, limit)

@@ -13,7 +13,7 @@ import struct
 import termios
 
 from agentos.machine.channel import Channel
-from agentos.machine.process import Launch, exit_code_of
+from agentos.machine.launch import Launch, exit_code_of
 from agentos.machine.protocol import Reply, Scope
 from agentos.machine.readiness import Descriptor
 

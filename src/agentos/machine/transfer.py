@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
 import shutil
 import stat
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from agentos.machine.blocking_io import in_thread
+from agentos.machine.side_by_side import Job, side_by_side
 
 if TYPE_CHECKING:
-    from agentos.machine.files import FileVerbs
+    from agentos.machine.trees import TreeVerbs
 
-_AT_ONCE = 32
 _CHUNK = 4 * 2**20
 
 
-async def _all(jobs: list[Callable[[], Awaitable[None]]]) -> None:
-    """Run jobs side by side, a bounded number at once; the first error ends them all."""
-    pending = iter(jobs)
-
-    async def work() -> None:
-        for job in pending:
-            await job()
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(_AT_ONCE, len(jobs))):
-                group.create_task(work())
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-
-
-async def upload(files: FileVerbs, host: str, vm: str) -> None:
+async def upload(files: TreeVerbs, host: str, vm: str) -> None:
     """Copy a file or directory of the host into a machine."""
     status = os.stat(host)
     if not stat.S_ISDIR(status.st_mode):
         await _upload_file(files, host, vm, stat.S_IMODE(status.st_mode))
         return
-    jobs: list[Callable[[], Awaitable[None]]] = []
+    jobs: list[Job] = []
     for directory, names, leaves in os.walk(host, onerror=_raise):
         target = os.path.normpath(os.path.join(vm, os.path.relpath(directory, host)))
         await files.mkdir(target, parents=True, mode=_directory_mode(os.stat(directory).st_mode))
@@ -51,7 +33,7 @@ async def upload(files: FileVerbs, host: str, vm: str) -> None:
             jobs.append(
                 _upload_job(files, os.path.join(directory, name), os.path.join(target, name))
             )
-    await _all(jobs)
+    await side_by_side(jobs)
 
 
 def _directory_mode(mode: int) -> int:
@@ -63,7 +45,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _upload_job(files: FileVerbs, host: str, vm: str) -> Callable[[], Awaitable[None]]:
+def _upload_job(files: TreeVerbs, host: str, vm: str) -> Job:
     async def job() -> None:
         mode = os.lstat(host).st_mode
         if stat.S_ISLNK(mode):
@@ -74,7 +56,7 @@ def _upload_job(files: FileVerbs, host: str, vm: str) -> Callable[[], Awaitable[
     return job
 
 
-async def _replace_link(files: FileVerbs, target: str, path: str) -> None:
+async def _replace_link(files: TreeVerbs, target: str, path: str) -> None:
     try:
         await files.symlink(target, path)
     except FileExistsError:
@@ -82,7 +64,7 @@ async def _replace_link(files: FileVerbs, target: str, path: str) -> None:
         await files.symlink(target, path)
 
 
-async def _upload_file(files: FileVerbs, host: str, vm: str, mode: int) -> None:
+async def _upload_file(files: TreeVerbs, host: str, vm: str, mode: int) -> None:
     source = os.open(host, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(source).st_mode):
@@ -114,12 +96,12 @@ def _copy_chunk(source: int, target: int) -> int:
     return len(chunk)
 
 
-async def download(files: FileVerbs, vm: str, host: str) -> None:
+async def download(files: TreeVerbs, vm: str, host: str) -> None:
     """Copy a file or directory of a machine to the host."""
     if not (await files.stat(vm)).is_dir:
         await _download_file(files, vm, host)
         return
-    jobs: list[Callable[[], Awaitable[None]]] = []
+    jobs: list[Job] = []
     async for directory, _, names in files.walk(vm):
         target = os.path.normpath(os.path.join(host, os.path.relpath(directory, vm)))
         if directory == vm:
@@ -130,7 +112,7 @@ async def download(files: FileVerbs, vm: str, host: str) -> None:
             jobs.append(
                 _download_job(files, os.path.join(directory, name), os.path.join(target, name))
             )
-    await _all(jobs)
+    await side_by_side(jobs)
 
 
 def _make_directory(path: str) -> None:
@@ -141,7 +123,7 @@ def _make_directory(path: str) -> None:
         os.mkdir(path)
 
 
-def _download_job(files: FileVerbs, vm: str, host: str) -> Callable[[], Awaitable[None]]:
+def _download_job(files: TreeVerbs, vm: str, host: str) -> Job:
     async def job() -> None:
         status = await files.stat(vm, follow_symlinks=False)
         if status.is_symlink:
@@ -154,7 +136,7 @@ def _download_job(files: FileVerbs, vm: str, host: str) -> Callable[[], Awaitabl
     return job
 
 
-async def _download_file(files: FileVerbs, vm: str, host: str) -> None:
+async def _download_file(files: TreeVerbs, vm: str, host: str) -> None:
     source = await files._open_regular(vm, os.O_RDONLY)
     try:
         mode = stat.S_IMODE(os.fstat(source).st_mode) & 0o777
@@ -171,7 +153,7 @@ async def _download_file(files: FileVerbs, vm: str, host: str) -> None:
         os.close(source)
 
 
-async def copy_within(files: FileVerbs, source: str, target: str) -> None:
+async def copy_within(files: TreeVerbs, source: str, target: str) -> None:
     """Copy a file, link or directory within a machine."""
     status = await files.stat(source, follow_symlinks=False)
     if not status.is_dir:
@@ -179,7 +161,7 @@ async def copy_within(files: FileVerbs, source: str, target: str) -> None:
         return
     if os.path.normpath(target).startswith(os.path.normpath(source) + os.sep):
         raise shutil.Error(f"cannot copy a directory into itself: {source} to {target}")
-    jobs: list[Callable[[], Awaitable[None]]] = []
+    jobs: list[Job] = []
     async for directory, _, names in files.walk(source):
         copied = os.path.normpath(os.path.join(target, os.path.relpath(directory, source)))
         mode = _directory_mode((await files.stat(directory)).mode)
@@ -187,14 +169,14 @@ async def copy_within(files: FileVerbs, source: str, target: str) -> None:
         jobs += [
             _copy_job(files, os.path.join(directory, n), os.path.join(copied, n)) for n in names
         ]
-    await _all(jobs)
+    await side_by_side(jobs)
 
 
-def _copy_job(files: FileVerbs, source: str, target: str) -> Callable[[], Awaitable[None]]:
+def _copy_job(files: TreeVerbs, source: str, target: str) -> Job:
     return lambda: _copy_leaf(files, source, target)
 
 
-async def _copy_leaf(files: FileVerbs, source: str, target: str) -> None:
+async def _copy_leaf(files: TreeVerbs, source: str, target: str) -> None:
     status = await files.stat(source, follow_symlinks=False)
     if status.is_symlink:
         await _replace_link(files, await files.readlink(source), target)

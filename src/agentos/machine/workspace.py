@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agentos.errors import MachineError
-from agentos.machine.files import FileVerbs
 from agentos.machine.patch import Change, Entry
+from agentos.machine.trees import TreeVerbs
 
 __all__ = ["Change", "Entry", "Workspace", "WorkspaceConflict"]
 
@@ -56,7 +56,7 @@ class Workspace:
         vm: Where it is in the machine.
     """
 
-    def __init__(self, files: FileVerbs, host: str | os.PathLike[str], vm: str) -> None:
+    def __init__(self, files: TreeVerbs, host: str | os.PathLike[str], vm: str) -> None:
         self._files = files
         self.host = os.path.abspath(host)
         self.vm = vm

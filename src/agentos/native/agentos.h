@@ -40,9 +40,10 @@ enum op {
     OP_SOCKET = 13,  /* a: family, b: type, c: protocol -> a socket, neither bound nor connected */
     OP_PROCESSES = 14, /* a: where to go on, 0 to look anew -> a: size of the whole, b: init's own
                         pid; a part of the files of /proc that tell of the processes */
-    OP_BOUND = 15,   /* a: how many processes and threads a user of the machine may have, b: and
+    OP_BOUND = 15,   /* a: how many processes and threads a user may have beside init's, b: and
                       each command open files; 0 to leave it */
     OP_RESIZE = 16,  /* a: pid of a command on a terminal that is copied, b: rows, c: columns */
+    OP_FORGET = 17,  /* -> a: how many files were looked at, so that earlier ones are let go of */
     OP_ATTACH = 20,  /* path; a detached mount -> a: its id, b: whether its mount point is new */
     OP_DETACH = 21,  /* a: id of the mount, b: DETACH_ flags; path */
     OP_COPY = 22,    /* a: id of the mount; path -> a detached mount of the same file system */
@@ -176,6 +177,7 @@ int refuse_what_is_shared(void);
 /* keeper.c */
 void start_keeper(void (*build)(const struct plan *plan), void (*settle)(void),
                   const struct plan *plan);
+int threads_of_init(void);
 void network_is_made(void);
 void await_network(void);
 void await_machine(void);
@@ -198,6 +200,9 @@ void bound_commands(const struct request *request);
 void start_command(const struct request *request, size_t size, const int *fds, int fd_count);
 bool remember(pid_t pid, uint32_t id, enum kind ending);
 void reap_children(void);
+
+/* forget.c */
+void forget_files(const struct request *request);
 
 /* processes.c */
 void list_processes(const struct request *request);

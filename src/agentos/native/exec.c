@@ -131,7 +131,8 @@ static int bound_open_files(void) {
 }
 
 void bound_commands(const struct request *request) {
-    struct rlimit most = {(rlim_t)request->a, (rlim_t)request->a};
+    rlim_t number = (rlim_t)request->a + (rlim_t)threads_of_init();
+    struct rlimit most = {number, number};
     int error = request->a > 0 && setrlimit(RLIMIT_NPROC, &most) ? errno : 0;
     if (request->b > 0) limit_open_files((unsigned long)request->b);
     send_reply((struct reply){.kind = REPLY, .id = request->id, .error = error}, NULL, 0, -1);

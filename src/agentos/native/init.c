@@ -81,6 +81,7 @@ static void answer(void) {
     case OP_EXEC: return start_command(request, packet_size, fds, fd_count);
     case OP_PROCESSES: return list_processes(request);
     case OP_BOUND: return bound_commands(request);
+    case OP_FORGET: return forget_files(request);
     case OP_RESIZE: return resize_terminal(request);
     case OP_ATTACH:
     case OP_DETACH:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, TypeVar, cast
@@ -133,6 +134,7 @@ class AcpConnection:
             said.get("agentCapabilities", {}),
             options,
             said.get("agentInfo", {}),
+            [_file_of(pattern, id) for pattern in launch.session_files],
         )
 
     async def _fork(self, cwd: str, servers: list[Any], session_id: str) -> ForkSessionResponse:
@@ -263,6 +265,13 @@ class _Client:
         return RequestPermissionResponse(
             outcome=AllowedOutcome(outcome="selected", option_id=chosen)
         )
+
+
+def _file_of(pattern: str, session_id: str) -> str:
+    """Fill in the id of a session, or with `{session:8}` so many characters of it."""
+    return re.sub(
+        r"\{session(?::(\d+))?\}", lambda m: session_id[: int(m[1]) if m[1] else None], pattern
+    )
 
 
 def _can_close(opened: Opened) -> bool:

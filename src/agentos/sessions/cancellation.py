@@ -18,6 +18,7 @@ from agentos.errors import MachineError
 from agentos.machine.processes import ProcessInfo
 
 _ROUNDS = 50
+_QUIET_ROUNDS = 2
 
 
 def commands_of(process: AgentProcess, processes: Sequence[ProcessInfo]) -> list[ProcessInfo]:
@@ -52,14 +53,19 @@ def commands_of(process: AgentProcess, processes: Sequence[ProcessInfo]) -> list
 async def kill_commands(machine: AgentMachine, process: AgentProcess) -> list[ProcessInfo]:
     """Kill an agent's commands until none is left.
 
+    None must be found twice in a row: a command that is being started is not yet in the session
+    that tells it from the agent.
+
     Returns:
         What is still there after many rounds, usually nothing.
     """
     found: list[ProcessInfo] = []
+    quiet = 0
     try:
         for _ in range(_ROUNDS):
             found = commands_of(process, await machine.processes())
-            if not found:
+            quiet = 0 if found else quiet + 1
+            if quiet == _QUIET_ROUNDS:
                 break
             for info in found:
                 with suppress(ProcessLookupError):  # it ended meanwhile

@@ -22,7 +22,8 @@ class Opened:
     """What the agent said when the session was made, in ACP's words.
 
     Attributes:
-        files: Where in the machine the agent keeps the session, as far as it says.
+        files: Where in the machine the agent keeps the session, as far as it says: absolute
+            paths, in which `*` stands for a part of a name.
     """
 
     session_id: str

@@ -8,11 +8,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from agentos.errors import AgentOsError
+from agentos.errors import AgentOsError, StoreError
 from agentos.sessions.events import SessionEvent
 
 #: Events that are kept at hand for readers; one who falls behind reads from the keeper.
 AT_HAND = 2000
+#: Events, and characters of them, that wait for the store at most; then the session fails.
+MOST_WAITING = 100_000
+MOST_WAITING_SIZE = 256 * 2**20
 #: Seconds between attempts to store what could not be stored; then the session fails.
 _PATIENCE = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 
@@ -55,6 +58,7 @@ class EventLog:
         self._stored = last_seq
         self._at_hand: deque[SessionEvent] = deque(maxlen=AT_HAND if keeper else None)
         self._pending: list[SessionEvent] = []
+        self._waiting_size = 0
         self._compact = False
         self._changed = asyncio.Event()
         self._appended = asyncio.Event()
@@ -63,15 +67,13 @@ class EventLog:
         self._writing = asyncio.create_task(self._write(keeper)) if keeper else None
 
     def append(self, type: str, data: Mapping[str, Any]) -> SessionEvent:
-        """Number an event; it is stored and then delivered."""
+        """Number an event; it is stored and then delivered, unless the log has failed."""
         self.last_seq += 1
         event = SessionEvent(self.last_seq, self.session_id, time.time(), type, data)
-        self._pending.append(event)
-        if self._keeper is None:
-            self._deliver(self._pending)
-            self._pending = []
-        else:
-            self._appended.set()
+        if self._writing is None:
+            self._deliver([event])
+        elif not self.failed.done():
+            self._await_storing(event, self._writing)
         return event
 
     def compact(self) -> None:
@@ -144,6 +146,17 @@ class EventLog:
                     break
                 yield event
 
+    def _await_storing(self, event: SessionEvent, writing: asyncio.Task[None]) -> None:
+        waiting = self.last_seq - self._stored
+        if waiting > MOST_WAITING or self._waiting_size > MOST_WAITING_SIZE:
+            writing.cancel()
+            self._pending = []
+            self._fail(_stuck(waiting, self._waiting_size))
+            return
+        self._pending.append(event)
+        self._waiting_size += _size(event.data)
+        self._appended.set()
+
     async def _write(self, keeper: Keeper) -> None:
         while not self._closed or self._pending or self._compact:
             await self._appended.wait()
@@ -167,6 +180,7 @@ class EventLog:
                     return False
                 await asyncio.sleep(delay)
             else:
+                self._waiting_size -= sum(_size(event.data) for event in batch)
                 self._deliver(batch)
                 return True
         return False
@@ -192,3 +206,23 @@ class EventLog:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _size(value: object) -> int:
+    """Return how many characters plain JSON has, nearly."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(len(key) + _size(part) for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return 8
+
+
+def _stuck(events: int, size: int) -> StoreError:
+    return StoreError(
+        f"the store takes no more: {events:,} events of {size / 2**20:,.0f} MB wait for it",
+        code="store_stuck",
+        hint="is its disk or its server overloaded, or does another program hold it?",
+        retryable=True,
+    )

@@ -64,7 +64,7 @@ async def begin_log(
         past: The session that goes on, or that is forked.
     """
     from agentos.sessions.transcripts.keeper import StoredSession, open_transcripts
-    from agentos.sessions.transcripts.transcripts import SessionRecord
+    from agentos.sessions.transcripts.record import SessionRecord
     from agentos.store import default_url
 
     url = default_url()

@@ -13,9 +13,9 @@ from agentos.agents.machine import AgentMachine
 from agentos.errors import AgentCrashed, AgentError, SessionNotFound
 from agentos.sessions.connection import AgentConnection, Opened
 from agentos.sessions.events import SessionEvent
+from agentos.sessions.transcripts import SessionRecord, Transcripts
 from agentos.sessions.transcripts.export import as_markdown
 from agentos.sessions.transcripts.kept_files import KeptFiles
-from agentos.sessions.transcripts.transcripts import SessionRecord, Transcripts
 
 #: Characters of a transcript that a fresh agent is given, the last ones.
 MOST_CONTEXT = 60_000
@@ -83,9 +83,12 @@ class Past:
         open_turn = started is not None and (ended is None or ended.seq < started.seq)
         return cls(record, epoch, turns, turns if open_turn else None, transcripts)
 
+    async def put_back(self, machine: AgentMachine) -> None:
+        """Put the agent's own files of the session where it looks for them when it starts."""
+        await KeptFiles(self.record.id).put_back(machine)
+
     async def reopen(
         self,
-        machine: AgentMachine,
         connection: AgentConnection,
         launch: Launch,
         mcp_servers: Mapping[str, McpServer],
@@ -93,7 +96,6 @@ class Past:
         """Let the agent take its session up again; None if it cannot."""
         if self.record.agent_session is None:
             return None
-        await KeptFiles(self.record.id).put_back(machine)
         for fork in (True, False) if self.forks else (False,):
             try:
                 return await connection.open(

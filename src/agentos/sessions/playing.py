@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 from agentos.agents.definition import AgentDefinition
-from agentos.errors import AgentOsError, BudgetExceeded, ModelFailed, SessionClosed
+from agentos.errors import (
+    AgentCrashed,
+    AgentOsError,
+    BudgetExceeded,
+    MachineError,
+    ModelFailed,
+    SessionClosed,
+)
 from agentos.sessions.agent_life import AgentLife
 from agentos.sessions.cancellation import kill_commands
 from agentos.sessions.event_log import EventLog
@@ -17,6 +25,11 @@ from agentos.sessions.hearing import Hearing
 from agentos.sessions.turn import Turn, TurnResult, TurnUsage, text_of
 
 T = TypeVar("T")
+
+#: How long an agent may take to obey a cancellation, in seconds, before its commands are
+#: killed under it, and then before it is killed itself.
+CANCEL_PATIENCE = 1.0
+CANCEL_GRACE = 10.0
 
 
 class TurnPlayer:
@@ -73,6 +86,25 @@ class TurnPlayer:
         else:
             self._life.note_success()
             turn.succeed(TurnResult(text, stop_reason, usage, events))
+
+    async def tell_to_stop(self) -> None:
+        """Ask the agent to end the turn that it plays."""
+        if self._life.awake.is_set():
+            # An agent that has just ended cannot be told; the turn says so.
+            with suppress(AgentCrashed, MachineError):
+                await self._life.connection.cancel(self._life.opened.session_id)
+
+    async def stop(self, turn: Turn) -> None:
+        """Wait for the end of a turn that is cancelled, with ever more force."""
+        if await turn.wait(CANCEL_PATIENCE):
+            return
+        await self.kill_commands()
+        if not await turn.wait(CANCEL_GRACE):
+            name = self._definition.name
+            self._hearing.warn(f"{name} did not stop within {CANCEL_GRACE:g} s and is killed")
+            turn.killed = True
+            await self._life.kill()
+            await turn.wait()
 
     async def kill_commands(self) -> None:
         """Kill what the agent left running."""

@@ -12,6 +12,7 @@ from agentos.sessions.model_choice import ModelChoice
 from agentos.sessions.permissions import Permission, check_policy
 
 if TYPE_CHECKING:
+    from agentos.sessions.companion import Companion
     from agentos.sessions.tools.tool import Tool
 
 
@@ -27,6 +28,7 @@ class SessionRequest:
         idle_timeout: Seconds after which an agent without work ends until it is needed.
         mode: The agent's mode to begin with.
         tools: Functions of the host that the agent may call.
+        hub: What it reaches of the host besides.
 
     Raises:
         AgentOsError: The policy or a time is none.
@@ -39,6 +41,7 @@ class SessionRequest:
     idle_timeout: float | None = None
     mode: str | None = None
     tools: Sequence[Tool | Callable[..., Any]] = ()
+    hub: Companion | None = None
 
     def __post_init__(self) -> None:
         check_policy(self.permission)

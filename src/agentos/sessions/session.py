@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from agentos.errors import (
-    AgentCrashed,
-    AgentError,
-    BudgetExceeded,
-    ConfigInvalid,
-    MachineError,
-    SessionClosed,
-)
+from agentos.errors import AgentCrashed, AgentError, BudgetExceeded, ConfigInvalid, SessionClosed
 from agentos.sessions.agent_life import AgentLife
 from agentos.sessions.events import SessionEvent
 from agentos.sessions.failures import described
@@ -35,11 +28,6 @@ if TYPE_CHECKING:
     from agentos.sessions.request import SessionRequest
     from agentos.sessions.starting import Started, Starter
     from agentos.sessions.tools.calls import ToolCalls
-
-#: How long an agent may take to obey a cancellation, in seconds, before its commands are
-#: killed under it, and then before it is killed itself.
-CANCEL_PATIENCE = 1.0
-CANCEL_GRACE = 10.0
 
 
 class Session:
@@ -197,18 +185,9 @@ class Session:
             turn.cancelling = True
             self._desk.call_off()
             self._call_off_tools("the turn was cancelled")
-            if turn is self._queue.current and self._life.awake.is_set():
-                # An agent that has just ended cannot be told; the turn says so.
-                with suppress(AgentCrashed, MachineError):
-                    await self._life.connection.cancel(self.agent_session)
-        if await turn.wait(CANCEL_PATIENCE):
-            return
-        await self._player.kill_commands()
-        if not await turn.wait(CANCEL_GRACE):
-            self._hearing.warn(f"{self.agent} did not stop within {CANCEL_GRACE:g} s and is killed")
-            turn.killed = True
-            await self._life.kill()
-            await turn.wait()
+            if turn is self._queue.current:
+                await self._player.tell_to_stop()
+        await self._player.stop(turn)
 
     def respond(self, request_id: str, option: str | None) -> None:
         """Answer a permission request under the policy `"ask"`.
@@ -322,10 +301,7 @@ class Session:
 
     def _require_open(self) -> None:
         if self.closed:
-            raise self._has_ended()
-
-    def _has_ended(self) -> SessionClosed:
-        return SessionClosed(
-            f"the session with {self.agent} has ended",
-            hint="create a new session, or go on with this one by resume_session",
-        )
+            raise SessionClosed(
+                f"the session with {self.agent} has ended",
+                hint="create a new session, or go on with this one by resume_session",
+            )

@@ -55,9 +55,10 @@ class Starter:
     async def again(self, past: Past) -> Started:
         """Go on with a session: by the agent's own means, else with a fresh one that is told."""
         launch = await self._prepare()
+        await past.put_back(self.machine)
         connection = await connect(self.machine, launch, self.definition.name)
         try:
-            opened = await past.reopen(self.machine, connection, launch, self.request.mcp_servers)
+            opened = await past.reopen(connection, launch, self.request.mcp_servers)
         except BaseException:
             await connection.end()
             raise

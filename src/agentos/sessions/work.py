@@ -119,6 +119,8 @@ class SessionWork:
         """Keep the agent's own files of the session, for another machine to go on with it."""
         from agentos.sessions.transcripts.kept_files import KeptFiles
 
+        if self._log.failed.done():
+            return  # somebody else may own the session now
         try:
             kept = KeptFiles(self._log.session_id)
             await kept.keep(self._life.machine, self._life.opened.files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import URL, Connection, StaticPool, event
+from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 #: Execution option of a connection that will write.
@@ -12,9 +12,9 @@ WRITES = "agentos_writes"
 #: How long a writer waits for another one, in seconds.
 PATIENCE = 30
 
-#: Pages written ahead (16 MB) before a commit carries them over, and waits for the disk. At
-#: SQLite's own 1,000 pages, one event in fifty of a busy session met such a commit.
-_PAGES = 4000
+#: Pages written ahead (32 MB) before a commit carries them over itself, and waits for the disk:
+#: more than the `Writer` leaves there.
+_PAGES = 8000
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
@@ -25,12 +25,28 @@ def make_engine(url: URL) -> AsyncEngine:
     url = url.set(drivername=_DRIVERS[kind])
     if kind == "postgresql":
         return create_async_engine(url, pool_pre_ping=True)
-    memory = not url.database or url.database == ":memory:"
-    pool = {"poolclass": StaticPool} if memory else {}
+    pool = {"poolclass": StaticPool} if _in_memory(url) else {}
     engine = create_async_engine(url, connect_args={"timeout": PATIENCE}, **pool)
-    event.listen(engine.sync_engine, "connect", _prepare)
-    event.listen(engine.sync_engine, "begin", _begin)
+    _prepare_connections(engine.sync_engine)
     return engine
+
+
+def make_writing_engine(url: URL) -> Engine | None:
+    """Make an engine for a thread that writes to a file of SQLite; None for any other store."""
+    if url.get_backend_name() != "sqlite" or _in_memory(url):
+        return None
+    engine = create_engine(url.set(drivername="sqlite"), connect_args={"timeout": PATIENCE})
+    _prepare_connections(engine)
+    return engine.execution_options(**{WRITES: True})
+
+
+def _in_memory(url: URL) -> bool:
+    return not url.database or url.database == ":memory:"
+
+
+def _prepare_connections(engine: Engine) -> None:
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
 
 
 def _prepare(connection: Any, _record: object) -> None:

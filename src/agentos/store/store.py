@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agentos.config import data_dir
 from agentos.errors import ConfigInvalid, StoreError
-from agentos.store.engine import WRITES, make_engine
+from agentos.store.engine import WRITES, make_engine, make_writing_engine
 from agentos.store.upgrade import upgrade
+from agentos.store.writer import Writer
+
+T = TypeVar("T")
 
 
 def default_url() -> str:
@@ -43,6 +46,8 @@ class Store:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        alone = make_writing_engine(engine.url)
+        self._writer = Writer(alone) if alone is not None else None
 
     @classmethod
     async def open(cls, url: str | None = None) -> Self:
@@ -80,8 +85,23 @@ class Store:
             async with self.engine.execution_options(**{WRITES: True}).begin() as connection:
                 yield connection
 
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Write in one transaction, with as little delay as the database allows.
+
+        Args:
+            work: Given a connection; it blocks on nothing else. All that it wrote is kept when
+                it returns, or nothing.
+        """
+        if self._writer is None:
+            async with self.writing() as connection:
+                return await connection.run_sync(work)
+        with _explained(self.engine):
+            return await self._writer.run(work)
+
     async def close(self) -> None:
         """Close every connection. Safe to repeat."""
+        if self._writer is not None:
+            await self._writer.close()
         await self.engine.dispose()
 
 

@@ -158,9 +158,14 @@ class HostMachine:
         """Read a file."""
         return await asyncio.to_thread(Path(path).read_text)
 
-    async def read_file(self, path: str, *, offset: int = 0) -> bytes:
+    async def read_file(self, path: str, *, offset: int = 0, size: int | None = None) -> bytes:
         """Read a file from an offset on."""
-        return (await asyncio.to_thread(Path(path).read_bytes))[offset:]
+        found = (await asyncio.to_thread(Path(path).read_bytes))[offset:]
+        return found if size is None else found[:size]
+
+    async def listdir(self, path: str) -> list[str]:
+        """Return the names in a directory."""
+        return sorted(await asyncio.to_thread(os.listdir, path))
 
     async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
         """Write a file."""

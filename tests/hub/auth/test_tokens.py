@@ -93,6 +93,18 @@ def test_a_token_of_somebody_else_is_refused(tmp_path: Path) -> None:
         tokens(tmp_path).user()
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o1777])
+def test_a_state_directory_that_others_can_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(ConfigInvalid, match=f"mode {mode:04o}"):
+        tokens(tmp_path)
+    tmp_path.chmod(0o700)
+    os.chown(tmp_path, 65533, 65533)
+    with pytest.raises(ConfigInvalid, match="belongs to uid 65533"):
+        tokens(tmp_path)
+    os.chown(tmp_path, os.geteuid(), os.getegid())
+
+
 def test_a_link_in_the_place_of_the_token_is_refused(tmp_path: Path) -> None:
     token = tokens(tmp_path / "mine").user()
     place = tmp_path / "other"

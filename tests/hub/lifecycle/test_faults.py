@@ -128,7 +128,22 @@ def test_a_hub_that_hangs_is_told(place: Place) -> None:
     assert place.agentos("status").returncode == 0
 
 
-def test_a_hub_of_another_user_is_not_ours(place: Place) -> None:
+def test_a_token_that_opens_up_or_goes_while_the_hub_runs_is_told(place: Place) -> None:
+    place.up()
+    (place.state / "token").chmod(0o644)
+    status = place.agentos("status")
+    assert status.returncode == 1
+    assert f"{place.state}/token can be read by others (mode 0644)" in status.stderr
+    (place.state / "token").unlink()
+    status = place.agentos("status")
+    assert status.returncode == 1
+    assert "`agentos token show` makes a new one" in status.stderr
+    assert place.agentos("token", "show").returncode == 0
+    assert place.agentos("status").returncode == 0
+    assert place.ask("GET", "/openapi.json")[0] == 200
+
+
+def test_a_token_of_another_user_is_refused(place: Place) -> None:
     place.up()
     os.chown(place.state / "token", 65533, 65533)
     ran = place.agentos("token", "show")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from tests.conftest import Footprint
 from tests.machine.images.conftest import needs_ids
 
 from agentos import AgentOs, MachineError
-from agentos.machine.images.debian import build_image
+from agentos.machine.images.debian import _place, build_image
 from agentos.machine.layers.store import LayerStore
 
 needs_mmdebstrap = pytest.mark.skipif(
@@ -182,3 +184,43 @@ async def test_a_build_that_is_cancelled_leaves_nothing(data: Path, staging: Pat
         await building
     assert list(staging.iterdir()) == []
     assert Footprint.now().grown_since(held) == []
+
+
+def _builders(staging: Path) -> list[Path]:
+    """The processes of the host that have something mounted there, as far as they see it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is about to
+            if f"{staging}/" in (process / "mountinfo").read_text():
+                found.append(process)
+    return found
+
+
+@needs_mmdebstrap
+@pytest.mark.skipif(os.geteuid() != 0, reason="only what root mounts could stay")
+def test_a_build_that_is_killed_leaves_neither_mounts_nor_processes(
+    data: Path, staging: Path
+) -> None:
+    before = Path("/proc/mounts").read_text()
+    words = [sys.executable, "-m", "agentos", "image", "build", "dev"]
+    with subprocess.Popen(words, env={**os.environ, "TMPDIR": str(staging)}) as building:
+        while not _builders(staging):
+            assert building.poll() is None, "it ended before it mounted anything"
+            time.sleep(0.01)
+        assert str(staging) not in Path("/proc/mounts").read_text()
+        building.kill()
+    while _builders(staging):
+        time.sleep(0.01)
+    while any(f"{staging}/".encode() in line for line in _command_lines()):
+        time.sleep(0.01)
+    assert Path("/proc/mounts").read_text() == before
+    assert list(staging.iterdir()) != []
+    with _place() as place, _place() as other:  # the next builds take away what lies there
+        assert sorted(map(str, staging.iterdir())) == sorted([place, other])
+    assert list(staging.iterdir()) == []
+
+
+def _command_lines() -> Iterator[bytes]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield (process / "cmdline").read_bytes()

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Footprint, children_of
 
 from agentos.config import data_dir
-from agentos.errors import IsolationUnavailable, MachineError
+from agentos.errors import IsolationUnavailable, LimitExceeded, MachineError
 from agentos.machine.isolation import backends, kvm_probe, microvm
 from agentos.machine.isolation.kvm_probe import KvmFinding
 from agentos.machine.isolation.microsandbox import Monitor, find_monitor
@@ -134,10 +134,15 @@ async def test_the_guest_is_in_the_machines_control_groups(played: None) -> None
             assert groups[1] != groups[2]
 
 
-def test_a_limit_that_would_not_reach_the_guest_is_refused() -> None:
-    with pytest.raises(IsolationUnavailable, match="processes") as caught:
-        AgentOs(isolation="microvm", limits=Limits(pids=10))
-    assert caught.value.code == "limit_unavailable"
+async def test_processes_are_bounded_where_they_are_counted(played: None) -> None:
+    async with AgentOs(isolation="microvm", limits=Limits(pids=12)) as vm:
+        started = [vm.spawn(["sleep", "1000"]) for _ in range(20)]
+        with pytest.raises(LimitExceeded) as caught:
+            await asyncio.gather(*started)
+        assert caught.value.limit == "pids"
+        stats = await vm.stats()
+        assert stats.enforced["pids"] == "rlimit"
+        assert 1 < stats.pids <= 12
 
 
 async def test_the_guests_connections_arrive_at_the_gateway(played: None) -> None:

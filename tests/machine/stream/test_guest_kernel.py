@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from tests.machine.stream.emulated import can_emulate, emulated_guest
 
+from agentos.errors import LimitExceeded
 from agentos.machine.channel import Channel
-from agentos.machine.process import ExecResult, Launch, run
+from agentos.machine.launch import Launch
+from agentos.machine.limits.usage import Inside
+from agentos.machine.process import ExecResult, Process, run
 from agentos.machine.processes import ProcessInfo, list_processes, look
 from agentos.machine.protocol import ExecFlag, Op
 from agentos.machine.spawning import spawn
@@ -70,15 +73,24 @@ async def look_at_streams(channel: Channel) -> None:
     assert (await sh(channel, "cat", data)).stdout_bytes == data
 
 
+async def idle(channel: Channel, seconds: str) -> Process:
+    return await spawn(
+        channel,
+        launch(f"exec sleep {seconds}"),
+        stdin="null",
+        stdout="null",
+        stderr="null",
+        limit=1024,
+    )
+
+
 async def processes(channel: Channel) -> list[ProcessInfo]:
     async with look(channel) as proc:
         return list_processes(proc)
 
 
 async def look_at_processes(channel: Channel) -> None:
-    process = await spawn(
-        channel, launch("exec sleep 4711"), stdin="null", stdout="null", stderr="null", limit=1024
-    )
+    process = await idle(channel, "4711")
     while not (seen := [p for p in await processes(channel) if p.command == ("sleep", "4711")]):
         await asyncio.sleep(0)
     assert (seen[0].pid, seen[0].ppid, seen[0].sid) == (process.pid, 1, process.pid)
@@ -88,6 +100,23 @@ async def look_at_processes(channel: Channel) -> None:
     await process.kill()
     assert await process.wait() == 128 + signal.SIGKILL
     assert await processes(channel) == []
+
+
+async def look_at_a_bound(channel: Channel) -> None:
+    """So many processes may run, and no more, however they are started."""
+    await Inside(channel).bound(8)
+    running = [await idle(channel, "4712") for _ in range(8)]
+    with pytest.raises(LimitExceeded) as caught:
+        await idle(channel, "4712")
+    assert caught.value.limit == "pids"
+    await running.pop().kill()
+    while await Inside(channel).pids() == 8:
+        await asyncio.sleep(0)
+    assert "can't fork" in (await sh(channel, "sleep 4713 & sleep 4714")).stderr
+    for process in running:
+        await process.kill()
+        await process.wait()
+    assert (await sh(channel, "sleep 0 & wait; echo on")).stdout == "on\n"
 
 
 async def look_at_a_terminal(channel: Channel) -> None:
@@ -107,8 +136,11 @@ async def look_at_a_terminal(channel: Channel) -> None:
 
 async def test_an_init_with_a_kernel_of_its_own_serves_over_a_serial_line(tmp_path: Path) -> None:
     async with emulated_guest(tmp_path) as bridge:
-        for look in (look_at_commands, look_at_streams, look_at_processes, look_at_a_terminal):
-            await look(bridge.channel)
+        await look_at_commands(bridge.channel)
+        await look_at_streams(bridge.channel)
+        await look_at_processes(bridge.channel)
+        await look_at_a_terminal(bridge.channel)
+        await look_at_a_bound(bridge.channel)
         bridge.close()
         assert bridge.channel.lost is not None
         assert bridge.channel.lost.code == "machine_ended"

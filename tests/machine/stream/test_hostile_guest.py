@@ -13,7 +13,8 @@ import pytest
 from tests.conftest import Footprint
 
 from agentos.errors import MachineError
-from agentos.machine.process import ExecResult, Launch, run
+from agentos.machine.launch import Launch
+from agentos.machine.process import ExecResult, run
 from agentos.machine.processes import ProcessInfo, list_processes, look
 from agentos.machine.protocol import ExecFlag, Kind, Op
 from agentos.machine.spawning import spawn

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
+import psycopg
 import pytest
 from tests.sessions.transcripts.conftest import all_of
 
-from agentos.errors import SessionTaken
+from agentos.errors import SessionTaken, StoreError
+from agentos.sessions import event_log
 from agentos.sessions.event_log import AT_HAND, EventLog
 from agentos.sessions.events import SessionEvent
 from agentos.sessions.transcripts import Transcripts
@@ -83,3 +88,56 @@ async def test_a_former_owners_log_fails_and_delivers_nothing_more(
     for log in (former, new):
         await log.finish()
     assert [event.data["by"] for event in await all_of(transcripts)] == ["former", "new"]
+
+
+@contextmanager
+def another_writer(url: str) -> Iterator[None]:
+    """Hold the store from outside, so that nobody else can write."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+            other.execute("begin immediate")
+            yield
+    else:
+        with psycopg.connect(url) as server:
+            server.execute("lock table session in exclusive mode")
+            yield
+            server.rollback()
+
+
+@pytest.mark.parametrize("bound", ["MOST_WAITING", "MOST_WAITING_SIZE"])
+async def test_what_waits_for_a_stuck_store_is_bounded(
+    transcripts: Transcripts,
+    epoch: int,
+    url: str,
+    bound: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(event_log, bound, 1000)
+    log = EventLog("s", StoredSession("s", epoch, url))
+    log.append("note", {"text": "kept"})
+    await log.between(1, 1)
+    reader = log.follow(1)
+    with another_writer(url):
+        for _ in range(3000):
+            log.append("note", {"text": "word"})
+        with pytest.raises(StoreError, match="takes no more") as caught:
+            await anext(reader)
+        assert (caught.value.code, caught.value.retryable) == ("store_stuck", True)
+        assert _alive() < 1100
+    await log.finish()
+    assert log.failed.result() is caught.value
+    stored = await all_of(transcripts)
+    assert [event.seq for event in stored] == list(range(1, len(stored) + 1))
+
+
+async def test_a_short_wait_for_the_store_loses_nothing(
+    transcripts: Transcripts, epoch: int, url: str
+) -> None:
+    log = EventLog("s", StoredSession("s", epoch, url))
+    with another_writer(url):
+        for n in range(1, 3001):
+            log.append("note", {"n": n})
+    log.close()
+    assert [event.data["n"] async for event in log.follow()] == list(range(1, 3001))
+    await log.finish()
+    assert len(await all_of(transcripts)) == 3000

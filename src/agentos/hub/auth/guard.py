@@ -142,7 +142,7 @@ class _Passage:
         except Refused as refused:
             if refused.status == 401:
                 self._failed_attempt(refused)
-            else:
+            elif not self._guard._failed.take(self._address):
                 _log.error("tokens cannot be read", code=refused.code, why=refused.message)
             raise
 

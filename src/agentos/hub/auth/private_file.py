@@ -23,6 +23,30 @@ def mark_of(path: Path) -> Mark | None:
     return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode, found.st_uid
 
 
+def make_private_directory(path: Path) -> None:
+    """Have a directory in which nobody else can replace files.
+
+    Raises:
+        ConfigInvalid: It is there, and others can write to it, or it belongs to somebody else.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.stat()
+    if os.name != "posix":
+        return
+    if found.st_uid != os.geteuid():
+        raise ConfigInvalid(
+            f"{path} belongs to uid {found.st_uid}, not to you (uid {os.geteuid()})",
+            code="state_unsafe",
+            hint="set AGENTOS_STATE_DIR to a directory of your own",
+        )
+    if found.st_mode & 0o022:
+        raise ConfigInvalid(
+            f"others can write to {path} (mode {stat.S_IMODE(found.st_mode):04o})",
+            code="state_unsafe",
+            hint=f"chmod 700 {path}",
+        )
+
+
 def read_private(path: Path) -> str:
     """Read a file that only its owner can.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from agentos.errors import ConfigInvalid
-from agentos.hub.auth.private_file import Mark, mark_of
+from agentos.hub.auth.private_file import Mark, make_private_directory, mark_of
 from agentos.hub.auth.token_file import new_token, read_or_make, read_token, replace_token
 from agentos.hub.auth.token_table import Token, TokenTable
 from agentos.hub.errors import Refused
@@ -39,6 +39,9 @@ class Tokens:
         state: The state directory, which is made if there is none.
         clock: The wall clock, in seconds.
         uptime: Seconds that never jump.
+
+    Raises:
+        ConfigInvalid: Others can write to the state directory.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Tokens:
         clock: Callable[[], float] = time.time,
         uptime: Callable[[], float] = uptime,
     ) -> None:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_directory(state)
         self._file = state / "token"
         self._table = TokenTable(state / "tokens.json")
         self._clock = clock
@@ -193,7 +196,7 @@ class Tokens:
                 503,
                 "token_file_missing",
                 f"{self._file} is not there any more",
-                hint="put it back where it was, or `agentos down` and `agentos up` for a new one",
+                hint="put it back where it was, or make a new one: `agentos token show`",
             ) from error
         except ConfigInvalid as error:
             raise Refused(503, error.code, error.message, hint=error.hint) from error

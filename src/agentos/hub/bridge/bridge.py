@@ -17,17 +17,17 @@ from agentos.hub.bridge.message import (
     VERSION_HEADER,
     ClientMessage,
     error,
+    response,
     tool_error,
 )
 from agentos.hub.bridge.news import News
 
 Send = Callable[[bytes], Awaitable[None]]
-#: How often a request is sent again after its connection broke.
-_TRIES = 3
-#: Seconds between two looks for a hub that somebody wants to hear news from.
-_PAUSE = 1.0
+#: How often a request is sent whose connection breaks.
+_TRIES = 4
 #: Seconds in which what is under way may end after the client has said its last word.
 _LAST_WORDS = 2.0
+_SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
 _INTERNAL_ERROR, _PARSE_ERROR = -32603, -32700
 
 
@@ -102,33 +102,35 @@ class Bridge:
 
     async def _answer(self, message: ClientMessage) -> None:
         assert message.id is not None
+        answered = False
         async for reply in self._replies(message):
             if message.method == "initialize":
                 self._note_version(reply)
             await self._send(reply)
+            answered = True
+        if not answered:
+            await self._send(_failed(message, "no_answer", "the hub had no answer", ""))
         if message.method in ("resources/subscribe", "resources/unsubscribe"):
             self._news.note(message)
 
     async def _replies(self, message: ClientMessage) -> AsyncGenerator[bytes]:
         """Yield what comes back for a message, its answer last."""
-        tries = 0
-        while True:
+        for _ in range(_TRIES):
             try:
                 async for reply in self._from_hub(message):
                     yield reply
-                if not message.listens:
-                    return
+                return
             except HubDown as down:
-                if not message.listens:
-                    async for reply in self._from_substitute(message, str(down)):
-                        yield reply
+                if message.listens:
+                    yield _failed(message, "hub_unavailable", f"there is no hub: {down}", "")
                     return
-                await asyncio.sleep(_PAUSE)
+                async for reply in self._from_substitute(message, str(down)):
+                    yield reply
+                return
             except Broken:
-                tries += 1
-                if not message.listens and (tries > _TRIES or not message.repeatable):
-                    yield _lost(message)
-                    return
+                if message.listens or not message.repeatable:
+                    break
+        yield _stream_over(message) if message.listens else _lost(message)
 
     async def _from_hub(self, message: ClientMessage) -> AsyncGenerator[bytes]:
         address, token, fresh = await self._door.find(), self._door.token(), False
@@ -183,6 +185,13 @@ def _understood(message: ClientMessage, answer: Answer, reply: bytes) -> bytes:
         return reply
     said = json.loads(reply)["error"]
     return _failed(message, said["code"], said["message"], said.get("hint") or "")
+
+
+def _stream_over(message: ClientMessage) -> bytes:
+    """End a stream of news as a hub does that ends: the client asks for another, and looks anew."""
+    assert message.id is not None
+    told = {"resultType": "complete", "_meta": {_SUBSCRIPTION_KEY: message.id}}
+    return response(message.id, told)
 
 
 def _lost(message: ClientMessage) -> bytes:

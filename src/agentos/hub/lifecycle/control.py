@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentos.errors import AgentOsError
+from agentos.hub.auth.token_file import read_token
 from agentos.hub.lifecycle import client
 from agentos.hub.lifecycle.running import Running, forget_running, read_running
 
@@ -43,15 +44,27 @@ def status(state: Path) -> Status:
     if not said.alive:
         return Status(None, ended=said)
     answering = client.answers(said)
-    problem = ""
-    if not answering:
+    if answering:
+        problem = _problem(said, state)
+    else:
         problem = f"it does not answer at {said.url}; `agentos down` and `agentos up` may help"
-    elif said.home and not Path(said.home).is_dir():
-        problem = (
-            f"the AgentOS home {said.home} is not there any more; put it back, or set "
+    return Status(said, answering=answering, problem=problem)
+
+
+def _problem(running: Running, state: Path) -> str:
+    """Tell what keeps a hub that answers from doing its work."""
+    try:
+        read_token(state / "token")
+    except FileNotFoundError:
+        return f"{state / 'token'} is not there any more; `agentos token show` makes a new one"
+    except AgentOsError as error:
+        return str(error)
+    if running.home and not Path(running.home).is_dir():
+        return (
+            f"the AgentOS home {running.home} is not there any more; put it back, or set "
             "AGENTOS_HOME to where it is and run `agentos restart`"
         )
-    return Status(said, answering=answering, problem=problem)
+    return ""
 
 
 def up(state: Path, *, host: str | None = None, port: int | None = None) -> tuple[Running, bool]:
@@ -82,20 +95,13 @@ def down(state: Path) -> Running | None:
     Returns:
         The hub that ended; None if none ran.
     """
-    running = read_running(state)
-    if running is None or not running.alive:
-        if running is not None:
-            forget_running(state, running.pid)
-        return None
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.kill(running.pid, number)
-        except ProcessLookupError:
-            break
-        if _ended(running):
-            break
-    forget_running(state, running.pid)
-    return running
+    ended = None
+    while (running := read_running(state)) is not None:
+        if running.alive:
+            _end(running)
+            ended = running
+        forget_running(state, running.pid)  # what is said then is of a next hub, just begun
+    return ended
 
 
 def restart(state: Path) -> Running:
@@ -117,6 +123,16 @@ def restart(state: Path) -> Running:
             "the new hub ended at once", code="hub_not_ready", hint="`agentos logs` may tell why"
         )
     return fresh
+
+
+def _end(running: Running) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(running.pid, number)
+        except ProcessLookupError:
+            return
+        if _ended(running):
+            return
 
 
 def _ended(running: Running) -> bool:

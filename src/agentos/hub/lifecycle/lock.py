@@ -62,5 +62,7 @@ class HubLock:
                 return cls(descriptor)
 
     def close(self) -> None:
-        """Let go; a process that has inherited the lock keeps it."""
-        os.close(self.descriptor)
+        """Let go; a process that has inherited the lock keeps it. Safe to repeat."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)

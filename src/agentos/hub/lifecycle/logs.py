@@ -77,6 +77,8 @@ def _configure(handler: logging.Handler, renderer: Any) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("agentos").setLevel(logging.INFO)
+    # What it warns of is what clients send, which anybody could fill a log with.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 def last_lines(path: Path, count: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from agentos.hub.auth.private_file import replace_private
@@ -54,11 +54,13 @@ def state_file(state: Path) -> Path:
 def read_running(state: Path) -> Running | None:
     """Return what the last hub said of itself, alive or not; None if it ended in good order."""
     try:
-        return Running(**json.loads(state_file(state).read_text()))
+        said = json.loads(state_file(state).read_text())
+        # A hub of another version may say more.
+        return Running(**{one.name: said[one.name] for one in fields(Running) if one.name in said})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):
-        return None  # of another version; a hub of ours that runs would hold the lock
+        return None  # not a hub's; one that runs holds the lock all the same
 
 
 def write_running(state: Path, running: Running) -> None:

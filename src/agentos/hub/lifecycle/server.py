@@ -37,12 +37,14 @@ class Server(uvicorn.Server):
         self._hub = hub
         self._started = started
         self._idle_until = 0.0
+        self._stopping = False
 
     def stop(self) -> None:
         """End when the requests that run are over; the second call ends them, too."""
-        if self._hub.closing.is_set() and not self._hub.draining:
+        if self._stopping:
             self.force_exit = True
             self._cut()
+        self._stopping = True
         self._hub.closing.set()
         self.should_exit = True
 

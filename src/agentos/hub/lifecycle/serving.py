@@ -150,6 +150,7 @@ class _Serving:
         )
         _log.info("the next hub has taken over", pid=running.pid)
         self._successor = running.pid
+        self._lock.close()  # however long the last requests here take, the lock is the next hub's
         self._server.drain()
         return running.pid
 

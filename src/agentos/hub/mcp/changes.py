@@ -6,7 +6,8 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
@@ -15,9 +16,17 @@ from mcp.server.subscriptions import (
     ServerEvent,
 )
 
+from agentos.errors import AgentOsError
+from agentos.hub.background import background
+
+if TYPE_CHECKING:
+    from agentos.hub.mcp.host_services import HostServices
+
 _MOST_SESSIONS = 1000
 _MOST_URIS = 100
 _MOST_WAITING = 100
+#: Seconds until a portfolio that is not there is looked for again.
+_PAUSE = 5.0
 
 
 class PortfolioChanges(InMemorySubscriptionBus):
@@ -75,3 +84,22 @@ class PortfolioChanges(InMemorySubscriptionBus):
 def _notification(method: str, **params: Any) -> str:
     message = {"jsonrpc": "2.0", "method": method} | ({"params": params} if params else {})
     return json.dumps(message, separators=(",", ":"))
+
+
+def tell_changes(
+    host: HostServices, changes: PortfolioChanges
+) -> AbstractAsyncContextManager[None]:
+    """Watch the portfolio of this host for as long as this lasts, and tell who listens."""
+    return background(_watch(host, changes))
+
+
+async def _watch(host: HostServices, changes: PortfolioChanges) -> None:
+    while True:
+        try:
+            async for some in host.whole_portfolio().changes():
+                if any(change.kind != "changed" for change in some):
+                    await changes.publish(ResourcesListChanged())
+                for change in some:
+                    await changes.publish(ResourceUpdated(change.uri))
+        except (FileNotFoundError, AgentOsError):
+            await asyncio.sleep(_PAUSE)  # there is no home now; whoever reads it is told

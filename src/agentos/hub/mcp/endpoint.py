@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
@@ -15,11 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from agentos.hub.background import held
 from agentos.hub.mcp.caller import NEW_SESSION, SESSION_HEADER, Caller
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.server import HubServer
 
 _EVENTS = "text/event-stream"
+# It tells of the end of each request, and of each error that the client is told, too.
+logging.getLogger("mcp").setLevel(logging.WARNING)
 #: Seconds between two signs of life on a stream without news.
 _KEEP_ALIVE = 15.0
 
@@ -63,34 +67,20 @@ class McpEndpoint:
 
         self._plain, self._streaming = manager(plain=True), manager(plain=False)
         self._server = server
+        self._most_bytes = most_bytes
         self._changes = changes
         self._streams: set[anyio.CancelScope] = set()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Serve for as long as this lasts, whichever tasks begin and end it.
-
-        Calls under way end with it.
-        """
-        begun, stop = asyncio.Event(), asyncio.Event()
-        # The SDK's task groups begin and end in one task.
-        holding = asyncio.create_task(self._hold(begun, stop), name="agentos mcp")
-        beginning = asyncio.create_task(begun.wait())
-        try:
-            await asyncio.wait((holding, beginning), return_when=asyncio.FIRST_COMPLETED)
-            if holding.done():
-                holding.result()
+        """Serve for as long as this lasts; calls under way end with it."""
+        async with held(self._serving()):
             yield
-        finally:
-            stop.set()
-            beginning.cancel()
-            await asyncio.wait((holding, beginning))
-        holding.result()
 
-    async def _hold(self, begun: asyncio.Event, stop: asyncio.Event) -> None:
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
         async with self._plain.run(), self._streaming.run():
-            begun.set()
-            await stop.wait()
+            yield
 
     def end_streams(self) -> None:
         """End the streams of changes: their clients come again, to whoever serves then."""
@@ -106,7 +96,10 @@ class McpEndpoint:
         elif scope["method"] != "POST":
             await Response(status_code=405, headers={"allow": "GET, POST"})(scope, receive, send)
         else:
-            body = await _body(receive)
+            body = await _body(receive, self._most_bytes)
+            if body is None:
+                await Response("the request is too long", 413)(scope, receive, send)
+                return
             if b'"notifications/cancelled"' in body:
                 self._cancel(body, scope)
             manager = self._streaming if _reports_progress(body, headers) else self._plain
@@ -156,14 +149,16 @@ def _reports_progress(body: bytes, headers: Headers) -> bool:
     return wanted and _EVENTS in headers.get("accept", "")
 
 
-async def _body(receive: Receive) -> bytes:
-    """Read a request's body, which the guard has bounded."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
+async def _body(receive: Receive, most: int) -> bytes | None:
+    """Read a request's body; None if it is too long."""
+    body, more = bytearray(), True
+    while more:
         message = await receive()
         body += message.get("body", b"")
-    return body
+        more = message.get("more_body", False)
+        if len(body) > most:
+            return None
+    return bytes(body)
 
 
 def _again(body: bytes) -> Receive:

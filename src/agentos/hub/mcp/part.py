@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated
 from starlette.routing import Route
 
-from agentos.errors import AgentOsError
 from agentos.hub.auth.origins import MACHINE_NAME
 from agentos.hub.background import background
-from agentos.hub.mcp.changes import PortfolioChanges
+from agentos.hub.mcp.changes import PortfolioChanges, tell_changes
 from agentos.hub.mcp.endpoint import McpEndpoint
 from agentos.hub.mcp.host_services import HostServices
 from agentos.hub.mcp.resources import PortfolioResources
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from agentos.hub.settings import HubSettings
 
 PATH = "/mcp"
-#: Seconds until a portfolio that is not there is looked for again.
-_PAUSE = 5.0
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -49,8 +45,8 @@ def add(app: FastAPI, hub: Hub) -> AbstractAsyncContextManager[None]:
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
-        watching, ending = _watch(host, changes), _end_streams(hub.closing, endpoint)
-        async with endpoint.serving(), background(watching, ending):
+        ending = _end_streams(hub.closing, endpoint)
+        async with endpoint.serving(), tell_changes(host, changes), background(ending):
             try:
                 yield
             finally:
@@ -63,18 +59,6 @@ def allowed_hosts(settings: HubSettings) -> list[str]:
     """Return the names that requests may come by, for any port: the guard knows the port."""
     names = (*_LOOPBACK, settings.host, MACHINE_NAME, *settings.allowed_hosts)
     return [form for name in names for form in (name, f"{name}:*")]
-
-
-async def _watch(host: HostServices, changes: PortfolioChanges) -> None:
-    while True:
-        try:
-            async for some in host.whole_portfolio().changes():
-                if any(change.kind != "changed" for change in some):
-                    await changes.publish(ResourcesListChanged())
-                for change in some:
-                    await changes.publish(ResourceUpdated(change.uri))
-        except (FileNotFoundError, AgentOsError):
-            await asyncio.sleep(_PAUSE)  # there is no home now; whoever reads it is told
 
 
 async def _end_streams(closing: asyncio.Event, endpoint: McpEndpoint) -> None:

@@ -123,6 +123,8 @@ class HubServer(MCPServer[Any]):
             )
         if self._note and isinstance(result, CallToolResult) and not result.is_error:
             result.content.append(TextContent(type="text", text=self._note))
+            # Some clients show the model this alone.
+            result.structured_content = {**(result.structured_content or {}), "note": self._note}
         return result
 
 

@@ -208,7 +208,9 @@ class Telemetry:
         """
         async with self._writing:
             await self._begin()
-            while self._waiting or self._counts.unsaved:
+            # What comes meanwhile waits for the next time, so that it is written together.
+            batches = max(-(-len(self._waiting) // BATCH), int(self._counts.unsaved))
+            for _ in range(batches):
                 await self._write_batch()
         await self._tail.refresh()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -23,7 +24,8 @@ from agentos.machine.snapshots import check_name
 #: A package as apt names it, with an architecture, a version or a release behind it.
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+|/[a-z0-9-]+)?")
 _SOURCES = ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
-_END_PATIENCE = 30.0  # seconds in which mmdebstrap removes what it made
+_PLACE = "agentos-build-"
+_END_PATIENCE = 30.0  # seconds in which killed processes end
 _SHOWN = 800  # bytes of its last words
 
 
@@ -56,7 +58,7 @@ async def build_image(
         choose_id_map(root=True)  # mmdebstrap needs them itself
     with _place() as place:
         target = Path(place, "root.tar")
-        argv = [program, "--variant=minbase", "--format=tar"]
+        argv = [*_alone(), program, "--variant=minbase", "--format=tar"]
         argv += [f"--include={','.join(packages)}"] if packages else []
         await _run([*argv, "", str(target), *sources], place)
         return await import_image(name, target)
@@ -64,13 +66,37 @@ async def build_image(
 
 @contextlib.contextmanager
 def _place() -> Iterator[str]:
-    """A directory in which, as an ordinary user, ids that are lent to the caller work too."""
-    place = Path(tempfile.mkdtemp(prefix="agentos-build-"))
+    """A directory in which, as an ordinary user, ids that are lent to the caller work too.
+
+    It is locked from before it has its name, so that what is not is of a build that was killed.
+    """
+    _sweep()
+    fresh = Path(tempfile.mkdtemp(prefix=".agentos-"))
+    lock = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY)
+    place = fresh.with_name(_PLACE + fresh.name.removeprefix(".agentos-"))
     try:
-        place.chmod(0o711)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh.chmod(0o711)
+        fresh.rename(place)
         yield str(place)
     finally:
-        remove_tree(place)
+        remove_tree(place if place.exists() else fresh)
+        os.close(lock)
+
+
+def _sweep() -> None:
+    """Remove what builds of this user left that were killed."""
+    for place in Path(tempfile.gettempdir()).glob(f"{_PLACE}*"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(lock).st_uid == os.geteuid():
+                    remove_tree(place)
+            except BlockingIOError:
+                pass  # it is being built in
+            finally:
+                os.close(lock)
 
 
 def _mmdebstrap() -> str:
@@ -81,6 +107,17 @@ def _mmdebstrap() -> str:
         code="mmdebstrap_missing",
         hint="sudo apt-get install mmdebstrap; or import one: agentos image import NAME FILE",
     )
+
+
+def _alone() -> list[str]:
+    """Let what root runs have mounts and processes of its own, which end with this process.
+
+    As an ordinary user mmdebstrap does so itself, as it has to.
+    """
+    if os.geteuid():
+        return []
+    with_us = ["setpriv", "--pdeathsig", "KILL"]
+    return [*with_us, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def _sources(apt: Path) -> list[str]:
@@ -120,15 +157,10 @@ async def _run(argv: Sequence[str], place: str) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Let it remove what root has mounted for it; then end whatever is left of it."""
-    if os.geteuid() == 0:
-        with contextlib.suppress(TimeoutError, ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-            async with asyncio.timeout(_END_PATIENCE):
-                await process.wait()
+    """End all of it, and wait until none is left to write where we remove."""
     await end_family(process.pid)
     with contextlib.suppress(TimeoutError, ProcessLookupError):
         async with asyncio.timeout(_END_PATIENCE):
-            while True:  # until none of the group is left to write where we remove
+            while True:
                 os.killpg(process.pid, signal.SIGKILL)
                 await asyncio.sleep(0.01)

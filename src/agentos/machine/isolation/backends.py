@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 from agentos.errors import IsolationUnavailable, MachineError
 from agentos.machine.channel import Channel
 from agentos.machine.isolation.branch import Branch
 from agentos.machine.isolation.id_map import IdMap
 from agentos.machine.layers.host_image import Image
-
-if TYPE_CHECKING:
-    from agentos.machine.limits.limits import Limits
 
 Isolation = Literal["namespace", "gvisor", "microvm", "landlock", "strong"]
 
@@ -70,38 +67,23 @@ def check(isolation: str) -> None:
         )
 
 
-def check_limits(isolation: str, limits: Limits | None) -> None:
-    """Refuse a limit that would not hold: the host cannot count the processes of a guest."""
-    if isolation == "microvm" and limits is not None and limits.pids is not None:
-        raise IsolationUnavailable(
-            "a limit of processes does not reach those of a virtual machine",
-            code="limit_unavailable",
-            hint="leave Limits(pids=...) out: what the guest can start is bounded by its memory",
-        )
-
-
-async def choose(isolation: Isolation, limits: Limits | None = None) -> Backend:
-    """Return what starts machines of a kind.
-
-    Args:
-        isolation: The kind; of "strong" it is the strongest that is here.
-        limits: What it has to hold them to.
+async def choose(isolation: Isolation) -> Backend:
+    """Return what starts machines of a kind; of "strong" it is the strongest that is here.
 
     Raises:
         IsolationUnavailable: This host does not have it; nothing weaker is taken instead.
     """
     if isolation == "strong":
-        return await _choose_strong(limits)
-    check_limits(isolation, limits)
+        return await _choose_strong()
     return await _CHOICES[isolation]()
 
 
-async def _choose_strong(limits: Limits | None) -> Backend:
+async def _choose_strong() -> Backend:
     reasons = []
     kinds: tuple[Isolation, ...] = ("microvm", "gvisor")
     for kind in kinds:
         try:
-            return await choose(kind, limits)
+            return await choose(kind)
         except IsolationUnavailable as error:
             reasons.append(f"{kind}: {error.message}" + f" ({error.hint})" * bool(error.hint))
     raise IsolationUnavailable(

@@ -34,8 +34,9 @@ from agentos.machine.isolation.kvm_probe import DEVICE
 from agentos.machine.isolation.microsandbox import PLACE, Monitor
 from agentos.machine.isolation.namespace import LAUNCHER, NamespaceMachine
 from agentos.machine.isolation.own_kernel import OwnKernelMachine
+from agentos.machine.launch import Launch
 from agentos.machine.layers.host_image import Image
-from agentos.machine.process import Launch, Process
+from agentos.machine.process import Process
 from agentos.machine.protocol import ExecFlag
 from agentos.machine.spawning import spawn
 from agentos.machine.stream import StreamBridge

@@ -23,7 +23,8 @@ LACKING: Mapping[str, Mapping[str, str]] = {
         "diff": "it has no layers",
         "ready_agent": "an agent needs its software at /opt/agentos, and a way to its model",
         "create_session": "an agent needs its software at /opt/agentos, and a way to its model",
-    }
+    },
+    "microvm": {"interpreter": "what reaches the stdin of its commands goes one way"},
 }
 
 

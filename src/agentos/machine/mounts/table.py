@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from agentos.machine.mounts.objects.sync import SyncReport
 
 _T = TypeVar("_T")
+#: A directory is let go of one round after what is in it.
+_FORGOTTEN_LEVELS = 6
 _LAZILY = 1
 _UNMAKE = 2
 
@@ -153,6 +155,11 @@ class MountTable:
         flags = _LAZILY * force | _UNMAKE * attached.made
         numbers = (attached.id, flags, 0, 0)
         reply = await machine.channel.send(Op.DETACH, [os.fsencode(place)], numbers)
+        rounds = 0 if machine.commands is machine.channel else _FORGOTTEN_LEVELS
+        while reply.error == errno.EBUSY and rounds:  # perhaps the other kernel just remembers it
+            rounds -= 1
+            await machine.commands.call(Op.FORGET, [], path="/usr")
+            reply = await machine.channel.send(Op.DETACH, [os.fsencode(place)], numbers)
         _check(reply, place, _DETACH_REASONS)
         del self._attached[place]
         await self._trees.close(place)

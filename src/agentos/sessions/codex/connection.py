@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import Any, cast
 
+from agentos.agents.codex_versions import is_older, versions_tested
 from agentos.agents.definition import Launch, McpServer
 from agentos.agents.machine import AgentMachine, AgentProcess
-from agentos.errors import AgentError, AuthenticationRequired
+from agentos.errors import AgentCrashed, AgentError, AuthenticationRequired
 from agentos.sessions.agent_process import WatchedProcess
 from agentos.sessions.codex import approvals
 from agentos.sessions.codex.items import Items
+from agentos.sessions.codex.mcp_servers import ServersStarting
 from agentos.sessions.codex.messages import (
     ModelListResponse,
     ThreadForkParams,
@@ -27,9 +29,9 @@ from agentos.sessions.codex.messages import (
     ThreadStartResponse,
     Turn,
     TurnError,
-    TurnPlanUpdatedNotification,
     TurnStartParams,
 )
+from agentos.sessions.codex.notifications import Notifications, words_of
 from agentos.sessions.codex.options import Choices
 from agentos.sessions.codex.prompts import inputs_of
 from agentos.sessions.codex.rpc import Rpc, RpcError, UnknownMethod
@@ -68,6 +70,10 @@ class CodexConnection:
         self._rpc = Rpc(self._lines, self._on_notification, self._on_request)
         self._items = Items(self._ear.update, machine.read_text)
         self._tokens = TokenCount()
+        self._servers = ServersStarting(self._ear.warn)
+        self._notifications = Notifications(
+            self._ear, self._items, self._tokens, self._servers, self._on_turn_completed
+        )
         self._thread = ""
         self._turn: asyncio.Future[str] | None = None
         self._ended: asyncio.Future[Turn] | None = None
@@ -75,8 +81,6 @@ class CodexConnection:
         self._reading = asyncio.create_task(self._rpc.run(), name=f"agentos {name} reader")
         self.process = WatchedProcess(process, name, self._lines.at_end, self._hang_up)
         self._hello: Mapping[str, Any] | None = None
-        self._starting: set[str] = set()
-        self._servers_settled = asyncio.Event()
 
     @classmethod
     async def start(cls, machine: AgentMachine, launch: Launch, name: str) -> CodexConnection:
@@ -89,7 +93,11 @@ class CodexConnection:
     async def introduce(self) -> Mapping[str, Any]:
         """Introduce ourselves, once; `open` does it too."""
         if self._hello is None:
-            client = {"name": "agentos", "title": "AgentOS", "version": version("agentos-vm")}
+            client = {
+                "name": "agentos",
+                "title": "AgentOS",
+                "version": metadata.version("agentos-vm"),
+            }
             self._hello = await self._request("initialize", {"clientInfo": client})
             await self._rpc.notify("initialized")
         return self._hello
@@ -125,7 +133,7 @@ class CodexConnection:
         if launch.authentication is not None:
             key = launch.env.get("CODEX_API_KEY") or launch.env.get("OPENAI_API_KEY", "")
             await self._request("account/login/start", {"type": "apiKey", "apiKey": key})
-        self._starting = set(mcp_servers)
+        self._servers.expect(mcp_servers)
         params: ThreadStartParams = {
             "cwd": launch.cwd,
             "approvalPolicy": self._choices.approval,
@@ -146,7 +154,10 @@ class CodexConnection:
         self._choices = Choices(
             mode, started["model"], started.get("reasoningEffort"), models["data"]
         )
-        agent = {"name": self.name, "version": _version(str(hello.get("userAgent", "")))}
+        version = _version(str(hello.get("userAgent", "")))
+        if is_older(version):
+            self._ear.warn(f"Codex {version} may not work here: tested is {versions_tested()}")
+        agent = {"name": self.name, "version": version}
         path = started["thread"].get("path")
         files = (path,) if path else ()
         return Opened(self._thread, _CAPABILITIES, self._choices.as_acp(), agent, files)
@@ -161,7 +172,7 @@ class CodexConnection:
         self._turn, self._ended = loop.create_future(), loop.create_future()
         self._tokens.begin_turn()
         try:
-            await self._mcp_servers()
+            await self._servers.wait(self.process.ended)
             params: TurnStartParams = {
                 "threadId": session_id,
                 "input": inputs_of(blocks),
@@ -187,10 +198,13 @@ class CodexConnection:
         try:
             turn_id = await asyncio.shield(self._turn)
             await self._request("turn/interrupt", {"threadId": session_id, "turnId": turn_id})
-        except (asyncio.CancelledError, RpcError):
+        except asyncio.CancelledError:
             if (task := asyncio.current_task()) and task.cancelling():
-                raise
-            return  # the turn has just ended
+                raise  # else the turn ended before Codex named it
+        except AgentCrashed:
+            raise
+        except AgentError:
+            pass  # the turn has just ended
 
     async def set_mode(self, session_id: str, mode: str) -> None:
         """Choose when Codex asks, from the next turn on."""
@@ -236,84 +250,23 @@ class CodexConnection:
         return ended.result()
 
     def _failure(self, error: TurnError | None) -> Exception:
-        words = _words(error) if error else "the turn failed"
+        words = words_of(error) if error else "the turn failed"
         if error and (error.get("codexErrorInfo") == "unauthorized" or "status 401" in words):
             return AuthenticationRequired(f"{self.name}: {words}")
         return of_the_model(self.name, words)
 
     async def _on_notification(self, method: str, params: Mapping[str, Any]) -> None:
-        hear = self._hearers().get(method)
         thread = params.get("threadId") or self._thread
-        if hear is None or (self._thread and thread != self._thread):
-            return  # of no interest, or of another agent that this one started
+        if self._thread and thread != self._thread:
+            return  # of another agent that this one started
         try:
-            heard = hear(params)
-            if heard is not None:
-                await heard
+            await self._notifications.hear(method, params)
         except (KeyError, TypeError, AttributeError) as error:
             self._on_garbage(f"its message {method} lacks something: {error!r}")
 
-    def _hearers(self) -> Mapping[str, Callable[[Any], Awaitable[None] | None]]:
-        items = self._items
-        return {
-            "item/started": lambda p: items.on_started(p["item"]),
-            "item/completed": lambda p: items.on_completed(p["item"]),
-            "item/agentMessage/delta": lambda p: items.on_text(p["itemId"], p["delta"]),
-            "item/plan/delta": lambda p: items.on_text(p["itemId"], p["delta"]),
-            "item/reasoning/summaryTextDelta": lambda p: items.on_thought(
-                p["itemId"], p["summaryIndex"], p["delta"]
-            ),
-            "item/reasoning/textDelta": lambda p: items.on_thought(
-                p["itemId"], p["contentIndex"], p["delta"]
-            ),
-            "item/commandExecution/outputDelta": lambda p: items.on_output(p["itemId"], p["delta"]),
-            "turn/plan/updated": lambda p: items.on_plan(cast("TurnPlanUpdatedNotification", p)),
-            "turn/completed": self._on_turn_completed,
-            "thread/tokenUsage/updated": self._on_tokens,
-            "thread/name/updated": self._on_name,
-            "mcpServer/startupStatus/updated": self._on_mcp_server,
-            "error": lambda p: self._ear.warn(_words(p["error"])) if p["willRetry"] else None,
-            "warning": lambda p: self._ear.warn(p["message"]),
-            "guardianWarning": lambda p: self._ear.warn(p["message"]),
-            "configWarning": lambda p: self._ear.warn(_sentences(p["summary"], p.get("details"))),
-            "deprecationNotice": lambda p: self._ear.warn(
-                _sentences(p["summary"], p.get("details"))
-            ),
-        }
-
-    def _on_turn_completed(self, params: Mapping[str, Any]) -> None:
+    def _on_turn_completed(self, turn: Turn) -> None:
         if self._ended is not None and not self._ended.done():
-            self._ended.set_result(params["turn"])
-
-    def _on_tokens(self, params: Mapping[str, Any]) -> None:
-        usage = params["tokenUsage"]
-        self._tokens.hear(usage)
-        size, used = usage.get("modelContextWindow"), usage["last"]["totalTokens"]
-        self._ear.update({"sessionUpdate": "usage_update", "used": used, "size": size})
-
-    def _on_name(self, params: Mapping[str, Any]) -> None:
-        self._ear.update({"sessionUpdate": "session_info_update", "title": params["threadName"]})
-
-    async def _mcp_servers(self) -> None:
-        """Wait until every MCP server has started or failed: the model sees none that is late."""
-        while self._starting and not self.process.ended.done():
-            self._servers_settled.clear()
-            settled = asyncio.ensure_future(self._servers_settled.wait())
-            either: set[asyncio.Future[Any]] = {settled, self.process.ended}
-            try:
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                settled.cancel()
-
-    def _on_mcp_server(self, params: Mapping[str, Any]) -> None:
-        if params["status"] == "starting":
-            self._starting.add(params["name"])
-        else:
-            self._starting.discard(params["name"])
-            self._servers_settled.set()
-        if params["status"] == "failed":
-            why = params.get("error") or "it gave no reason"
-            self._ear.warn(f"the MCP server {params['name']!r} did not start: {why}")
+            self._ended.set_result(turn)
 
     async def _on_request(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         if method not in (approvals.COMMAND, approvals.FILES, approvals.ELICITATION):
@@ -335,19 +288,3 @@ class CodexConnection:
 
 def _version(user_agent: str) -> str:
     return user_agent.partition("/")[2].partition(" ")[0]
-
-
-def _sentences(summary: str, details: str | None) -> str:
-    return f"{summary}: {details}" if details else summary
-
-
-def _words(error: TurnError) -> str:
-    """Return what went wrong; a provider's own words are often JSON within."""
-    import json
-
-    message = error["message"]
-    try:
-        message = str(json.loads(message)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        pass  # they are words
-    return _sentences(message, error.get("additionalDetails"))

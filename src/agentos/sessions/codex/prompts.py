@@ -12,9 +12,16 @@ def inputs_of(blocks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Translate ACP content blocks.
 
     Raises:
-        AgentError: A block is of no kind that Codex takes.
+        AgentError: A block is of no kind that Codex takes, or lacks something.
     """
-    return [_input(block) for block in blocks]
+    try:
+        return [_input(block) for block in blocks]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AgentError(
+            f"a prompt block lacks something: {error!r}",
+            code="prompt_block_invalid",
+            hint="a block is a content block of the Agent Client Protocol",
+        ) from error
 
 
 def _input(block: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agentos.sessions.events import SessionEvent
-from agentos.sessions.transcripts.transcripts import SessionRecord
+from agentos.sessions.transcripts.record import SessionRecord
 
 Events = AsyncIterator[SessionEvent]
 

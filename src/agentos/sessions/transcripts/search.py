@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.sessions.transcripts.rows import events_of
@@ -38,9 +38,7 @@ class Found:
     snippet: str
 
 
-async def index(
-    connection: AsyncConnection, session_id: str, rows: Sequence[Mapping[str, Any]]
-) -> None:
+def index(store: Connection, session_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Make what rows say searchable."""
     said = [
         {"words": words[:_LONGEST], "session_id": session_id, "seq": row["seq"]}
@@ -49,13 +47,13 @@ async def index(
     ]
     if said:
         statement = "insert into session_text (words, session_id, seq) values "
-        await connection.execute(text(f"{statement} (:words, :session_id, :seq)"), said)
+        store.execute(text(f"{statement} (:words, :session_id, :seq)"), said)
 
 
-async def forget(connection: AsyncConnection, session_id: str) -> None:
+def forget(store: Connection, session_id: str) -> None:
     """Make a session unsearchable."""
     statement = text("delete from session_text where session_id = :session_id")
-    await connection.execute(statement, {"session_id": session_id})
+    store.execute(statement, {"session_id": session_id})
 
 
 async def find(connection: AsyncConnection, words: str, limit: int) -> list[Found]:

@@ -1,0 +1,20 @@
+"""The program `agentos`: what is asked all the time is answered before the parser is imported."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    words = sys.argv[1:]
+    if words in (["status"], ["status", "--json"]):
+        from agentos.cli.status import show_status
+
+        try:
+            sys.exit(show_status(as_json=len(words) > 1))
+        except OSError:
+            pass  # it comes again below, where every error is told
+    from agentos.cli.main import main as parse_and_run
+
+    parse_and_run()

@@ -1,0 +1,1 @@
+"""What a machine does at set times, for as long as it lives."""
