@@ -174,7 +174,16 @@ def _said(role: str, text: str) -> dict[str, object]:
 
 def _text(chance: random.Random, length: int) -> str:
     """Return something like what tools print: words, quotes, line ends."""
-    words = ["def", "test_usage", "assert", '"tokens"', "None", "path/to/file.py:12", "\n", "\t- ok"]
+    words = [
+        "def",
+        "test_usage",
+        "assert",
+        '"tokens"',
+        "None",
+        "path/to/file.py:12",
+        "\n",
+        "\t- ok",
+    ]
     text = ""
     while len(text) < length:
         text += chance.choice(words) + " "
