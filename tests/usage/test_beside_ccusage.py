@@ -28,6 +28,7 @@ def ccusage(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["npm", "install", *options, f"ccusage@{VERSION}"], check=True, capture_output=True
     )
     [program] = place.glob("node_modules/@ccusage/ccusage-linux-*/bin/ccusage")
+    program.chmod(0o755)  # as its own script does when it is first run
     return program
 
 
