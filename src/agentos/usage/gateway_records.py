@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store.tables import MODEL_CALLS, SESSIONS
@@ -22,7 +22,8 @@ _OVERLAP = 1000
 async def gateway_entries(connection: AsyncConnection, after: int) -> list[Entry]:
     """Return the calls that the gateway wrote down after one of them, and some before.
 
-    Calls that were refused or failed used nothing and are not among them.
+    Nothing is returned if there is nothing after it. Calls that were refused or failed used
+    nothing and are not among them.
     """
     call = MODEL_CALLS.c
     query = (
@@ -32,6 +33,9 @@ async def gateway_entries(connection: AsyncConnection, after: int) -> list[Entry
         .where(or_(call.input.is_not(None), call.status < 400, call.status == _GIVEN_UP))
         .order_by(call.id)
     )
+    latest = await connection.scalar(select(func.max(call.id)))
+    if not latest or latest <= after:
+        return []
     return [_entry(row._asdict()) for row in await connection.execute(query)]
 
 

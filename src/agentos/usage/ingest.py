@@ -53,9 +53,12 @@ async def ingest(store: Store, homes: Sequence[UsageHome] | None = None) -> Inge
         told = await gateway_entries(connection, sources.gateway_offset)
         by_gateway = await gateway_sessions(connection)
     changed = sources.changed(found)
-    if told or changed or sources.lost(found):
+    lost = await asyncio.to_thread(sources.lost, found)
+    if told or changed or lost:
         async with store.writing() as connection:
             await lock(connection)
+            sources = await Sources.load(connection)  # another may have read meanwhile
+            changed = sources.changed(found)
             await sources.register(connection, found)
             await _book_gateway(connection, sources, told, report)
     work = _Work(store, sources, report)

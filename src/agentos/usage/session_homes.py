@@ -37,10 +37,11 @@ async def session_homes(store: Store) -> list[UsageHome]:
 def _homes(booked: dict[str, tuple[str, str]]) -> list[UsageHome]:
     found = []
     place = data_dir() / "sessions"
-    for directory in sorted(place.iterdir()) if place.is_dir() else []:
-        agent, profile = booked.get(directory.name, ("", ""))
-        for source, path in _homes_below(directory, _DEEPEST):
-            found.append(UsageHome(source, path, directory.name, profile, agent or source.value))
+    left = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    for session in sorted(left & booked.keys()):
+        agent, profile = booked[session]
+        for source, path in _homes_below(place / session, _DEEPEST):
+            found.append(UsageHome(source, path, session, profile, agent))
     return found
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Integer, bindparam, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store.tables import USAGE_PROBLEMS, USAGE_SOURCES
 from agentos.usage.discovery import Found
-from agentos.usage.reading.work import Piece, Place
+from agentos.usage.reading.work import Piece, Place, is_still
 
 #: The path of the gateway's own records; how far they are read is an id.
 GATEWAY = "gateway"
@@ -84,8 +85,8 @@ class Sources:
 
     async def register(self, connection: AsyncConnection, found: Sequence[Found]) -> None:
         """Give each new file a number, follow those that moved, and mark those that are gone."""
-        lost = self.lost(found)
-        moved = self._moved(found, lost)
+        lost = await asyncio.to_thread(self.lost, found)
+        moved = await asyncio.to_thread(self._moved, found, lost)
         for old, new in moved.items():
             self.by_path[new] = self.by_path.pop(old)
             await connection.execute(
@@ -107,7 +108,10 @@ class Sources:
     def _moved(self, found: Sequence[Found], lost: Sequence[str]) -> dict[str, str]:
         new = {each.seen[:2]: each.path for each in found if each.path not in self.by_path}
         pairs = ((path, new.get(self.by_path[path].seen[:2])) for path in lost)
-        return {old: path for old, path in pairs if path}
+        # The number of a deleted file is soon another file's.
+        return {
+            old: path for old, path in pairs if path and is_still(path, self.by_path[old].place)
+        }
 
     async def _add(self, connection: AsyncConnection, paths: Sequence[tuple[str, str]]) -> None:
         wanted = [each for each in paths if each[0] not in self.by_path]
@@ -134,11 +138,10 @@ class Sources:
             for piece in pieces
             for each in piece.problems
         }
-        whole = USAGE_PROBLEMS.c.line == 0
-        ids = [{"b_id": self.by_path[path].id} for path in latest]
+        anew = {piece.path for piece in pieces if piece.anew}
         await connection.execute(
-            delete(USAGE_PROBLEMS).where(whole, USAGE_PROBLEMS.c.source_id == bindparam("b_id")),
-            ids,
+            _FORGET,
+            [{"b_id": self.by_path[path].id, "b_anew": int(path in anew)} for path in latest],
         )
         if problems:
             make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -172,6 +175,13 @@ _UPDATE = (
             )
         },
     )
+)
+
+
+# What is about the whole file may be past; of a file that is read anew, all is told again.
+_FORGET = delete(USAGE_PROBLEMS).where(
+    USAGE_PROBLEMS.c.source_id == bindparam("b_id"),
+    or_(USAGE_PROBLEMS.c.line == 0, bindparam("b_anew", type_=Integer) == 1),
 )
 
 

@@ -25,7 +25,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["Format", "Job", "Piece", "Place", "read", "signs", "zstd"]
+__all__ = ["Format", "Job", "Piece", "Place", "is_still", "read", "signs", "zstd"]
 
 #: Read at a time; small enough for the processor's cache.
 _BUFFER = 128 << 10
@@ -100,6 +100,7 @@ class Piece:
         entries: The calls.
         problems: What could not be counted.
         read: How many bytes were read.
+        anew: The file is not the one that was read before: it is read from its beginning.
     """
 
     path: str
@@ -108,6 +109,7 @@ class Piece:
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     read: int = 0
+    anew: bool = False
 
     def problem(self, line: int, kind: str, message: str) -> None:
         """Note what cannot be counted; of very many, the first."""
@@ -159,6 +161,7 @@ def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     packed = job.path.endswith(".zst")
     if packed or not _goes_on(file, place):
         place = Place()
+        piece.anew = True
     rollout = _READERS[job.format](os.path.basename(job.path), place.state)
     file.seek(place.offset)
     plain = zstd.ZstdFile(file) if packed else file
@@ -216,6 +219,15 @@ def _place(file: BinaryIO, lines: Lines, state: str, packed: bool) -> Place:
         return Place(0, lines.number)
     head, tail = _samples(file, lines.offset)
     return Place(lines.offset, lines.number, state, head, tail)
+
+
+def is_still(path: str, place: Place) -> bool:
+    """Tell whether a file begins with what was read of another, so that it is the same one."""
+    try:
+        with _opened(path) as file:
+            return _goes_on(file, place)
+    except OSError:
+        return False
 
 
 def _goes_on(file: BinaryIO, place: Place) -> bool:
