@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ from tests.hub.conftest import Asking, Started
 from tests.usage.reports.filling import fill, made
 
 from agentos.hub.scopes import Scope
+from agentos.usage import rest
 from agentos.usage.call import Source
 
+ROLLOUT = Path(__file__).parents[1] / "data" / "rollouts" / "codex-0.169-fork.jsonl"
+THREAD = "0199d0f2-0000-7000-8000-000000000001"
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
@@ -129,6 +134,24 @@ async def test_budgets_are_told(asking: Started, tmp_path: Path) -> None:
         said = await get(hub, "/budgets")
     [budget] = said["budgets"]
     assert (budget["money"], budget["cost"], budget["share"]) == (2, 0.5, 0.25)
+
+
+async def test_the_ledger_is_kept_up_to_date_while_the_hub_runs(
+    asking: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "READ_EVERY", 0.05)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
+    sessions = tmp_path / "codex" / "sessions" / "2026" / "05" / "04"
+    sessions.mkdir(parents=True)
+    async with asking() as hub:
+        shutil.copy(ROLLOUT, sessions / f"rollout-2026-05-04T12-00-00-{THREAD}.jsonl")
+        async with asyncio.timeout(60):
+            while not (said := await get(hub))["total"]["calls"]:
+                await asyncio.sleep(0.05)
+        told = await get(hub, "/calls")
+    assert said["total"]["tokens"] > 0
+    assert {call["client"] for call in told["calls"]} == {"codex"}
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -13,27 +16,52 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime
 
+from agentos.errors import StoreError
 from agentos.hub.auth.needs import needs
+from agentos.hub.background import background
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
 from agentos.hub.scopes import Principal, Scope
 from agentos.usage import questions
 from agentos.usage.calendar import Period, Step, span_of, zone, zone_name
+from agentos.usage.ledger import Ledger
 from agentos.usage.reports import Report, plain
 from agentos.usage.rows import Group, plain_row
 from agentos.usage.selection import Selection
 from agentos.usage.settings import load_usage_settings
 
+_logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/api/v1/usage", tags=["usage"])
 LONGEST_PAGE = 1000
+#: Seconds between two readings of the clients' records.
+READ_EVERY = 30.0
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 Observer = Annotated[Principal, needs(Scope.STATUS_READ)]
 
 
-def add(app: FastAPI, hub: Hub) -> None:
-    """Add the routes."""
+def add(app: FastAPI, hub: Hub) -> AbstractAsyncContextManager[None]:
+    """Add the routes, and keep the ledger up to date while the hub runs."""
     app.state.usage_hub = hub
     app.include_router(router)
+    return _running(hub)
+
+
+@asynccontextmanager
+async def _running(hub: Hub) -> AsyncIterator[None]:
+    async with background(_read_on(hub)):
+        yield
+
+
+async def _read_on(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(READ_EVERY)
+        try:
+            report = await Ledger(hub.store).ingest()
+        except (StoreError, OSError) as error:
+            _logger.warning("what is new of usage is read later: %s", error)
+        else:
+            if report.calls:
+                _logger.info("%d model calls were booked", report.calls)
 
 
 def _in_range(moment: datetime) -> datetime:
