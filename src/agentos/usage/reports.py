@@ -74,10 +74,11 @@ async def make_report(
         first, last = await _reach(connection, condition)
         clock = Clock(offsets(where, first, last), last - first)
         wanted = list(by)
+        changes = [first, *(change for change in prices.changes if first < change <= last)]
         timed = any(group in TIMES for group in by)
         if courses or timed:
             wanted.append(clock.finest(by))
-        query, places = query_of(wanted, clock, condition, prices)
+        query, places = query_of(wanted, clock, condition, changes)
         found = (await connection.execute(query)).all()
     sums = Sums(by, places, clock, RatesOfSums(prices), courses)
     sums.add(found)

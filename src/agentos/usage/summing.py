@@ -60,11 +60,14 @@ class Clock:
 
 
 def query_of(
-    wanted: Sequence[Group], clock: Clock, condition: ColumnElement[bool], prices: Prices
+    wanted: Sequence[Group], clock: Clock, condition: ColumnElement[bool], changes: Sequence[int]
 ) -> tuple[Any, dict[str, int]]:
-    """Return the query, and the place of each of its keys in a row; the sums come after these."""
+    """Return the query, and the place of each of its keys in a row; the sums come after these.
+
+    Prices are the same from one of `changes` to the next; the first is before all calls.
+    """
     keys: dict[str, ColumnElement[Any]] = {name: _COLUMNS[name] for name in _PRICED_BY}
-    keys["epoch"] = _epoch(prices)
+    keys["epoch"] = _epoch(changes)
     for group in wanted:
         if group not in TIMES:
             keys.setdefault(group, _COLUMNS[group])
@@ -76,13 +79,14 @@ def query_of(
     return query, {name: place for place, name in enumerate(keys)}
 
 
-def _epoch(prices: Prices) -> ColumnElement[int]:
+def _epoch(changes: Sequence[int]) -> ColumnElement[int]:
     """Return a moment that has the same prices as a quarter."""
-    changes = prices.changes
-    if not changes:
-        return literal(0)
-    whens = [(_COLUMNS.quarter < change, literal(change - 1)) for change in changes]
-    return case(*whens, else_=literal(changes[-1]))
+    first, *later = changes
+    if not later:
+        return literal(first)
+    befores = zip(changes, later, strict=False)
+    whens = [(_COLUMNS.quarter < after, literal(before)) for before, after in befores]
+    return case(*whens, else_=literal(later[-1]))
 
 
 class RatesOfSums:
@@ -123,7 +127,7 @@ class _Sum:
         for step, tokens in other.course.items():
             self.course[step] = self.course.get(step, 0) + tokens
 
-    def row(self, key: tuple[str, ...], steps: Sequence[int], currency: Currency) -> Row:
+    def row(self, key: tuple[str, ...], steps: range, currency: Currency) -> Row:
         calls, unmetered, derived, *tokens = self.totals
         known = self.unpriced < calls or not calls
         return Row(
@@ -134,8 +138,14 @@ class _Sum:
             unpriced=self.unpriced,
             unmetered=unmetered,
             derived=derived,
-            course=tuple(self.course.get(step, 0) for step in steps),
+            course=self._course(steps),
         )
+
+    def _course(self, steps: range) -> tuple[int, ...]:
+        line = [0] * len(steps)
+        for step, tokens in self.course.items() if steps else ():
+            line[step - steps.start] = tokens
+        return tuple(line)
 
 
 class Sums:
@@ -194,13 +204,13 @@ class Sums:
         # Two providers may have a model of the same name, at other prices.
         return f"{row[0]}/{name}" if group == "model" and row[0] else name
 
-    def report(self, currency: Currency) -> tuple[list[Row], Row, Sequence[int]]:
+    def report(self, currency: Currency) -> tuple[list[Row], Row, range]:
         """Return the sums, by time as it goes or the dearest first, their sum, and the steps."""
         total = _Sum()
         for each in self._sums.values():
             total.merge(each)
         course = total.course
-        steps = range(min(course), max(course) + 1) if course else ()
+        steps = range(min(course), max(course) + 1) if course else range(0)
         found = [each.row(key, steps, currency) for key, each in self._sums.items()]
         if self._by and self._by[0] in TIMES:
             found.sort(key=lambda row: row.key)
