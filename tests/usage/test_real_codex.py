@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -49,8 +50,7 @@ async def rollouts_of(vm: AgentOs, place: Path) -> UsageHome:
     """Copy Codex's home out of a machine."""
     home = place / "codex"
     home.mkdir(exist_ok=True)
-    packed = await vm.exec("tar -C ~/.codex -cf /tmp/rollouts.tar sessions", check=True)
-    assert packed.exit_code == 0
+    await vm.exec("cd ~/.codex && tar -cf /tmp/rollouts.tar *sessions", check=True)
     (place / "rollouts.tar").write_bytes(await vm.read_file("/tmp/rollouts.tar"))
     unpacking = await asyncio.create_subprocess_exec(
         "tar", "-C", str(home), "--no-same-owner", "-xf", str(place / "rollouts.tar")
@@ -177,3 +177,29 @@ async def test_a_fork_does_not_count_its_parent_again(tmp_path: Path) -> None:
         [total] = await ledger.totals((), Selection(agents=("codex",)))
     # Each thread is played the steps from the first: two calls, the fork's two, one more.
     assert total.tokens.input == (1000 + 2000) + (1000 + 2000) + 3000
+
+
+async def test_a_resumed_and_archived_thread_counts_once(tmp_path: Path) -> None:
+    async with (
+        AgentOs() as vm,
+        RehearsalModel(Scenario(steps=SAY)) as model,
+        ledger_of() as ledger,
+    ):
+        session = await vm.create_session("codex", provider=model)
+        async with session:
+            await session.prompt("Do it.")
+        again = await vm.resume_session(session.id, provider=model)
+        async with again:
+            await again.prompt("And again.")
+            home = await rollouts_of(vm, tmp_path)
+            await ledger.ingest([home])
+            [before] = await ledger.totals()
+        archived = await vm.exec(f"/opt/agentos/codex/*/bin/codex archive {session.agent_session}")
+        assert archived.exit_code == 0, archived.stderr
+        listed = await vm.exec("ls ~/.codex/archived_sessions ~/.codex/sessions/*/*/*")
+        assert f"{session.agent_session}.jsonl" in listed.stdout.split("/.codex/sessions")[0]
+        shutil.rmtree(home.path)
+        report = await ledger.ingest([await rollouts_of(vm, tmp_path)])
+        [after] = await ledger.totals()
+    assert before.tokens.input == 1000 + 2000 + 3000
+    assert (report.calls, after) == (0, before)
