@@ -12,7 +12,7 @@ import pytest
 
 from agentos import AgentOs, ModelGateway, Provider, RehearsalModel, Scenario, Session, Step
 from agentos.models.metering import ModelCall as GatewayCall
-from agentos.models.rehearsal.scenario import Usage
+from agentos.models.rehearsal.scenario import McpCall, Usage
 from agentos.software import ensure
 from agentos.store import Store
 from agentos.usage.call import Source
@@ -35,13 +35,13 @@ def _own_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def played(
-    *steps: Step, store: Store | None = None
+    *steps: Step, store: Store | None = None, model: str = "played/gpt-5.5"
 ) -> AsyncIterator[tuple[AgentOs, Session, ModelGateway]]:
     """A session of Codex through a gateway to the rehearsal model."""
-    async with AgentOs() as vm, RehearsalModel(Scenario(steps=list(steps))) as model:
-        provider = Provider("played", model.base_url, model.api_key)
+    async with AgentOs() as vm, RehearsalModel(Scenario(steps=list(steps))) as rehearsal:
+        provider = Provider("played", rehearsal.base_url, rehearsal.api_key)
         async with ModelGateway([provider], store=store) as gateway:
-            session = await vm.create_session("codex", provider=gateway, model="played/gpt-5.5")
+            session = await vm.create_session("codex", provider=gateway, model=model)
             async with session:
                 yield vm, session, gateway
 
@@ -203,3 +203,31 @@ async def test_a_resumed_and_archived_thread_counts_once(tmp_path: Path) -> None
         [after] = await ledger.totals()
     assert before.tokens.input == 1000 + 2000 + 3000
     assert (report.calls, after) == (0, before)
+
+
+async def test_a_sub_agent_that_knows_all_counts_only_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.models.rehearsal.tools._namespace", lambda name: name)
+    spawn = McpCall("multi_agent_v1", "spawn_agent", {"message": "Help.", "fork_context": True})
+    steps = [
+        Step(call=spawn, usage=Usage(1000, output=10)),
+        Step(say="Done.", usage=Usage(2000, output=20)),
+    ]
+    offered_all = "played/no-known-model"
+    async with played(*steps, model=offered_all) as (vm, session, gateway):
+        await session.prompt("Do it.")
+        counted = "cat ~/.codex/sessions/*/*/*/* | grep -c token_usage_record"
+        while int((await vm.exec(counted)).stdout) < 3:
+            await asyncio.sleep(0.05)
+        home = await rollouts_of(vm, tmp_path)
+        root, seen = session.agent_session, written_down(list(gateway.calls))
+    async with ledger_of() as ledger:
+        await ledger.ingest([home])
+        [total] = await ledger.totals(["session"])
+        calls = [call for _, call in await ledger.calls()]
+    assert (total.key, total.calls) == ((root,), 3)
+    assert {call.response_id: call.tokens for call in calls} == seen
+    assert sorted(call.kind for call in calls) == ["subagent", "turn", "turn"]
+    turns = [call.tokens.input for call in calls if call.tokens and call.kind == "turn"]
+    assert turns == [1000, 2000]
