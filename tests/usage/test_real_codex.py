@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from agentos import AgentOs, ModelGateway, Provider, RehearsalModel, Scenario, Session, Step
 from agentos.models.metering import ModelCall as GatewayCall
-from agentos.models.rehearsal.scenario import Usage
+from agentos.models.rehearsal.scenario import McpCall, Usage
 from agentos.software import ensure
 from agentos.store import Store
 from agentos.usage.call import Source
@@ -34,13 +35,13 @@ def _own_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def played(
-    *steps: Step, store: Store | None = None
+    *steps: Step, store: Store | None = None, model: str = "played/gpt-5.5"
 ) -> AsyncIterator[tuple[AgentOs, Session, ModelGateway]]:
     """A session of Codex through a gateway to the rehearsal model."""
-    async with AgentOs() as vm, RehearsalModel(Scenario(steps=list(steps))) as model:
-        provider = Provider("played", model.base_url, model.api_key)
+    async with AgentOs() as vm, RehearsalModel(Scenario(steps=list(steps))) as rehearsal:
+        provider = Provider("played", rehearsal.base_url, rehearsal.api_key)
         async with ModelGateway([provider], store=store) as gateway:
-            session = await vm.create_session("codex", provider=gateway, model="played/gpt-5.5")
+            session = await vm.create_session("codex", provider=gateway, model=model)
             async with session:
                 yield vm, session, gateway
 
@@ -49,8 +50,7 @@ async def rollouts_of(vm: AgentOs, place: Path) -> UsageHome:
     """Copy Codex's home out of a machine."""
     home = place / "codex"
     home.mkdir(exist_ok=True)
-    packed = await vm.exec("tar -C ~/.codex -cf /tmp/rollouts.tar sessions", check=True)
-    assert packed.exit_code == 0
+    await vm.exec("cd ~/.codex && tar -cf /tmp/rollouts.tar *sessions", check=True)
     (place / "rollouts.tar").write_bytes(await vm.read_file("/tmp/rollouts.tar"))
     unpacking = await asyncio.create_subprocess_exec(
         "tar", "-C", str(home), "--no-same-owner", "-xf", str(place / "rollouts.tar")
@@ -177,3 +177,57 @@ async def test_a_fork_does_not_count_its_parent_again(tmp_path: Path) -> None:
         [total] = await ledger.totals((), Selection(agents=("codex",)))
     # Each thread is played the steps from the first: two calls, the fork's two, one more.
     assert total.tokens.input == (1000 + 2000) + (1000 + 2000) + 3000
+
+
+async def test_a_resumed_and_archived_thread_counts_once(tmp_path: Path) -> None:
+    async with (
+        AgentOs() as vm,
+        RehearsalModel(Scenario(steps=SAY)) as model,
+        ledger_of() as ledger,
+    ):
+        session = await vm.create_session("codex", provider=model)
+        async with session:
+            await session.prompt("Do it.")
+        again = await vm.resume_session(session.id, provider=model)
+        async with again:
+            await again.prompt("And again.")
+            home = await rollouts_of(vm, tmp_path)
+            await ledger.ingest([home])
+            [before] = await ledger.totals()
+        archived = await vm.exec(f"/opt/agentos/codex/*/bin/codex archive {session.agent_session}")
+        assert archived.exit_code == 0, archived.stderr
+        listed = await vm.exec("ls ~/.codex/archived_sessions ~/.codex/sessions/*/*/*")
+        assert f"{session.agent_session}.jsonl" in listed.stdout.split("/.codex/sessions")[0]
+        shutil.rmtree(home.path)
+        report = await ledger.ingest([await rollouts_of(vm, tmp_path)])
+        [after] = await ledger.totals()
+    assert before.tokens.input == 1000 + 2000 + 3000
+    assert (report.calls, after) == (0, before)
+
+
+async def test_a_sub_agent_that_knows_all_counts_only_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.models.rehearsal.tools._namespace", lambda name: name)
+    spawn = McpCall("multi_agent_v1", "spawn_agent", {"message": "Help.", "fork_context": True})
+    steps = [
+        Step(call=spawn, usage=Usage(1000, output=10)),
+        Step(say="Done.", usage=Usage(2000, output=20)),
+    ]
+    offered_all = "played/no-known-model"
+    async with played(*steps, model=offered_all) as (vm, session, gateway):
+        await session.prompt("Do it.")
+        counted = "cat ~/.codex/sessions/*/*/*/* | grep -c token_usage_record"
+        while int((await vm.exec(counted)).stdout) < 3:
+            await asyncio.sleep(0.05)
+        home = await rollouts_of(vm, tmp_path)
+        root, seen = session.agent_session, written_down(list(gateway.calls))
+    async with ledger_of() as ledger:
+        await ledger.ingest([home])
+        [total] = await ledger.totals(["session"])
+        calls = [call for _, call in await ledger.calls()]
+    assert (total.key, total.calls) == ((root,), 3)
+    assert {call.response_id: call.tokens for call in calls} == seen
+    assert sorted(call.kind for call in calls) == ["subagent", "turn", "turn"]
+    turns = [call.tokens.input for call in calls if call.tokens and call.kind == "turn"]
+    assert turns == [1000, 2000]
