@@ -8,6 +8,10 @@ import sys
 def main() -> None:
     """Run the command line and exit with its code."""
     words = sys.argv[1:]
+    if words == ["usage", "statusline"]:
+        from agentos.usage import statusline
+
+        sys.exit(statusline.main())
     if words in (["status"], ["status", "--json"]):
         from agentos.cli.status import show_status
 

@@ -41,7 +41,7 @@ GROUPS = {
     for name in (
         *("config", "portfolio", "sessions", "agents", "models", "software", "mcp", "image"),
         *("snapshot", "net", "project", "skills", "memory", "git", "token", "service"),
-        *("profiles", "sync"),
+        *("profiles", "sync", "usage", "prices", "budget"),
     )
 }
 

@@ -15,6 +15,7 @@ from agentos.hub.hub import Hub
 from agentos.hub.lifecycle import routes as lifecycle
 from agentos.hub.mcp import part as mcp
 from agentos.hub.telemetry import part as telemetry
+from agentos.usage import rest as usage
 
 
 class Part(Protocol):
@@ -34,6 +35,7 @@ PARTS: Sequence[Part] = (
     health.add,
     lifecycle.add,
     mcp.add,
+    usage.add,
 )
 
 

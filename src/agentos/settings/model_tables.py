@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agentos.models.providers import Provider
     from agentos.models.settings import ModelSettings
     from agentos.settings.document import Document
+    from agentos.usage.prices import Price
 
 
 class KeyTable(Table):
@@ -84,11 +85,31 @@ class BudgetTable(Table):
     tokens_per_minute: float | None = None
 
 
-class PriceTable(Table):
+class RatesTable(Table):
     input: float = Field(ge=0)
     output: float = Field(ge=0)
     cached_input: float | None = Field(default=None, ge=0)
     cache_write: float | None = Field(default=None, ge=0)
+    cache_write_hour: float | None = Field(default=None, ge=0)
+
+
+class LongRatesTable(RatesTable):
+    above: Literal[100_000, 128_000, 200_000, 272_000]  # what sums of calls are kept by
+
+
+class PriceTable(RatesTable):
+    long: LongRatesTable | None = None
+    tiers: dict[str, RatesTable] | None = None
+
+    def price(self) -> Price:
+        from agentos.usage.prices import Price, Rates
+
+        rates = self.model_dump(include=set(RatesTable.model_fields))
+        tiers = {name: Price(**tier.model_dump()) for name, tier in (self.tiers or {}).items()}
+        if self.long is None:
+            return Price(**rates, tiers=tiers)
+        long = Rates(**self.long.model_dump(exclude={"above"}))
+        return Price(**rates, long_above=self.long.above, long=long, tiers=tiers)
 
 
 class ModelArea(Table):
@@ -102,7 +123,6 @@ def model_settings(document: Document) -> ModelSettings:
     """Return what a document says of models."""
     from agentos.models.budgets import Budget
     from agentos.models.settings import ModelSettings
-    from agentos.usage.prices import Price
 
     said = document.tables(ModelArea)
     providers = []
@@ -119,7 +139,7 @@ def model_settings(document: Document) -> ModelSettings:
         aliases=said.models.aliases,
         fallbacks=said.models.fallbacks,
         budgets=tuple(budgets),
-        prices={name: Price(**price.model_dump()) for name, price in said.prices.items()},
+        prices={name: price.price() for name, price in said.prices.items()},
     )
 
 

@@ -125,7 +125,7 @@ class Call:
         elif self.attempts and (self.status < 400 or self.status == CLIENT_GONE):
             guess = self._guess()
             known = prices.of(self.target.provider, self.target.model)
-            self.admission.settle(guess.total, known.of(guess) if known else 0.0)
+            self.admission.settle(guess.total, (known and known.of(guess)) or 0.0)
         else:
             self.admission.settle()
 

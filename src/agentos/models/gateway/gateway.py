@@ -71,7 +71,7 @@ class ModelGateway:
         aliases: Mapping[str, str] | None = None,
         fallbacks: Mapping[str, Sequence[str]] | None = None,
         budgets: Sequence[Budget] = (),
-        prices: Mapping[str, Price] | None = None,
+        prices: Mapping[str, Price] | Prices | None = None,
         store: Store | None = None,
         sink: CallSink | None = None,
         around: Around | None = None,
@@ -93,7 +93,7 @@ class ModelGateway:
         self._resources = contextlib.AsyncExitStack()
         self._between: dict[str, Between] = {}
         self._on_budget: dict[str, Callable[[BudgetExceeded], None]] = {}
-        known_prices = Prices(prices)
+        known_prices = prices if isinstance(prices, Prices) else Prices(prices)
         self.app = GatewayApp(
             keys=self.keys,
             routes=self.routes,
@@ -108,14 +108,16 @@ class ModelGateway:
 
     @classmethod
     def of(cls, settings: ModelSettings, *, store: Store | None = None) -> Self:
-        """Make a gateway as `agentos.toml` says."""
+        """Make a gateway as `agentos.toml` says; what it says no price of has the listed one."""
+        from agentos.usage.price_table import known_prices
+
         return cls(
             settings.providers,
             default=settings.default,
             aliases=settings.aliases,
             fallbacks=settings.fallbacks,
             budgets=settings.budgets,
-            prices=settings.prices,
+            prices=known_prices(settings.prices),
             store=store,
         )
 

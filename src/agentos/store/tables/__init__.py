@@ -6,6 +6,7 @@ from agentos.store.tables.model_calls import MODEL_CALLS
 from agentos.store.tables.network import NETWORK_DECISIONS
 from agentos.store.tables.schema import METADATA
 from agentos.store.tables.transcripts import EVENTS, SESSIONS
+from agentos.store.tables.usage import USAGE_CALLS, USAGE_PROBLEMS, USAGE_QUARTERS, USAGE_SOURCES
 
 __all__ = [
     "EVENTS",
@@ -16,4 +17,8 @@ __all__ = [
     "MODEL_CALLS",
     "NETWORK_DECISIONS",
     "SESSIONS",
+    "USAGE_CALLS",
+    "USAGE_PROBLEMS",
+    "USAGE_QUARTERS",
+    "USAGE_SOURCES",
 ]

@@ -27,6 +27,7 @@ MODEL_CALLS = Table(
     Column("input", Integer),
     Column("cached_input", Integer),
     Column("cache_write", Integer),
+    Column("cache_write_hour", Integer),
     Column("output", Integer),
     Column("reasoning", Integer),
     Column("price", Float),

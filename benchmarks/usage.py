@@ -1,0 +1,118 @@
+"""The ledger of usage beside ccusage, on a gigabyte of rollouts: the first ingest, and later ones.
+
+Needs ccusage 20.0.24: `npm install --prefix DIR ccusage@20.0.24`, and its directory in CCUSAGE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from measure import Figure, main, median_figure
+from usage_rollouts import Made, make_rollouts
+
+SIZE = 1_000_000_000
+FIRST_ROUNDS = 3
+LATER_ROUNDS = 7
+_READ = """
+import asyncio, sys, time
+from pathlib import Path
+from agentos.store import Store
+from agentos.usage.call import Source
+from agentos.usage.homes import UsageHome
+from agentos.usage.ledger import Ledger
+
+async def read():
+    store = await Store.open("sqlite:///" + sys.argv[1])
+    ledger = Ledger(store)
+    begun = time.perf_counter()
+    await ledger.ingest([UsageHome(Source.CODEX, Path(sys.argv[2]))])
+    [total] = await ledger.totals()
+    print(time.perf_counter() - begun, total.calls, total.tokens.input, total.tokens.output)
+    await store.close()
+
+asyncio.run(read())
+"""
+
+
+def ours(database: Path, home: Path, made: Made) -> tuple[float, float, float]:
+    """Read in a process of its own; return its seconds, those of the reading, and its CPU's."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.perf_counter()
+    command = [sys.executable, "-c", _READ, str(database), str(home)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seconds = time.perf_counter() - begun
+    inside, *totals = done.stdout.split()
+    assert [int(total) for total in totals] == [made.calls, made.input, made.output]
+    return seconds, float(inside), _worked(before)
+
+
+def theirs(program: Path, home: Path, made: Made) -> tuple[float, float]:
+    """Run ccusage; return its seconds, and those of its CPU."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [program, "codex", "--offline", "--json"],
+        env={**os.environ, "CODEX_HOME": str(home)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.perf_counter() - begun
+    totals = json.loads(done.stdout)["totals"]
+    assert totals["inputTokens"] + totals["cacheReadTokens"] == made.input
+    assert totals["outputTokens"] == made.output
+    return seconds, _worked(before)
+
+
+def _worked(before: resource.struct_rusage) -> float:
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _program() -> Path:
+    place = Path(os.environ.get("CCUSAGE", "."))
+    found = sorted(place.glob("node_modules/@ccusage/ccusage-linux-*/bin/ccusage"))
+    if not found:
+        sys.exit("no ccusage: see the beginning of benchmarks/usage.py")
+    found[0].chmod(0o755)  # as its own script does when it is first run
+    return found[0]
+
+
+async def measure() -> list[Figure]:
+    program = _program()
+    with tempfile.TemporaryDirectory(prefix="agentos-usage-") as place:
+        home, database = Path(place) / "codex", Path(place) / "ledger.db"
+        made = await asyncio.to_thread(make_rollouts, home, SIZE)
+        first, beside_first, later, beside_later = [], [], [], []
+        for _ in range(FIRST_ROUNDS):
+            for file in Path(place).glob("ledger.db*"):
+                file.unlink()
+            first.append(ours(database, home, made))
+            beside_first.append(theirs(program, home, made))
+        for _ in range(LATER_ROUNDS):
+            later.append(ours(database, home, made))
+            beside_later.append(theirs(program, home, made))
+    whole, worked = [list(each) for each in zip(*beside_first, strict=True)]
+    again, worked_again = [list(each) for each in zip(*beside_later, strict=True)]
+    _, reading, reading_worked = [list(each) for each in zip(*first, strict=True)]
+    report, inside, report_worked = [list(each) for each in zip(*later, strict=True)]
+    return [
+        median_figure(f"ccusage over {made.bytes / 1e9:.1f} GB", again, again),
+        median_figure("first ingest, inside", reading, whole, most_ratio=1 / 0.7),
+        median_figure("first ingest, processor", reading_worked, worked),
+        median_figure("later report, whole process", report, again, most_ratio=1 / 5),
+        median_figure("later report, processor", report_worked, worked_again),
+        median_figure("later report, inside", inside, again, most=100),
+    ]
+
+
+if __name__ == "__main__":
+    main(measure, __doc__)

@@ -1,0 +1,80 @@
+"""The gateway's own records of calls, as the ledger keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agentos.store.tables import MODEL_CALLS, SESSIONS
+from agentos.usage.reading.entry import Entry
+from agentos.usage.selection import milliseconds
+
+_CLIENTS = ("codex", "claude", "gemini", "opencode", "pi")
+#: The agent went away first: the provider may have worked all the same.
+_GIVEN_UP = 499
+#: Processes that write at once may finish in another order than they began.
+_OVERLAP = 1000
+
+
+async def gateway_entries(connection: AsyncConnection, after: int) -> list[Entry]:
+    """Return the calls that the gateway wrote down after one of them, and some before.
+
+    Nothing is returned if there is nothing after it. Calls that were refused or failed used
+    nothing and are not among them.
+    """
+    call = MODEL_CALLS.c
+    query = (
+        select(MODEL_CALLS, SESSIONS.c.agent)
+        .outerjoin(SESSIONS, SESSIONS.c.id == call.session)
+        .where(call.id > after - _OVERLAP)
+        .where(or_(call.input.is_not(None), call.status < 400, call.status == _GIVEN_UP))
+        .order_by(call.id)
+    )
+    latest = await connection.scalar(select(func.max(call.id)))
+    if not latest or latest <= after:
+        return []
+    return [_entry(row._asdict()) for row in await connection.execute(query)]
+
+
+async def gateway_sessions(connection: AsyncConnection) -> set[str]:
+    """Return the sessions whose calls went through the gateway."""
+    found = await connection.execute(select(MODEL_CALLS.c.session).distinct())
+    return {session for (session,) in found if session}
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    agent = row["agent"] or ""
+    return Entry(
+        identity=row["response_id"] or f"gateway:{row['id']}",
+        source="gateway",
+        client=_client(f"{agent} {row['client']}"),
+        at=milliseconds(row["at"]),
+        line=row["id"],
+        offset=0,
+        session=row["session"],
+        thread=row["thread"],
+        turn=row["turn"],
+        response_id=row["response_id"],
+        provider=row["provider"],
+        model=row["model_served"] or row["model_sent"] or row["model_asked"],
+        profile=row["profile"],
+        agent=agent,
+        kind=row["kind"],
+        metered=int(row["input"] is not None or row["output"] is not None),
+        input=row["input"] or 0,
+        cached_input=row["cached_input"] or 0,
+        cache_write=row["cache_write"] or 0,
+        cache_write_hour=row["cache_write_hour"] or 0,
+        output=row["output"] or 0,
+        reasoning=row["reasoning"] or 0,
+        price=row["price"],
+    )
+
+
+def _client(said: str) -> str:
+    lower = said.lower()
+    known = (name for name in _CLIENTS if name in lower)
+    return next(known, said.strip().split("/")[0])

@@ -1,0 +1,309 @@
+"""Codex's rollouts.
+
+Since 0.169 a `token_usage_record` tells of each call; before, only `token_count`, a running total
+that is repeated when a turn begins or ends. A total is that of the thread and of what it was
+forked from, so only what it grows by is a call.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from operator import add
+from typing import Any
+
+from pydantic_core import from_json
+
+from agentos.usage.reading.entry import (
+    MOST_IN_ALL,
+    MOST_TOKENS,
+    BadLine,
+    Entry,
+    count,
+    milliseconds,
+    part,
+    word,
+)
+from agentos.usage.reading.lines import Line
+
+# Codex begins each line like this, so its type need not be looked for in all of a long line.
+_BEGIN = rb'\{"timestamp":"[^"]*",(?:"ordinal":\d+,)?"type":"'
+# In quotes, these are never part of a text: there, the quotes would be escaped.
+_WANTED = re.compile(
+    _BEGIN + rb"(?:token_usage_record|turn_context|session_meta"
+    rb'|event_msg","payload":\{"type":"(?:token_count|thread_settings_applied))"'
+    rb"|(?!" + _BEGIN + rb')(?s:.*?)"(?:token_usage_record|turn_context|session_meta'
+    rb'|token_count|thread_settings_applied)"'
+)
+_THREAD_IN_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+Counts = tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Thread:
+    """What earlier lines of a rollout say about later ones.
+
+    Attributes:
+        total: The running total that is accounted for; None before the first.
+        resets: How often it began anew.
+        pending: Provider and tier that hold from the next turn on.
+        shares_history: It is a fork that points into its parent's file and copies nothing.
+    """
+
+    id: str = ""
+    session: str = ""
+    provider: str = ""
+    model: str = ""
+    turn: str = ""
+    project: str = ""
+    kind: str = "turn"
+    tier: str = ""
+    at: int = 0
+    begun: bool = False
+    forked_from: str = ""
+    shares_history: bool = False
+    total: Counts | None = None
+    resets: int = 0
+    pending: tuple[str, str] | None = None
+
+
+class CodexRollout:
+    """Read the lines of one rollout, in their order.
+
+    Args:
+        name: The file's name.
+        state: What `state` was after the lines before.
+    """
+
+    #: Tells quickly whether a line may tell of a call, or of what later calls need.
+    wants = staticmethod(_WANTED.match)
+
+    def __init__(self, name: str, state: str = "") -> None:
+        self._thread = _restored(state)
+        self._last_total = b""
+        self._after: Any = None  # the thread's total as the last record has it
+        if not self._thread.id and (found := _THREAD_IN_NAME.search(name)):
+            self._thread.id = self._thread.session = found[1]
+
+    @property
+    def state(self) -> str:
+        """What has to be remembered for the lines to come, as JSON."""
+        self._settle()
+        return json.dumps(asdict(self._thread))
+
+    def read(self, line: Line) -> list[Entry]:
+        """Return the call that a line tells of, if it does.
+
+        Raises:
+            BadLine: The line cannot be counted.
+        """
+        text = line.text
+        if self._last_total and b'"token_count"' in text and self._last_total in text:
+            return []  # the total after the record before it: nothing new
+        data = part(from_json(text))
+        payload = part(data.get("payload"))
+        match data.get("type"):
+            case "token_usage_record":
+                return [self._record(line, data, payload)]
+            case "event_msg" if payload.get("type") == "token_count":
+                return self._count(line, data, payload)
+            case "event_msg" if payload.get("type") == "thread_settings_applied":
+                self._settings(part(payload.get("thread_settings")))
+            case "turn_context":
+                self._turn(payload)
+            case "session_meta":
+                self._meta(payload)
+        return []
+
+    def _meta(self, payload: Mapping[str, Any]) -> None:
+        thread = self._thread
+        if thread.begun:
+            return  # a fork's copy of where it comes from, or the same again
+        thread.begun = True
+        thread.id = word(payload.get("id")) or thread.id
+        source = part(part(payload.get("source")).get("subagent"))
+        spawned = part(source.get("thread_spawn"))
+        parent = payload.get("forked_from_id") or spawned.get("parent_thread_id")
+        thread.forked_from = word(parent)
+        thread.shares_history = isinstance(payload.get("history_base"), dict)
+        thread.session = word(payload.get("session_id")) or thread.id
+        thread.provider = word(payload.get("model_provider"))
+        thread.project = word(payload.get("cwd"))
+        thread.kind = _kind(payload, source)
+
+    def _turn(self, payload: Mapping[str, Any]) -> None:
+        thread = self._thread
+        thread.model = word(payload.get("model")) or thread.model
+        thread.turn = word(payload.get("turn_id"))
+        thread.project = word(payload.get("cwd")) or thread.project
+        if thread.pending:
+            thread.provider, thread.tier = thread.pending
+            thread.pending = None
+
+    def _settings(self, settings: Mapping[str, Any]) -> None:
+        thread = self._thread
+        tier = word(settings.get("service_tier"))
+        found = (
+            word(settings.get("model_provider_id")) or thread.provider,
+            "" if tier == "default" else tier,
+        )
+        if settings.get("model") == thread.model:
+            thread.provider, thread.tier = found
+        else:
+            thread.pending = found  # the model before still compacts the history
+
+    def _record(self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]) -> Entry:
+        thread = self._thread
+        used = _counts(part(payload.get("usage")))
+        thread.total = tuple(map(add, thread.total or (0,) * len(used), used))
+        self._after = payload.get("thread_token_usage")
+        self._last_total = _written_total(line.text)
+        response = word(payload.get("response_id"))
+        owner = word(payload.get("thread_id")) or thread.id
+        identity = response or f"codex:{owner}:{':'.join(map(str, thread.total))}"
+        return self._entry(
+            line,
+            data,
+            identity,
+            used,
+            response_id=response,
+            thread=owner,
+            session=word(payload.get("session_id")) or thread.session,
+            turn=word(payload.get("turn_id")) or thread.turn,
+        )
+
+    def _count(
+        self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]
+    ) -> list[Entry]:
+        info = payload.get("info")
+        if not isinstance(info, dict):
+            return []  # only the limits of the account
+        thread = self._thread
+        self._settle()
+        total = _counts(part(info.get("total_token_usage")), most=MOST_IN_ALL)
+        before, self._last_total = self._accounted(total, info), b""
+        used = tuple(now - then for now, then in zip(total, before, strict=True))
+        if min(used) < 0:
+            raise BadLine("total_shrank", f"the total fell from {before} to {total}")
+        if max(used) > MOST_TOKENS:
+            raise BadLine("bad_tokens", f"no call uses what the total grew by: {max(used)}")
+        thread.total = total
+        if not any(used) or self._is_history():
+            return []
+        # Forks of old copy lines that cannot be told from their own: they count as the parent's.
+        copies = thread.forked_from and not _UUID7.fullmatch(thread.turn)
+        owner = thread.forked_from if copies else thread.id
+        identity = f"codex:{owner}:{thread.resets}:{':'.join(map(str, total))}"
+        own = {"session": thread.session, "thread": thread.id, "turn": thread.turn}
+        return [self._entry(line, data, identity, used, confidence="derived", **own)]
+
+    def _settle(self) -> None:
+        """Take over the total that the last record has: a fork's begins with its parent's."""
+        after, self._after = self._after, None
+        if isinstance(after, dict):
+            try:
+                self._thread.total = _counts(after, most=MOST_IN_ALL)
+            except BadLine:
+                pass  # then it is what was added up
+
+    def _accounted(self, total: Counts, info: Mapping[str, Any]) -> Counts:
+        """Return the total that the next call begins from."""
+        thread = self._thread
+        last = info.get("last_token_usage")
+        latest = _counts(last) if isinstance(last, dict) else total
+        if thread.total is None:
+            if thread.shares_history:
+                return total  # the parent's; the fork's own calls have their records
+            if thread.begun and not thread.forked_from:
+                return (0,) * len(total)
+            return _without(total, latest)
+        if all(now >= then for now, then in zip(total, thread.total, strict=True)):
+            return thread.total
+        if latest == total:  # counted from nothing again
+            thread.resets += 1
+            return (0,) * len(total)
+        return thread.total
+
+    def _is_history(self) -> bool:
+        """Tell whether the line is a fork's copy: its turn began before the fork did."""
+        thread = self._thread
+        if not thread.forked_from or not _UUID7.fullmatch(thread.turn):
+            return False
+        return thread.turn < thread.id
+
+    def _entry(
+        self, line: Line, data: Mapping[str, Any], identity: str, used: Counts, **told: Any
+    ) -> Entry:
+        thread = self._thread
+        thread.at = milliseconds(data.get("timestamp"))
+        return Entry(
+            identity=identity,
+            source="codex",
+            client="codex",
+            at=thread.at,
+            line=line.number,
+            offset=line.offset,
+            provider=thread.provider,
+            model=thread.model,
+            project=thread.project,
+            kind=thread.kind,
+            tier=thread.tier,
+            input=used[0],
+            cached_input=used[1],
+            cache_write=used[2],
+            output=used[3],
+            reasoning=used[4],
+            **told,
+        )
+
+
+def _restored(state: str) -> Thread:
+    if not state:
+        return Thread()
+    thread = Thread(**json.loads(state))
+    thread.total = tuple(thread.total) if thread.total is not None else None
+    thread.pending = tuple(thread.pending) if thread.pending else None  # type: ignore[assignment]
+    return thread
+
+
+def _counts(usage: Mapping[str, Any], most: int = MOST_TOKENS) -> Counts:
+    get = usage.get
+    read, cached, stored, written, thought = found = (
+        count(get("input_tokens"), most),
+        count(get("cached_input_tokens"), most),
+        count(get("cache_write_input_tokens"), most),
+        count(get("output_tokens"), most),
+        count(get("reasoning_output_tokens"), most),
+    )
+    if cached + stored > read:
+        raise BadLine("bad_tokens", f"more input was cached than there is: {cached}/{read}")
+    if thought > written:
+        raise BadLine("bad_tokens", f"more reasoning than output: {thought}/{written}")
+    return found
+
+
+def _without(total: Counts, latest: Counts) -> Counts:
+    if any(used > all_ for used, all_ in zip(latest, total, strict=True)):
+        return total
+    return tuple(all_ - used for all_, used in zip(total, latest, strict=True))
+
+
+def _written_total(text: bytes) -> bytes:
+    """Return a record's total as Codex also writes it in the count that follows."""
+    begin = text.rfind(b'"thread_token_usage":{')
+    end = text.find(b"}", begin)
+    if begin < 0 or end < 0:
+        return b""
+    return b'"total_token_usage":' + text[begin + len(b'"thread_token_usage":') : end + 1]
+
+
+def _kind(payload: Mapping[str, Any], source: Mapping[str, Any]) -> str:
+    if payload.get("thread_source") == "guardian_review" or source.get("other") == "guardian":
+        return "guardian"
+    if source or payload.get("thread_source") == "subagent":
+        return "subagent"
+    return "turn"

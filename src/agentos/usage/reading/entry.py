@@ -1,0 +1,131 @@
+"""What a reader finds: a call as the ledger keeps it, or a line that cannot be counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+#: Of one call: ten times the largest context that any model has.
+MOST_TOKENS = 100_000_000
+#: Of a whole thread.
+MOST_IN_ALL = 1 << 40
+_YEARS = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+
+
+class Entry(NamedTuple):
+    """A call as one line tells of it; the columns of the ledger's table.
+
+    `at` is in milliseconds since 1970. See `agentos.usage.call.ModelCall` for the rest.
+    """
+
+    identity: str
+    source: str
+    client: str
+    at: int
+    line: int
+    offset: int
+    confidence: str = "exact"
+    session: str = ""
+    thread: str = ""
+    turn: str = ""
+    response_id: str = ""
+    provider: str = ""
+    model: str = ""
+    project: str = ""
+    profile: str = ""
+    agent: str = ""
+    kind: str = ""
+    tier: str = ""
+    metered: int = 1
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    cache_write_hour: int = 0
+    output: int = 0
+    reasoning: int = 0
+    price: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line that could not be counted, or a file that could not be read.
+
+    Attributes:
+        file: The file.
+        line: The line in it, from 1; 0 if it is about the whole file.
+        kind: Such as `invalid_json`.
+        message: What is wrong with it.
+    """
+
+    file: str
+    line: int
+    kind: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class BadLine(ValueError):
+    """A line that cannot be counted.
+
+    Args:
+        kind: Such as `bad_tokens`.
+        message: What is wrong with it.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def count(value: Any, most: int = MOST_TOKENS) -> int:
+    """Return a number of tokens; of what is not written down, 0.
+
+    Raises:
+        BadLine: It is none.
+    """
+    if type(value) is int and 0 <= value <= most:
+        return value
+    if value is None:
+        return 0
+    if type(value) is float and value.is_integer() and 0 <= value <= most:
+        return int(value)
+    raise BadLine("bad_tokens", f"no number of tokens: {str(value)[:60]!r}")
+
+
+def milliseconds(text: Any) -> int:
+    """Return a written time in milliseconds since 1970.
+
+    Raises:
+        BadLine: It is none.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise BadLine("bad_time", f"no time: {str(text)[:60]!r}") from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    if not _YEARS[0] <= found < _YEARS[1]:
+        raise BadLine("bad_time", f"no time that can be: {str(text)[:60]!r}")
+    return round(found.timestamp() * 1000)
+
+
+def part(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object; nothing in it if it is something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def word(value: Any) -> str:
+    """Return a JSON string of a bearable length; empty if it is something else.
+
+    A database keeps no NUL, and no half of a surrogate pair.
+    """
+    if not isinstance(value, str):
+        return ""
+    if value.isascii() and "\0" not in value:
+        return value[:1000]
+    clean = value[:1000].replace("\0", "")
+    return clean.encode("utf-8", "replace").decode()

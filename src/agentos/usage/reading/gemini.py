@@ -1,0 +1,111 @@
+"""Gemini CLI's recorded chats: one line a message, or, before, one JSON document a session.
+
+Google counts thoughts beside the answer, and what tools were shown beside the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from agentos.usage.reading.entry import BadLine, Entry, count, milliseconds, part, word
+from agentos.usage.reading.lines import Line
+
+
+class GeminiChat:
+    """Read the lines of one chat.
+
+    Args:
+        name: The file's name.
+        state: What `state` was after the lines before.
+    """
+
+    def __init__(self, name: str, state: str = "") -> None:
+        self._session = state
+        self._name = name
+
+    @property
+    def state(self) -> str:
+        """The session, which the first line names."""
+        return self._session
+
+    @staticmethod
+    def wants(text: bytes) -> bool:
+        """Tell whether a line may tell of a call, or of its session."""
+        return b'"tokens"' in text or b'"sessionId"' in text
+
+    def read(self, line: Line) -> list[Entry]:
+        """Return the calls that a line tells of.
+
+        Raises:
+            BadLine: The line cannot be counted.
+        """
+        data = part(from_json(line.text))
+        if "sessionId" in data and "type" not in data:
+            self._session = word(data["sessionId"])
+            return []
+        messages = part(data.get("$set")).get("messages")  # the chat was rewound, or taken over
+        told = messages if isinstance(messages, list) else [data]
+        found = [message_entry(part(one), self._session or self._name, line) for one in told]
+        return [entry for entry in found if entry]
+
+
+def document_entries(document: Any, text: bytes, name: str) -> list[Entry]:
+    """Return the calls of a session that is one JSON document.
+
+    Args:
+        document: The document.
+        text: As it is written.
+        name: The file's name.
+
+    Raises:
+        BadLine: A message of it cannot be counted.
+    """
+    data = part(document)
+    session = word(data.get("sessionId")) or name
+    messages = data.get("messages")
+    found = []
+    for message in messages if isinstance(messages, list) else []:
+        offset = max(text.find(word(part(message).get("id")).encode()), 0)
+        line = Line(text.count(b"\n", 0, offset) + 1, offset, b"")
+        if entry := message_entry(part(message), session, line):
+            found.append(entry)
+    return found
+
+
+def message_entry(message: Mapping[str, Any], session: str, line: Line) -> Entry | None:
+    """Return the call that a message of a chat tells of, if it does.
+
+    Raises:
+        BadLine: It cannot be counted.
+    """
+    tokens = message.get("tokens")
+    if message.get("type") != "gemini" or not isinstance(tokens, dict):
+        return None
+    own = word(message.get("id"))
+    if not own:
+        raise BadLine("no_id", "nothing tells this message from others")
+    thoughts = count(tokens.get("thoughts"))
+    read = count(tokens.get("input"))
+    cached = count(tokens.get("cached"))
+    if cached > read:
+        raise BadLine("bad_tokens", f"more input was cached than there is: {cached}/{read}")
+    return Entry(
+        identity=f"gemini:{session}:{own}",
+        source="gemini",
+        client="gemini",
+        at=milliseconds(message.get("timestamp")),
+        line=line.number,
+        offset=line.offset,
+        session=session,
+        thread=session,
+        provider="google",
+        model=word(message.get("model")),
+        kind="turn",
+        input=read + count(tokens.get("tool")),
+        cached_input=cached,
+        output=count(tokens.get("output")) + thoughts,
+        reasoning=thoughts,
+    )

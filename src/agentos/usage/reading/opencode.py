@@ -1,0 +1,110 @@
+"""OpenCode's messages: rows of its database, or, before 1.2, a JSON file each.
+
+OpenCode counts input without what the cache held, and reasoning beside the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agentos.usage.reading.entry import BadLine, Entry, count, part, word
+
+_ROWS = 1000
+_MILLISECONDS = (1_420_070_400_000, 7_258_118_400_000)  # 2015 to 2200
+
+
+def database_rows(path: Path, since: int) -> Iterator[list[tuple[int, str, str, int, str]]]:
+    """Yield some messages at a time that changed since a time, in that order.
+
+    The database is opened for reading only: OpenCode never waits for it.
+
+    Args:
+        path: The database.
+        since: The time, in milliseconds since 1970.
+
+    Returns:
+        Of each its row number, id, session, time of change, and JSON.
+
+    Raises:
+        sqlite3.Error: It cannot be read, or is none of OpenCode's.
+    """
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+    try:
+        found = connection.execute(
+            "select rowid, id, session_id, time_updated, data from message"
+            " where time_updated >= ? order by time_updated",
+            (since,),
+        )
+        while rows := found.fetchmany(_ROWS):
+            yield rows
+    finally:
+        connection.close()
+
+
+def message_entry(text: str, own: str, session: str, line: int) -> Entry | None:
+    """Return the call that a message tells of, if it does.
+
+    Args:
+        text: The message, JSON.
+        own: Its id, if that is not in it.
+        session: Its session, likewise.
+        line: Where it is.
+
+    Raises:
+        BadLine: It cannot be counted.
+    """
+    data = part(json.loads(text))
+    tokens = data.get("tokens")
+    if data.get("role") != "assistant" or not isinstance(tokens, dict):
+        return None
+    cache = part(tokens.get("cache"))
+    plain, answer = count(tokens.get("input")), count(tokens.get("output"))
+    read, written = count(cache.get("read")), count(cache.get("write"))
+    reasoning = count(tokens.get("reasoning"))
+    if not (plain or answer or read or written or reasoning):
+        return None  # not there yet, or it failed
+    inside = tokens.get("total") == plain + read + written + answer and reasoning <= answer
+    own = word(data.get("id")) or own
+    if not own:
+        raise BadLine("no_id", "nothing tells this message from others")
+    place = part(data.get("path"))
+    session = word(data.get("sessionID")) or session
+    return Entry(
+        identity=f"opencode:{own}",
+        source="opencode",
+        client="opencode",
+        at=_begun(data),
+        line=line,
+        offset=0,
+        session=session,
+        thread=session,
+        turn=word(data.get("parentID")),
+        provider=word(data.get("providerID")),
+        model=word(data.get("modelID")),
+        project=word(place.get("cwd")) or word(place.get("root")),
+        kind="compaction" if data.get("summary") is True else "turn",
+        input=plain + read + written,
+        cached_input=read,
+        cache_write=written,
+        output=answer if inside else answer + reasoning,
+        reasoning=reasoning,
+        price=_cost(data.get("cost")),
+    )
+
+
+def _begun(data: Mapping[str, Any]) -> int:
+    begun = part(data.get("time")).get("created")
+    if not isinstance(begun, int | float) or not _MILLISECONDS[0] <= begun < _MILLISECONDS[1]:
+        raise BadLine("bad_time", f"no time that can be: {str(begun)[:60]!r}")
+    return int(begun)
+
+
+def _cost(value: Any) -> float | None:
+    """Return what OpenCode thinks it cost; its 0 also means that it does not know."""
+    if not isinstance(value, int | float) or not 0 < value < 1e6:
+        return None
+    return float(value)

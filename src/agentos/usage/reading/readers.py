@@ -1,0 +1,155 @@
+"""Have files read: here in a thread, or, when there is much, by processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import sys
+import threading
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import chain
+from pathlib import Path
+
+from agentos.errors import AgentOsError
+from agentos.usage.reading.entry import Entry
+from agentos.usage.reading.work import Job, Piece, read
+from agentos.usage.reading.worker import FRAME
+
+#: From how many bytes on it is worth to start processes.
+MUCH = 64 << 20
+_PROCESSES = 2
+_CALLS = 20_000  # in one delivery, about
+_FILES = 500
+
+
+Deliver = Callable[[list[Piece]], Awaitable[None]]
+
+
+async def read_all(jobs: Sequence[tuple[Job, int]], deliver: Deliver) -> None:
+    """Read files.
+
+    Args:
+        jobs: Each with about how many bytes there are to read.
+        deliver: Takes some pieces at a time, in the order of each file.
+
+    Raises:
+        AgentOsError: A process that reads died.
+    """
+    if sum(size for _, size in jobs) < MUCH:
+        await _in_a_thread([job for job, _ in jobs], deliver)
+        return
+    try:
+        await _in_processes(_shares(jobs), deliver)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
+
+
+async def _in_a_thread(jobs: Sequence[Job], deliver: Deliver) -> None:
+    pieces = chain.from_iterable(read(job) for job in jobs)
+    stopped = threading.Event()
+    while True:
+        taking = asyncio.ensure_future(asyncio.to_thread(_take, pieces, stopped))
+        try:
+            taken = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            stopped.set()
+            await asyncio.wait((taking,))
+            raise
+        if not taken:
+            return
+        await deliver(taken)
+
+
+async def _in_processes(shares: Sequence[list[Job]], deliver: Deliver) -> None:
+    found: asyncio.Queue[Piece | None] = asyncio.Queue(maxsize=8)
+    async with asyncio.TaskGroup() as tasks:
+        for share in shares:
+            tasks.create_task(_receive(share, found))
+        running = len(shares)
+        pieces: list[Piece] = []
+        while running:
+            piece = await found.get()
+            if piece is None:
+                running -= 1
+            else:
+                pieces.append(piece)
+            calls = sum(len(each.entries) for each in pieces)
+            if calls >= _CALLS or len(pieces) >= _FILES or not running:
+                await deliver(pieces)
+                pieces = []
+
+
+def _take(pieces: Iterator[Piece], stopped: threading.Event) -> list[Piece]:
+    taken: list[Piece] = []
+    calls = 0
+    for piece in pieces:
+        taken.append(piece)
+        calls += len(piece.entries)
+        if calls >= _CALLS or len(taken) >= _FILES or stopped.is_set():
+            break
+    return taken
+
+
+def _shares(jobs: Sequence[tuple[Job, int]]) -> list[list[Job]]:
+    """Split jobs into parts of about the same size."""
+    shares: list[list[Job]] = [[] for _ in range(_PROCESSES)]
+    sizes = [0] * _PROCESSES
+    for job, size in sorted(jobs, key=lambda each: each[1], reverse=True):
+        least = sizes.index(min(sizes))
+        shares[least].append(job)
+        sizes[least] += size
+    return [share for share in shares if share]
+
+
+@asynccontextmanager
+async def _worker() -> AsyncIterator[Process]:
+    source = str(Path(__file__).parents[3])
+    known = os.environ.get("PYTHONPATH")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "agentos.usage.reading.worker"),
+        stdin=PIPE,
+        stdout=PIPE,
+        env={**os.environ, "PYTHONPATH": f"{source}:{known}" if known else source},
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await asyncio.shield(process.wait())
+
+
+async def _receive(jobs: list[Job], found: asyncio.Queue[Piece | None]) -> None:
+    async with _worker() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(pickle.dumps(jobs))
+            await process.stdin.drain()
+            process.stdin.close()
+            while head := await process.stdout.read(FRAME.size):
+                if len(head) < FRAME.size:
+                    head += await process.stdout.readexactly(FRAME.size - len(head))
+                (size,) = FRAME.unpack(head)
+                await found.put(_unpacked(await process.stdout.readexactly(size)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # its exit status tells
+        status = await process.wait()
+    if status:
+        raise AgentOsError(
+            f"a process that reads records of use ended with status {status}",
+            code="reader_died",
+            hint="run it again: what was read is kept",
+            retryable=True,
+        )
+    await found.put(None)
+
+
+def _unpacked(data: bytes) -> Piece:
+    piece, plain = pickle.loads(data)
+    assert isinstance(piece, Piece)
+    piece.entries = list(map(Entry._make, plain))
+    return piece

@@ -1,0 +1,306 @@
+"""Read one file from where it was left, a piece at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from agentos.usage.reading import gemini, opencode
+from agentos.usage.reading.claude import ClaudeTranscript
+from agentos.usage.reading.codex import CodexRollout
+from agentos.usage.reading.entry import BadLine, Entry, Problem
+from agentos.usage.reading.lines import LONGEST_LINE, Line, Lines
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["Format", "Job", "Piece", "Place", "is_still", "read", "signs", "zstd"]
+
+#: Read at a time; small enough for the processor's cache.
+_BUFFER = 128 << 10
+#: Calls in one piece.
+_PIECE = 5000
+#: How much of a file's beginning, and before where it was left, tells it from another.
+_SAMPLE = 1024
+_PROBLEMS_SHOWN = 1000
+
+
+class Format(StrEnum):
+    """How a file is written."""
+
+    CODEX = "codex"
+    CLAUDE = "claude"
+    GEMINI = "gemini"
+    GEMINI_DOCUMENT = "gemini-document"
+    OPENCODE_MESSAGE = "opencode-message"
+    OPENCODE_DATABASE = "opencode-database"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a file was read.
+
+    Attributes:
+        offset: The end of the last whole line, in bytes; of a database, the time of the last
+            change, in milliseconds since 1970.
+        line: The number of that line.
+        state: What the reader has to remember.
+        head: A fingerprint of the file's beginning.
+        tail: A fingerprint of what is before `offset`.
+    """
+
+    offset: int = 0
+    line: int = 0
+    state: str = ""
+    head: str = ""
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to read.
+
+    Attributes:
+        path: The file.
+        format: How it is written.
+        place: How far it was read before.
+        session: The AgentOS session that it is of, with its profile and agent; empty on the host.
+        metered: The gateway has the calls of that session; those that nothing joins to its own
+            are not told again.
+    """
+
+    path: str
+    format: Format
+    place: Place
+    session: str = ""
+    profile: str = ""
+    agent: str = ""
+    metered: bool = False
+
+
+@dataclass(slots=True)
+class Piece:
+    """What a part of a file tells.
+
+    Attributes:
+        path: The file.
+        place: How far it is read now.
+        seen: Device, inode, size and time of change in nanoseconds, from before it was read.
+        entries: The calls.
+        problems: What could not be counted.
+        read: How many bytes were read.
+        anew: The file is not the one that was read before: it is read from its beginning.
+    """
+
+    path: str
+    place: Place
+    seen: tuple[int, int, int, int] = (0, 0, 0, 0)
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    read: int = 0
+    anew: bool = False
+
+    def problem(self, line: int, kind: str, message: str) -> None:
+        """Note what cannot be counted; of very many, the first."""
+        if len(self.problems) < _PROBLEMS_SHOWN:
+            self.problems.append(Problem(self.path, line, kind, message))
+
+
+def read(job: Job) -> Iterator[Piece]:
+    """Read what a file tells that it did not tell before. A piece can be kept without the next."""
+    piece = Piece(job.path, job.place)
+    try:
+        with _opened(job.path) as file:
+            piece.seen = signs(job.path, os.fstat(file.fileno()))
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                piece.problem(0, "no_file", "it is not a regular file")
+                yield piece
+            elif job.format in (Format.CODEX, Format.CLAUDE, Format.GEMINI):
+                yield from _lines(job, file, piece)
+            elif job.format is Format.OPENCODE_DATABASE:
+                yield from _database(job, piece)
+            else:
+                yield _document(job, file, piece)
+    except OSError as error:
+        piece.problem(0, "unreadable", error.strerror or str(error))
+        yield piece
+
+
+def signs(path: str, found: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what is different when a file has changed: device, inode, size, time of change."""
+    size, changed = found.st_size, found.st_mtime_ns
+    if path.endswith(".db"):
+        try:
+            ahead = os.stat(f"{path}-wal")  # a database is written there first
+        except OSError:
+            ahead = None
+        if ahead:
+            size, changed = size + ahead.st_size, max(changed, ahead.st_mtime_ns)
+    return found.st_dev, found.st_ino, size, changed
+
+
+def _opened(path: str) -> BinaryIO:
+    # Were it a pipe, opening it would wait for a writer.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return open(handle, "rb", buffering=_BUFFER)
+
+
+def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
+    place = piece.place = job.place
+    packed = job.path.endswith(".zst")
+    if packed or not _goes_on(file, place):
+        place = Place()
+        piece.anew = True
+    rollout = _READERS[job.format](os.path.basename(job.path), place.state)
+    file.seek(place.offset)
+    plain = zstd.ZstdFile(file) if packed else file
+    lines = Lines(plain, rollout.wants, place.offset, place.line)
+    begun = place.offset
+    try:
+        for line in lines:
+            _read_line(rollout, line, piece)
+            if len(piece.entries) >= _PIECE:
+                piece.place = _place(file, lines, rollout.state, packed)
+                piece.read, begun = lines.offset - begun, lines.offset
+                yield _booked(job, piece)
+                piece = Piece(job.path, piece.place, piece.seen)
+    except (zstd.ZstdError, EOFError) as error:
+        piece.problem(lines.number + 1, "corrupt", f"it cannot be unpacked further: {error}")
+    piece.place = _place(file, lines, rollout.state, packed)
+    piece.read = lines.offset - begun
+    _last_line(rollout, lines, piece)
+    yield _booked(job, piece)
+
+
+_Reader = CodexRollout | ClaudeTranscript | gemini.GeminiChat
+_READERS: dict[Format, type[CodexRollout] | type[ClaudeTranscript] | type[gemini.GeminiChat]] = {
+    Format.CODEX: CodexRollout,
+    Format.CLAUDE: ClaudeTranscript,
+    Format.GEMINI: gemini.GeminiChat,
+}
+
+
+def _read_line(reader: _Reader, line: Line, piece: Piece) -> None:
+    if not line.text:
+        piece.problem(line.number, "invalid_json", "it is no JSON object, or longer than 32 MB")
+        return
+    try:
+        piece.entries += reader.read(line)
+    except BadLine as error:
+        piece.problem(line.number, error.kind, str(error))
+    except (ValueError, RecursionError) as error:
+        piece.problem(line.number, "invalid_json", f"it is no JSON: {error}")
+
+
+def _last_line(reader: _Reader, lines: Lines, piece: Piece) -> None:
+    """Count a last line that lacks only its end; it is read again when that has come."""
+    text = lines.rest.strip()
+    if not text.endswith(b"}") or not reader.wants(text):
+        return
+    try:
+        piece.entries += reader.read(Line(lines.number + 1, lines.offset, text))
+    except (ValueError, RecursionError):
+        return  # half-written
+
+
+def _place(file: BinaryIO, lines: Lines, state: str, packed: bool) -> Place:
+    if packed:
+        return Place(0, lines.number)
+    head, tail = _samples(file, lines.offset)
+    return Place(lines.offset, lines.number, state, head, tail)
+
+
+def is_still(path: str, place: Place) -> bool:
+    """Tell whether a file begins with what was read of another, so that it is the same one."""
+    try:
+        with _opened(path) as file:
+            return _goes_on(file, place)
+    except OSError:
+        return False
+
+
+def _goes_on(file: BinaryIO, place: Place) -> bool:
+    """Tell whether the file still begins with what was read of it."""
+    if not place.offset:
+        return False
+    return _samples(file, place.offset) == (place.head, place.tail)
+
+
+def _samples(file: BinaryIO, offset: int) -> tuple[str, str]:
+    size = min(_SAMPLE, offset)
+    handle = file.fileno()
+    return (
+        _fingerprint(os.pread(handle, size, 0)),
+        _fingerprint(os.pread(handle, size, offset - size)),
+    )
+
+
+def _fingerprint(data: bytes) -> str:
+    return f"{len(data)}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
+
+
+def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
+    text = b""
+    while len(text) <= LONGEST_LINE and (block := file.read(1 << 20)):
+        text += block
+    piece.read = len(text)
+    name = os.path.basename(job.path)
+    if len(text) > LONGEST_LINE:
+        piece.problem(0, "too_long", "it is longer than 32 MB")
+        return piece
+    try:
+        if job.format is Format.GEMINI_DOCUMENT:
+            piece.entries = gemini.document_entries(json.loads(text), text, name)
+        else:
+            session = os.path.basename(os.path.dirname(job.path))
+            found = opencode.message_entry(text.decode(), name.removesuffix(".json"), session, 1)
+            piece.entries = [found] if found else []
+    except BadLine as error:
+        piece.problem(1, error.kind, str(error))
+    except (ValueError, RecursionError) as error:
+        piece.problem(1, "invalid_json", f"it is no JSON: {error}")
+    return _booked(job, piece)
+
+
+def _database(job: Job, piece: Piece) -> Iterator[Piece]:
+    latest = job.place.offset
+    try:
+        for rows in opencode.database_rows(Path(job.path), latest):
+            for number, own, session, changed, text in rows:
+                latest = max(latest, changed if isinstance(changed, int) else 0)
+                piece.read += len(text)
+                try:
+                    if found := opencode.message_entry(text, own, session, number):
+                        piece.entries.append(found)
+                except BadLine as error:
+                    piece.problem(number, error.kind, str(error))
+                except (ValueError, TypeError, RecursionError) as error:
+                    piece.problem(number, "invalid_json", f"it is no JSON: {error}")
+            piece.place = Place(latest)
+            yield _booked(job, piece)
+            piece = Piece(job.path, piece.place, piece.seen)
+    except sqlite3.Error as error:
+        piece.problem(0, "unreadable", f"the database cannot be read: {error}")
+    yield piece
+
+
+def _booked(job: Job, piece: Piece) -> Piece:
+    if not job.session:
+        return piece
+    piece.entries = [
+        entry._replace(session=job.session, profile=job.profile, agent=job.agent)
+        for entry in piece.entries
+        if entry.response_id or not job.metered
+    ]
+    return piece

@@ -1,0 +1,118 @@
+"""What agents used and what it cost, by whatever one likes to know it by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agentos.store import Store
+from agentos.store.tables import USAGE_QUARTERS
+from agentos.usage.calendar import label, offsets, zone_name
+from agentos.usage.money import DOLLAR, Currency
+from agentos.usage.prices import Prices
+from agentos.usage.rows import TIMES, Group, Row, plain_row
+from agentos.usage.selection import Selection
+from agentos.usage.summing import Clock, RatesOfSums, Sums, query_of
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was used in a time.
+
+    Attributes:
+        by: What the rows are sums by.
+        rows: Times in their order; everything else with the dearest first.
+        total: The sum of all rows; its key is empty.
+        steps: The hours or days of the rows' courses.
+        currency: What costs are in.
+        zone: The time zone of days.
+        since, until: The time asked for; None is open.
+    """
+
+    by: tuple[Group, ...]
+    rows: tuple[Row, ...]
+    total: Row
+    steps: tuple[str, ...]
+    currency: Currency
+    zone: tzinfo
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def make_report(
+    store: Store,
+    by: Sequence[Group],
+    *,
+    prices: Prices,
+    where: tzinfo,
+    selection: Selection | None = None,
+    currency: Currency = DOLLAR,
+    courses: bool = True,
+) -> Report:
+    """Sum up what the ledger has.
+
+    Args:
+        store: Where the ledger is.
+        by: What to sum up by; with none, there is only a total.
+        prices: What calls cost whose sources did not say.
+        where: The zone in which days begin.
+        selection: Which calls; by default all.
+        currency: What to tell costs in.
+        courses: Whether rows have their course over time.
+
+    Returns:
+        The sums. Those of the rows equal the total, whatever they are by.
+    """
+    selection = selection or Selection()
+    condition = selection.where(USAGE_QUARTERS)
+    async with store.reading() as connection:
+        first, last = await _reach(connection, condition)
+        clock = Clock(offsets(where, first, last), last - first)
+        wanted = list(by)
+        changes = [first, *(change for change in prices.changes if first < change <= last)]
+        timed = any(group in TIMES for group in by)
+        if courses or timed:
+            wanted.append(clock.finest(by))
+        query, places = query_of(wanted, clock, condition, changes)
+        found = (await connection.execute(query)).all()
+    sums = Sums(by, places, clock, RatesOfSums(prices), courses)
+    sums.add(found)
+    rows, total, steps = sums.report(currency)
+    return Report(
+        by=tuple(by),
+        rows=tuple(rows),
+        total=total,
+        steps=tuple(label(clock.step, step) for step in steps),
+        currency=currency,
+        zone=where,
+        since=selection.since,
+        until=selection.until,
+    )
+
+
+async def _reach(connection: AsyncConnection, condition: ColumnElement[bool]) -> tuple[int, int]:
+    quarter = USAGE_QUARTERS.c.quarter
+    # Each by itself: SQLite then takes the two ends of the index.
+    ends = [
+        await connection.scalar(select(end(quarter)).where(condition))
+        for end in (func.min, func.max)
+    ]
+    return int(ends[0] or 0), int(ends[1] or 0)
+
+
+def plain(report: Report) -> Mapping[str, Any]:
+    """Return a report as JSON has it."""
+    return {
+        "since": report.since.isoformat() if report.since else None,
+        "until": report.until.isoformat() if report.until else None,
+        "time_zone": zone_name(report.zone),
+        "currency": report.currency.code,
+        "by": list(report.by),
+        "rows": [plain_row(row, report.by) for row in report.rows],
+        "total": plain_row(report.total, ()),
+    }

@@ -1,0 +1,55 @@
+"""What sessions in machines left behind: their agents' files, kept with the transcripts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import select
+
+from agentos.config import data_dir
+from agentos.store import Store
+from agentos.store.tables import SESSIONS
+from agentos.usage.call import Source
+from agentos.usage.homes import UsageHome
+
+#: Where in a machine's home, and on the way to it, clients keep their records.
+_PLACES = {
+    ".codex": Source.CODEX,
+    ".claude": Source.CLAUDE,
+    ".gemini": Source.GEMINI,
+    "opencode": Source.OPENCODE,
+}
+_DEEPEST = 6
+
+
+async def session_homes(store: Store) -> list[UsageHome]:
+    """Return the homes that sessions left, with whose they are."""
+    async with store.reading() as connection:
+        query = select(SESSIONS.c.id, SESSIONS.c.agent, SESSIONS.c.settings)
+        rows = list(await connection.execute(query))
+    booked = {row.id: (row.agent, json.loads(row.settings).get("profile") or "") for row in rows}
+    return await asyncio.to_thread(_homes, booked)
+
+
+def _homes(booked: dict[str, tuple[str, str]]) -> list[UsageHome]:
+    found = []
+    place = data_dir() / "sessions"
+    left = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    for session in sorted(left & booked.keys()):
+        agent, profile = booked[session]
+        for source, path in _homes_below(place / session, _DEEPEST):
+            found.append(UsageHome(source, path, session, profile, agent))
+    return found
+
+
+def _homes_below(directory: Path, deepest: int) -> Iterator[tuple[Source, Path]]:
+    for path in sorted(directory.iterdir()):
+        if path.is_symlink() or not path.is_dir():
+            continue
+        if source := _PLACES.get(path.name):
+            yield source, path
+        elif deepest:
+            yield from _homes_below(path, deepest - 1)

@@ -1,0 +1,207 @@
+"""What was read, and how far: the ledger's memory of files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from sqlalchemy import Integer, bindparam, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agentos.store.tables import USAGE_PROBLEMS, USAGE_SOURCES
+from agentos.usage.discovery import Found
+from agentos.usage.reading.work import Piece, Place, is_still
+
+#: The path of the gateway's own records; how far they are read is an id.
+GATEWAY = "gateway"
+
+_Signs = tuple[int, int, int, int]
+
+
+@dataclass(slots=True)
+class KnownSource:
+    """A file that is known.
+
+    Attributes:
+        id: Its number; 0 until it is registered.
+        seen: Device, inode, size and time of change when it was read.
+        place: How far.
+        gone: It is no more there.
+    """
+
+    id: int
+    seen: _Signs
+    place: Place
+    gone: bool = False
+
+
+@dataclass(slots=True)
+class Sources:
+    """All files that were read, by their paths."""
+
+    by_path: dict[str, KnownSource] = field(default_factory=dict)
+
+    @classmethod
+    async def load(cls, connection: AsyncConnection) -> Self:
+        """Return what is known."""
+        known = {}
+        for row in await connection.execute(select(USAGE_SOURCES)):
+            seen = (row.device, row.inode, row.size, row.modified)
+            place = Place(row.offset, row.line, row.state, row.head, row.tail)
+            known[row.path] = KnownSource(row.id, seen, place, bool(row.gone))
+        return cls(known)
+
+    @property
+    def gateway_offset(self) -> int:
+        """The id of the gateway's last record that was read."""
+        known = self.by_path.get(GATEWAY)
+        return known.place.offset if known else 0
+
+    @property
+    def gone(self) -> set[int]:
+        """The numbers of files that are no more there."""
+        return {known.id for known in self.by_path.values() if known.gone}
+
+    def changed(self, found: Sequence[Found]) -> list[Found]:
+        """Return the files that are not as they were when they were read."""
+        return [each for each in found if not self._is_as_before(each)]
+
+    def _is_as_before(self, found: Found) -> bool:
+        known = self.by_path.get(found.path)
+        return known is not None and known.seen == found.seen and not known.gone
+
+    def lost(self, found: Sequence[Found]) -> list[str]:
+        """Return the files that were there and are not any more."""
+        there = {each.path for each in found}
+        return [
+            path
+            for path, known in self.by_path.items()
+            if not (path in there or known.gone or path == GATEWAY or os.path.exists(path))
+        ]
+
+    async def register(self, connection: AsyncConnection, found: Sequence[Found]) -> None:
+        """Give each new file a number, follow those that moved, and mark those that are gone."""
+        lost = await asyncio.to_thread(self.lost, found)
+        moved = await asyncio.to_thread(self._moved, found, lost)
+        for old, new in moved.items():
+            self.by_path[new] = self.by_path.pop(old)
+            await connection.execute(
+                update(USAGE_SOURCES).where(USAGE_SOURCES.c.path == old).values(path=new)
+            )
+        for path in lost:
+            if path not in moved:
+                self.by_path[path].gone = True
+        if left := [path for path in lost if path not in moved]:
+            await connection.execute(
+                update(USAGE_SOURCES)
+                .where(USAGE_SOURCES.c.path == bindparam("b_path"))
+                .values(gone=1),
+                [{"b_path": path} for path in left],
+            )
+        fresh = [(each.path, each.home.source.value) for each in found]
+        await self._add(connection, [(GATEWAY, "gateway"), *fresh])
+
+    def _moved(self, found: Sequence[Found], lost: Sequence[str]) -> dict[str, str]:
+        new = {each.seen[:2]: each.path for each in found if each.path not in self.by_path}
+        pairs = ((path, new.get(self.by_path[path].seen[:2])) for path in lost)
+        # The number of a deleted file is soon another file's.
+        return {
+            old: path for old, path in pairs if path and is_still(path, self.by_path[old].place)
+        }
+
+    async def _add(self, connection: AsyncConnection, paths: Sequence[tuple[str, str]]) -> None:
+        wanted = [each for each in paths if each[0] not in self.by_path]
+        if not wanted:
+            return
+        make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        rows = [_blank(path, client) for path, client in wanted]
+        await connection.execute(make(USAGE_SOURCES).on_conflict_do_nothing(), rows)
+        known = await Sources.load(connection)
+        for path, _ in wanted:
+            self.by_path[path] = known.by_path[path]
+
+    async def note(self, connection: AsyncConnection, pieces: Sequence[Piece]) -> None:
+        """Write down how far files are read, and what of them could not be counted."""
+        latest = {piece.path: piece for piece in pieces}
+        for piece in latest.values():
+            known = self.by_path[piece.path]
+            known.seen, known.place, known.gone = piece.seen, piece.place, False
+        await connection.execute(
+            _UPDATE, [_row(self.by_path[path].id, piece) for path, piece in latest.items()]
+        )
+        problems = {
+            (self.by_path[piece.path].id, each.line, each.kind): each.message
+            for piece in pieces
+            for each in piece.problems
+        }
+        anew = {piece.path for piece in pieces if piece.anew}
+        await connection.execute(
+            _FORGET,
+            [{"b_id": self.by_path[path].id, "b_anew": int(path in anew)} for path in latest],
+        )
+        if problems:
+            make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            await connection.execute(
+                make(USAGE_PROBLEMS).on_conflict_do_nothing(),
+                [
+                    {"source_id": source, "line": line, "kind": kind, "message": message}
+                    for (source, line, kind), message in problems.items()
+                ],
+            )
+
+    async def note_gateway(self, connection: AsyncConnection, latest: int) -> None:
+        """Write down how far the gateway's records are read."""
+        known = self.by_path[GATEWAY]
+        known.place = Place(latest)
+        await connection.execute(
+            update(USAGE_SOURCES).where(USAGE_SOURCES.c.id == known.id).values(offset=latest)
+        )
+
+
+_UPDATE = (
+    update(USAGE_SOURCES)
+    .where(USAGE_SOURCES.c.id == bindparam("b_id"))
+    .values(
+        gone=0,
+        **{
+            name: bindparam(f"b_{name}")
+            for name in (
+                *("device", "inode", "size", "modified"),
+                *("offset", "line", "state", "head", "tail"),
+            )
+        },
+    )
+)
+
+
+# What is about the whole file may be past; of a file that is read anew, all is told again.
+_FORGET = delete(USAGE_PROBLEMS).where(
+    USAGE_PROBLEMS.c.source_id == bindparam("b_id"),
+    or_(USAGE_PROBLEMS.c.line == 0, bindparam("b_anew", type_=Integer) == 1),
+)
+
+
+def _row(id: int, piece: Piece) -> dict[str, Any]:
+    device, inode, size, modified = piece.seen
+    place = piece.place
+    return {
+        "b_id": id,
+        "b_device": device,
+        "b_inode": inode,
+        "b_size": size,
+        "b_modified": modified,
+        "b_offset": place.offset,
+        "b_line": place.line,
+        "b_state": place.state,
+        "b_head": place.head,
+        "b_tail": place.tail,
+    }
+
+
+def _blank(path: str, client: str) -> dict[str, Any]:
+    numbers = dict.fromkeys(("device", "inode", "size", "modified", "offset", "line", "gone"), 0)
+    return {"path": path, "client": client, "state": "", "head": "", "tail": "", **numbers}

@@ -1,0 +1,196 @@
+"""Files as they should not be: what can be counted is, and the rest is told with its line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.usage import codex_lines as lines
+
+from agentos.usage.homes import UsageHome
+from agentos.usage.ledger import Ledger
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+GOOD = (1000, 0, 0, 10, 0)
+
+
+def begin() -> bytes:
+    return lines.meta("t") + lines.context()
+
+
+async def counted(ledger: Ledger, home: UsageHome) -> tuple[int, list[tuple[int, str]]]:
+    report = await ledger.ingest([home])
+    [total] = await ledger.totals()
+    return total.tokens.input, [(problem.line, problem.kind) for problem in report.problems]
+
+
+def rollout(home: UsageHome, name: str = "rollout-t.jsonl") -> Path:
+    return home.path / "sessions" / name
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (b"not json at all\n", "invalid_json"),
+        (b'{"type":"token_usage_record","payl{"timestamp":1}\n', "invalid_json"),
+        (b'{"type":"token_usage_record"' + b'[{"a":' * 5000 + b"}\n", "invalid_json"),
+        (b"\0" * 4096 + b"\n", "invalid_json"),
+        (b"\xff\xfe{}\n", "invalid_json"),
+        (b"[1, 2]\n", "invalid_json"),
+        (lines.record("bad", (-5, 0, 0, 1, 0)), "bad_tokens"),
+        (lines.record("bad", (10**18, 0, 0, 1, 0)), "bad_tokens"),
+        (lines.record("bad", (10, 20, 0, 1, 0)), "bad_tokens"),
+        (lines.record("bad", (10, 0, 0, 1, 5)), "bad_tokens"),
+        (lines.record("bad", ("many", 0, 0, 1, 0)), "bad_tokens"),
+        (lines.record("bad", (True, 0, 0, 1, 0)), "bad_tokens"),
+        (lines.record("bad", (5, 0, 0, 1, 0), at="yesterday"), "bad_time"),
+        (lines.record("bad", (5, 0, 0, 1, 0), at="0001-01-01T00:00:00Z"), "bad_time"),
+        (lines.count((10**15, 0, 0, 1, 0)), "bad_tokens"),
+    ],
+)
+async def test_a_bad_line_in_the_middle(
+    ledger: Ledger, codex: UsageHome, bad: bytes, kind: str
+) -> None:
+    good = lines.record("one", GOOD), lines.record("two", GOOD)
+    rollout(codex).write_bytes(begin() + good[0] + bad + good[1])
+    assert await counted(ledger, codex) == (2000, [(4, kind)])
+    again = await ledger.ingest([codex])
+    assert (again.files, again.problems) == (0, [])
+
+
+async def test_lines_of_unknown_types_are_passed_over(ledger: Ledger, codex: UsageHome) -> None:
+    odd = lines.line("something_new", {"a": 1}) + lines.line("event_msg", None) + b"{}\n\n"
+    odd += lines.line("turn_context", [1]) + lines.line("session_meta", "x")
+    rollout(codex).write_bytes(begin() + odd + lines.record("one", GOOD))
+    assert await counted(ledger, codex) == (1000, [])
+
+
+async def test_clocks_may_run_backwards(ledger: Ledger, codex: UsageHome) -> None:
+    later = lines.count((1000, 0, 0, 10, 0), at="2026-11-21T10:00:00Z")
+    sooner = lines.count((1500, 0, 0, 15, 0), (500, 0, 0, 5, 0), at="2026-11-20T10:00:00Z")
+    rollout(codex).write_bytes(begin() + later + sooner)
+    assert await counted(ledger, codex) == (1500, [])
+
+
+async def test_a_corrupt_packed_file_is_read_as_far_as_it_goes(
+    ledger: Ledger, codex: UsageHome
+) -> None:
+    first = zstd.compress(begin() + lines.record("one", GOOD))
+    second = zstd.compress(lines.record("two", GOOD))
+    broken = second[:12] + b"\xff" * (len(second) - 12)
+    rollout(codex, "rollout-t.jsonl.zst").write_bytes(first + broken)
+    assert await counted(ledger, codex) == (1000, [(4, "corrupt")])
+
+
+async def test_a_packed_file_that_ends_too_soon(ledger: Ledger, codex: UsageHome) -> None:
+    packed = zstd.compress(begin() + lines.record("one", GOOD))
+    rollout(codex, "rollout-t.jsonl.zst").write_bytes(packed + packed[:20])
+    assert await counted(ledger, codex) == (1000, [(4, "corrupt")])
+
+
+async def test_an_archive_that_was_packed_is_the_same_calls(
+    ledger: Ledger, codex: UsageHome
+) -> None:
+    data = begin() + lines.record("one", GOOD) + lines.count((1500, 0, 0, 15, 0))
+    rollout(codex).write_bytes(data)
+    before = await counted(ledger, codex)
+    rollout(codex).unlink()
+    rollout(codex, "rollout-t.jsonl.zst").write_bytes(zstd.compress(data))
+    assert await counted(ledger, codex) == before == (1500, [])
+    [(_, call), *_] = await ledger.calls()
+    assert call.provenance.file.endswith(".zst")
+
+
+async def test_what_is_no_file_is_not_waited_for(ledger: Ledger, codex: UsageHome) -> None:
+    os.mkfifo(rollout(codex, "pipe.jsonl"))
+    (codex.path / "sessions" / "loop").symlink_to(codex.path / "sessions")
+    (codex.path / "sessions" / "nowhere.jsonl").symlink_to("/nonexistent")
+    (codex.path / "sessions" / "self.jsonl").symlink_to("self.jsonl")
+    rollout(codex).write_bytes(begin() + lines.record("one", GOOD))
+    used, problems = await counted(ledger, codex)
+    assert used == 1000
+    assert [kind for _, kind in problems] == ["unreadable"]  # the link to itself
+
+
+def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
+    sessions = tmp_path / "codex" / "sessions"
+    (sessions / "closed").mkdir(parents=True)
+    (sessions / "closed").chmod(0)
+    (sessions / "secret.jsonl").write_bytes(begin())
+    (sessions / "secret.jsonl").chmod(0)
+    (sessions / "open.jsonl").write_bytes(begin() + lines.record("one", GOOD))
+    for path in (tmp_path, tmp_path / "codex", sessions, tmp_path.parent, tmp_path.parent.parent):
+        path.chmod(0o755)
+    done = _ran(
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from agentos.usage.discovery import find\n"
+        "from agentos.usage.homes import UsageHome\n"
+        "from agentos.usage.call import Source\n"
+        "from agentos.usage.reading.work import Job, Place, read\n"
+        "if os.geteuid() == 0:\n"
+        "    os.setgroups([])\n"
+        "    os.setresgid(65533, 65533, 65533)\n"
+        "    os.setresuid(65533, 65533, 65533)\n"
+        "found, problems = find([UsageHome(Source.CODEX, Path(sys.argv[1]))])\n"
+        "pieces = [p for f in found for p in read(Job(f.path, f.format, Place()))]\n"
+        "problems += [each for piece in pieces for each in piece.problems]\n"
+        "print(sum(len(p.entries) for p in pieces), sorted(str(each) for each in problems))\n",
+        tmp_path / "codex",
+    )
+    assert done.startswith("1 [")
+    assert f"{sessions}/closed:0: Permission denied" in done
+    assert f"{sessions}/secret.jsonl:0: Permission denied" in done
+
+
+def _ran(program: str, *words: object) -> str:
+    source = Path(__file__).parents[2] / "src"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, words)],
+        env={**os.environ, "PYTHONPATH": str(source)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_line_of_200_megabytes_needs_no_such_memory(tmp_path: Path) -> None:
+    file = tmp_path / "rollout-t.jsonl"
+    with file.open("wb") as out:
+        out.write(begin() + lines.record("one", GOOD) + b'{"type":"token_usage_record","x":"')
+        for _ in range(200):
+            out.write(b"x" * 1_000_000)
+        out.write(b'"}\n' + lines.record("two", GOOD))
+    done = _ran(
+        "import sys, resource\n"
+        "from agentos.usage.reading.work import Format, Job, Place, read\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "[piece] = read(Job(sys.argv[1], Format.CODEX, Place()))\n"
+        "grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before\n"
+        "print(len(piece.entries), [p.line for p in piece.problems], grown < 110_000)\n",
+        file,
+    )
+    assert done == "2 [4] True\n"
+
+
+@pytest.mark.parametrize("cut", [lambda data: data[:-1], lambda data: data[:-20]])
+async def test_a_last_line_is_counted_when_it_is_whole(
+    ledger: Ledger, codex: UsageHome, cut: Callable[[bytes], bytes]
+) -> None:
+    last = lines.record("two", GOOD)
+    whole = cut(last).endswith(b"}")
+    rollout(codex).write_bytes(begin() + lines.record("one", GOOD) + cut(last))
+    assert await counted(ledger, codex) == (2000 if whole else 1000, [])
+    with rollout(codex).open("ab") as file:
+        file.write(last[len(cut(last)) :] + lines.record("three", GOOD))
+    assert await counted(ledger, codex) == (3000, [])
