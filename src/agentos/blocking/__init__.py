@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         SoftwareError,
         StoreError,
         SyncConflict,
+        SyncError,
     )
     from agentos.hub.access import HubAccess
     from agentos.machine.interpreters.interpreter import CodeError, CodeResult
@@ -169,6 +170,7 @@ __all__ = [
     "Step",
     "StoreError",
     "SyncConflict",
+    "SyncError",
     "SyncReport",
     "Terminal",
     "Tool",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agentos.models.routes import Routes
     from agentos.models.settings import ModelSettings
     from agentos.store import Store
-    from agentos.usage.prices import Price
+    from agentos.usage.prices import Price, Prices
 
 
 class ModelGateway(Blocking[AsyncModelGateway]):
@@ -67,7 +67,7 @@ class ModelGateway(Blocking[AsyncModelGateway]):
         aliases: Mapping[str, str] | None = None,
         fallbacks: Mapping[str, Sequence[str]] | None = None,
         budgets: Sequence[Budget] = (),
-        prices: Mapping[str, Price] | None = None,
+        prices: Mapping[str, Price] | Prices | None = None,
         store: Store | None = None,
         sink: CallSink | None = None,
         around: Around | None = None,
@@ -107,7 +107,7 @@ class ModelGateway(Blocking[AsyncModelGateway]):
 
     @classmethod
     def of(cls, settings: ModelSettings, *, store: Store | None = None) -> Self:
-        """Make a gateway as `agentos.toml` says."""
+        """Make a gateway as `agentos.toml` says; what it says no price of has the listed one."""
         here = portal()
         return cls._of(here.call(lambda: AsyncModelGateway.of(settings, store=store)), here)
 
