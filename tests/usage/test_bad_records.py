@@ -73,6 +73,23 @@ async def test_lines_of_unknown_types_are_passed_over(ledger: Ledger, codex: Usa
     assert await counted(ledger, codex) == (1000, [])
 
 
+async def test_words_that_no_database_keeps(ledger: Ledger, codex: UsageHome) -> None:
+    for number, word in enumerate(("x" * 100_000, "a\0b", "\N{HOT BEVERAGE}" * 5000, "'; drop")):
+        told = {"id": word, "cwd": word, "model_provider": word, "session_id": word}
+        file = rollout(codex, f"rollout-{number}.jsonl")
+        data = lines.line("session_meta", told) + lines.context(word, word)
+        file.write_bytes(data + lines.record(f"{number}{word}", GOOD, thread=word))
+    assert await counted(ledger, codex) == (4000, [])
+    assert "ab" in {call.model for _, call in await ledger.calls()}
+
+
+async def test_a_name_that_is_no_text(ledger: Ledger, codex: UsageHome) -> None:
+    rollout(codex).write_bytes(begin() + lines.record("one", GOOD))
+    odd = rollout(codex, "rollout-\udcff.jsonl")  # the byte FF
+    odd.write_bytes(begin() + lines.record("two", GOOD))
+    assert await counted(ledger, codex) == (1000, [(0, "bad_name")])
+
+
 async def test_clocks_may_run_backwards(ledger: Ledger, codex: UsageHome) -> None:
     later = lines.count((1000, 0, 0, 10, 0), at="2026-11-21T10:00:00Z")
     sooner = lines.count((1500, 0, 0, 15, 0), (500, 0, 0, 5, 0), at="2026-11-20T10:00:00Z")

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Connection,
     bindparam,
     case,
     cast,
@@ -19,7 +20,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store.tables import USAGE_CALLS, USAGE_QUARTERS
 from agentos.usage.call import CONTEXT_STEPS
@@ -52,14 +52,14 @@ _KEYS = tuple(column.name for column in USAGE_QUARTERS.primary_key)
 _SUMS = ("calls", "unmetered", "derived", *_TOKENS, "price")
 
 
-async def lock(connection: AsyncConnection) -> None:
+def lock(connection: Connection) -> None:
     """Wait until nobody else writes into the ledger; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
-async def book(
-    connection: AsyncConnection,
+def book(
+    connection: Connection,
     found: Iterable[tuple[int, Sequence[Sequence[Any]]]],
     gone: set[int],
 ) -> int:
@@ -84,18 +84,18 @@ async def book(
             rows[identity] = row
     if not rows:
         return 0
-    before = await _known(connection, list(rows))
+    before = _known(connection, list(rows))
     changed = []
     for identity, old in before.items():
         both = _merged(old, _as_row(rows.pop(identity)), gone)
         if both != old:
             changed.append(both)
     if changed:
-        await _change(connection, changed)
+        _change(connection, changed)
     if rows:
-        latest = await connection.scalar(select(func.max(USAGE_CALLS.c.id))) or 0
-        await _insert(connection, list(rows.values()))
-        await _sum_up(connection, USAGE_CALLS.c.id > latest, 1)
+        latest = connection.scalar(select(func.max(USAGE_CALLS.c.id))) or 0
+        _insert(connection, list(rows.values()))
+        _sum_up(connection, USAGE_CALLS.c.id > latest, 1)
     return len(rows)
 
 
@@ -106,25 +106,25 @@ def _as_row(values: Sequence[Any]) -> Row:
     return dict(zip(_COLUMNS, values, strict=True))
 
 
-async def _insert(connection: AsyncConnection, rows: list[tuple[Any, ...]]) -> None:
+def _insert(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     if connection.dialect.name == "sqlite":  # a fifth of the time that dicts take
         names = ", ".join(f'"{name}"' for name in _COLUMNS)
         marks = ", ".join("?" * len(_COLUMNS))
-        await connection.exec_driver_sql(
+        connection.exec_driver_sql(
             f"insert into {USAGE_CALLS.name} ({names}) values ({marks})", rows
         )
     else:
-        await connection.execute(insert(USAGE_CALLS), [_as_row(row) for row in rows])
+        connection.execute(insert(USAGE_CALLS), [_as_row(row) for row in rows])
 
 
-async def _change(connection: AsyncConnection, rows: list[Row]) -> None:
+def _change(connection: Connection, rows: list[Row]) -> None:
     for start in range(0, len(rows), _ASKED):
         part = rows[start : start + _ASKED]
         these = USAGE_CALLS.c.identity.in_([row["identity"] for row in part])
-        await _sum_up(connection, these, -1)
-        await connection.execute(_UPDATE, [{"b_identity": row["identity"], **row} for row in part])
-        await _sum_up(connection, these, 1)
-    await connection.execute(USAGE_QUARTERS.delete().where(USAGE_QUARTERS.c.calls == 0))
+        _sum_up(connection, these, -1)
+        connection.execute(_UPDATE, [{"b_identity": row["identity"], **row} for row in part])
+        _sum_up(connection, these, 1)
+    connection.execute(USAGE_QUARTERS.delete().where(USAGE_QUARTERS.c.calls == 0))
 
 
 _UPDATE = (
@@ -134,13 +134,13 @@ _UPDATE = (
 )
 
 
-async def _known(connection: AsyncConnection, identities: list[str]) -> dict[str, Row]:
+def _known(connection: Connection, identities: list[str]) -> dict[str, Row]:
     columns = [column for column in USAGE_CALLS.c if column.name != "id"]
     found: dict[str, Row] = {}
     for start in range(0, len(identities), _ASKED):
         asked = identities[start : start + _ASKED]
         query = select(*columns).where(USAGE_CALLS.c.identity.in_(asked))
-        for row in await connection.execute(query):
+        for row in connection.execute(query):
             found[row.identity] = row._asdict()
     return found
 
@@ -179,7 +179,7 @@ def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-async def _sum_up(connection: AsyncConnection, which: ColumnElement[bool], sign: int) -> None:
+def _sum_up(connection: Connection, which: ColumnElement[bool], sign: int) -> None:
     """Add calls to the sums, or, with a sign of -1, take them out."""
     call = USAGE_CALLS.c
     steps = [(call.input > step, step) for step in reversed(CONTEXT_STEPS[1:])]
@@ -202,4 +202,4 @@ async def _sum_up(connection: AsyncConnection, which: ColumnElement[bool], sign:
         [*_KEYS, *_SUMS], select(*keys, *sums).where(which).group_by(*keys)
     )
     added = {name: USAGE_QUARTERS.c[name] + statement.excluded[name] for name in _SUMS}
-    await connection.execute(statement.on_conflict_do_update(index_elements=_KEYS, set_=added))
+    connection.execute(statement.on_conflict_do_update(index_elements=_KEYS, set_=added))

@@ -59,6 +59,10 @@ def find(homes: list[UsageHome]) -> tuple[list[Found], list[Problem]]:
                 kind = next((form for end, form in endings.items() if path.endswith(end)), None)
                 if kind is None or not _tells(home.source, path):
                     continue
+                if not _is_text(path):
+                    shown = path.encode("utf-8", "replace").decode()
+                    problems.append(Problem(shown, 0, "bad_name", "its name is not UTF-8"))
+                    continue
                 seen = signs(path, status)
                 found.setdefault(seen[:2], Found(path, kind, home, seen))
     return list(found.values()), problems
@@ -67,6 +71,14 @@ def find(homes: list[UsageHome]) -> tuple[list[Found], list[Problem]]:
 def _tells(source: Source, path: str) -> bool:
     # Gemini keeps its logs beside the chats.
     return source is not Source.GEMINI or os.path.basename(path).startswith("session-")
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _files(

@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store.tables import MODEL_CALLS, SESSIONS
-from agentos.usage.reading.entry import Entry
+from agentos.usage.reading.entry import Entry, word
 from agentos.usage.selection import milliseconds
 
 _CLIENTS = ("codex", "claude", "gemini", "opencode", "pi")
@@ -48,19 +48,19 @@ async def gateway_sessions(connection: AsyncConnection) -> set[str]:
 def _entry(row: Mapping[str, Any]) -> Entry:
     agent = row["agent"] or ""
     return Entry(
-        identity=row["response_id"] or f"gateway:{row['id']}",
+        identity=word(row["response_id"]) or f"gateway:{row['id']}",
         source="gateway",
         client=_client(f"{agent} {row['client']}"),
         at=milliseconds(row["at"]),
         line=row["id"],
         offset=0,
-        session=row["session"],
-        thread=row["thread"],
-        turn=row["turn"],
-        response_id=row["response_id"],
-        provider=row["provider"],
-        model=row["model_served"] or row["model_sent"] or row["model_asked"],
-        profile=row["profile"],
+        session=word(row["session"]),
+        thread=word(row["thread"]),
+        turn=word(row["turn"]),
+        response_id=word(row["response_id"]),
+        provider=word(row["provider"]),
+        model=word(row["model_served"] or row["model_sent"] or row["model_asked"]),
+        profile=word(row["profile"]),
         agent=agent,
         kind=row["kind"],
         metered=int(row["input"] is not None or row["output"] is not None),
@@ -77,4 +77,4 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 def _client(said: str) -> str:
     lower = said.lower()
     known = (name for name in _CLIENTS if name in lower)
-    return next(known, said.strip().split("/")[0])
+    return next(known, word(said.strip().split("/")[0]))

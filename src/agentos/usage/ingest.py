@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from agentos.store import Store
 from agentos.usage.booking import book, lock
@@ -49,33 +49,33 @@ async def ingest(store: Store, homes: Sequence[UsageHome] | None = None) -> Inge
     report = IngestReport(problems=problems)
     report.warnings += await asyncio.to_thread(deletion_warnings, found)
     async with store.reading() as connection:
-        sources = await Sources.load(connection)
+        sources = await connection.run_sync(Sources.load)
         told = await gateway_entries(connection, sources.gateway_offset)
         by_gateway = await gateway_sessions(connection)
     changed = sources.changed(found)
     lost = await asyncio.to_thread(sources.lost, found)
     if told or changed or lost:
-        async with store.writing() as connection:
-            await lock(connection)
-            sources = await Sources.load(connection)  # another may have read meanwhile
-            changed = sources.changed(found)
-            await sources.register(connection, found)
-            await _book_gateway(connection, sources, told, report)
+        sources = await store.write(lambda connection: _begin(connection, found, told, report))
+        changed = sources.changed(found)
     work = _Work(store, sources, report)
     jobs = [(_job(each, sources, by_gateway), _left(each, sources)) for each in changed]
     await read_all(jobs, work.deliver)
     return report
 
 
-async def _book_gateway(
-    connection: AsyncConnection, sources: Sources, told: list[Entry], report: IngestReport
-) -> None:
+def _begin(
+    connection: Connection, found: list[Found], told: list[Entry], report: IngestReport
+) -> Sources:
+    """Book what the gateway tells, and give files their numbers."""
+    lock(connection)
+    sources = Sources.load(connection)  # another may have read meanwhile
+    sources.register(connection, found)
     latest = max((entry.line for entry in told), default=0)
-    if latest <= sources.gateway_offset:
-        return
-    gateway = sources.by_path[GATEWAY].id
-    report.calls += await book(connection, [(gateway, told)], sources.gone)
-    await sources.note_gateway(connection, latest)
+    if latest > sources.gateway_offset:
+        gateway = sources.by_path[GATEWAY].id
+        report.calls += book(connection, [(gateway, told)], sources.gone)
+        sources.note_gateway(connection, latest)
+    return sources
 
 
 @dataclass(slots=True)
@@ -89,17 +89,21 @@ class _Work:
 
     async def deliver(self, pieces: list[Piece]) -> None:
         """Write down some pieces, in one transaction with how far their files are read."""
-        async with self.store.writing() as connection:
-            await lock(connection)
-            found = [(self.sources.by_path[piece.path].id, piece.entries) for piece in pieces]
-            calls = await book(connection, found, self.sources.gone)
-            await self.sources.note(connection, pieces)
-        self.report.calls += calls
+        self.report.calls += await self.store.write(
+            lambda connection: self._book(connection, pieces)
+        )
         for piece in pieces:
             self.report.bytes += piece.read
             self.report.problems += piece.problems
             self.seen.add(piece.path)
         self.report.files = len(self.seen)
+
+    def _book(self, connection: Connection, pieces: list[Piece]) -> int:
+        lock(connection)
+        found = [(self.sources.by_path[piece.path].id, piece.entries) for piece in pieces]
+        calls = book(connection, found, self.sources.gone)
+        self.sources.note(connection, pieces)
+        return calls
 
 
 def _job(found: Found, sources: Sources, by_gateway: set[str]) -> Job:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from sqlalchemy import Integer, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store.tables import USAGE_PROBLEMS, USAGE_SOURCES
 from agentos.usage.discovery import Found
@@ -46,10 +44,10 @@ class Sources:
     by_path: dict[str, KnownSource] = field(default_factory=dict)
 
     @classmethod
-    async def load(cls, connection: AsyncConnection) -> Self:
+    def load(cls, connection: Connection) -> Self:
         """Return what is known."""
         known = {}
-        for row in await connection.execute(select(USAGE_SOURCES)):
+        for row in connection.execute(select(USAGE_SOURCES)):
             seen = (row.device, row.inode, row.size, row.modified)
             place = Place(row.offset, row.line, row.state, row.head, row.tail)
             known[row.path] = KnownSource(row.id, seen, place, bool(row.gone))
@@ -83,27 +81,27 @@ class Sources:
             if not (path in there or known.gone or path == GATEWAY or os.path.exists(path))
         ]
 
-    async def register(self, connection: AsyncConnection, found: Sequence[Found]) -> None:
+    def register(self, connection: Connection, found: Sequence[Found]) -> None:
         """Give each new file a number, follow those that moved, and mark those that are gone."""
-        lost = await asyncio.to_thread(self.lost, found)
-        moved = await asyncio.to_thread(self._moved, found, lost)
+        lost = self.lost(found)
+        moved = self._moved(found, lost)
         for old, new in moved.items():
             self.by_path[new] = self.by_path.pop(old)
-            await connection.execute(
+            connection.execute(
                 update(USAGE_SOURCES).where(USAGE_SOURCES.c.path == old).values(path=new)
             )
         for path in lost:
             if path not in moved:
                 self.by_path[path].gone = True
         if left := [path for path in lost if path not in moved]:
-            await connection.execute(
+            connection.execute(
                 update(USAGE_SOURCES)
                 .where(USAGE_SOURCES.c.path == bindparam("b_path"))
                 .values(gone=1),
                 [{"b_path": path} for path in left],
             )
         fresh = [(each.path, each.home.source.value) for each in found]
-        await self._add(connection, [(GATEWAY, "gateway"), *fresh])
+        self._add(connection, [(GATEWAY, "gateway"), *fresh])
 
     def _moved(self, found: Sequence[Found], lost: Sequence[str]) -> dict[str, str]:
         new = {each.seen[:2]: each.path for each in found if each.path not in self.by_path}
@@ -113,24 +111,24 @@ class Sources:
             old: path for old, path in pairs if path and is_still(path, self.by_path[old].place)
         }
 
-    async def _add(self, connection: AsyncConnection, paths: Sequence[tuple[str, str]]) -> None:
+    def _add(self, connection: Connection, paths: Sequence[tuple[str, str]]) -> None:
         wanted = [each for each in paths if each[0] not in self.by_path]
         if not wanted:
             return
         make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         rows = [_blank(path, client) for path, client in wanted]
-        await connection.execute(make(USAGE_SOURCES).on_conflict_do_nothing(), rows)
-        known = await Sources.load(connection)
+        connection.execute(make(USAGE_SOURCES).on_conflict_do_nothing(), rows)
+        known = Sources.load(connection)
         for path, _ in wanted:
             self.by_path[path] = known.by_path[path]
 
-    async def note(self, connection: AsyncConnection, pieces: Sequence[Piece]) -> None:
+    def note(self, connection: Connection, pieces: Sequence[Piece]) -> None:
         """Write down how far files are read, and what of them could not be counted."""
         latest = {piece.path: piece for piece in pieces}
         for piece in latest.values():
             known = self.by_path[piece.path]
             known.seen, known.place, known.gone = piece.seen, piece.place, False
-        await connection.execute(
+        connection.execute(
             _UPDATE, [_row(self.by_path[path].id, piece) for path, piece in latest.items()]
         )
         problems = {
@@ -139,13 +137,13 @@ class Sources:
             for each in piece.problems
         }
         anew = {piece.path for piece in pieces if piece.anew}
-        await connection.execute(
+        connection.execute(
             _FORGET,
             [{"b_id": self.by_path[path].id, "b_anew": int(path in anew)} for path in latest],
         )
         if problems:
             make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-            await connection.execute(
+            connection.execute(
                 make(USAGE_PROBLEMS).on_conflict_do_nothing(),
                 [
                     {"source_id": source, "line": line, "kind": kind, "message": message}
@@ -153,11 +151,11 @@ class Sources:
                 ],
             )
 
-    async def note_gateway(self, connection: AsyncConnection, latest: int) -> None:
+    def note_gateway(self, connection: Connection, latest: int) -> None:
         """Write down how far the gateway's records are read."""
         known = self.by_path[GATEWAY]
         known.place = Place(latest)
-        await connection.execute(
+        connection.execute(
             update(USAGE_SOURCES).where(USAGE_SOURCES.c.id == known.id).values(offset=latest)
         )
 

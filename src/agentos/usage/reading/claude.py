@@ -11,7 +11,16 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agentos.usage.reading.entry import BadLine, Entry, count, milliseconds, part, word
+from agentos.usage.reading.entry import (
+    LONGEST_PATH,
+    LONGEST_TIER,
+    BadLine,
+    Entry,
+    count,
+    milliseconds,
+    part,
+    word,
+)
 from agentos.usage.reading.lines import Line
 
 #: Anthropic's own ids are longer; other servers may give every message the same short one.
@@ -81,7 +90,7 @@ class ClaudeTranscript:
             response_id=own,
             provider=_provider(own),
             model=word(message.get("model")),
-            project=word(said.get("cwd")),
+            project=word(said.get("cwd"), LONGEST_PATH),
             kind="subagent" if side else "turn",
             tier=_tier(usage),
             input=count(usage.get("input_tokens")) + read + written,
@@ -109,5 +118,5 @@ def _provider(own: str) -> str:
 def _tier(usage: Mapping[str, Any]) -> str:
     if usage.get("speed") == "fast":
         return "fast"
-    tier = word(usage.get("service_tier"))
+    tier = word(usage.get("service_tier"), LONGEST_TIER)
     return "" if tier == "standard" else tier

@@ -17,6 +17,8 @@ from typing import Any
 from pydantic_core import from_json
 
 from agentos.usage.reading.entry import (
+    LONGEST_PATH,
+    LONGEST_TIER,
     MOST_IN_ALL,
     MOST_TOKENS,
     BadLine,
@@ -62,7 +64,6 @@ class Thread:
     project: str = ""
     kind: str = "turn"
     tier: str = ""
-    at: int = 0
     begun: bool = False
     forked_from: str = ""
     shares_history: bool = False
@@ -132,21 +133,21 @@ class CodexRollout:
         thread.shares_history = isinstance(payload.get("history_base"), dict)
         thread.session = word(payload.get("session_id")) or thread.id
         thread.provider = word(payload.get("model_provider"))
-        thread.project = word(payload.get("cwd"))
+        thread.project = word(payload.get("cwd"), LONGEST_PATH)
         thread.kind = _kind(payload, source)
 
     def _turn(self, payload: Mapping[str, Any]) -> None:
         thread = self._thread
         thread.model = word(payload.get("model")) or thread.model
         thread.turn = word(payload.get("turn_id"))
-        thread.project = word(payload.get("cwd")) or thread.project
+        thread.project = word(payload.get("cwd"), LONGEST_PATH) or thread.project
         if thread.pending:
             thread.provider, thread.tier = thread.pending
             thread.pending = None
 
     def _settings(self, settings: Mapping[str, Any]) -> None:
         thread = self._thread
-        tier = word(settings.get("service_tier"))
+        tier = word(settings.get("service_tier"), LONGEST_TIER)
         found = (
             word(settings.get("model_provider_id")) or thread.provider,
             "" if tier == "default" else tier,
@@ -239,12 +240,11 @@ class CodexRollout:
         self, line: Line, data: Mapping[str, Any], identity: str, used: Counts, **told: Any
     ) -> Entry:
         thread = self._thread
-        thread.at = milliseconds(data.get("timestamp"))
         return Entry(
             identity=identity,
             source="codex",
             client="codex",
-            at=thread.at,
+            at=milliseconds(data.get("timestamp")),
             line=line.number,
             offset=line.offset,
             provider=thread.provider,

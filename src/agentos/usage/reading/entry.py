@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 MOST_TOKENS = 100_000_000
 #: Of a whole thread.
 MOST_IN_ALL = 1 << 40
+#: Bytes of a directory's path that are kept, and of a service tier.
+LONGEST_PATH = 1000
+LONGEST_TIER = 40
 _YEARS = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
@@ -118,14 +121,18 @@ def part(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def word(value: Any) -> str:
-    """Return a JSON string of a bearable length; empty if it is something else.
+def word(value: Any, most: int = 200) -> str:
+    """Return a JSON string that a database can keep; empty if it is something else.
 
-    A database keeps no NUL, and no half of a surrogate pair.
+    None keeps a NUL or half of a surrogate pair, and an index takes no long ones.
+
+    Args:
+        value: The string.
+        most: How many bytes of it are kept.
     """
     if not isinstance(value, str):
         return ""
-    if value.isascii() and "\0" not in value:
-        return value[:1000]
-    clean = value[:1000].replace("\0", "")
-    return clean.encode("utf-8", "replace").decode()
+    if value.isascii() and len(value) <= most and "\0" not in value:
+        return value
+    kept = value.replace("\0", "").encode("utf-8", "replace")[:most]
+    return kept.decode("utf-8", "ignore")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agentos.usage.reading.entry import BadLine, Entry, count, part, word
+from agentos.usage.reading.entry import LONGEST_PATH, BadLine, Entry, count, part, word
 
 _ROWS = 1000
 _MILLISECONDS = (1_420_070_400_000, 7_258_118_400_000)  # 2015 to 2200
@@ -85,7 +85,7 @@ def message_entry(text: str, own: str, session: str, line: int) -> Entry | None:
         turn=word(data.get("parentID")),
         provider=word(data.get("providerID")),
         model=word(data.get("modelID")),
-        project=word(place.get("cwd")) or word(place.get("root")),
+        project=word(place.get("cwd") or place.get("root"), LONGEST_PATH),
         kind="compaction" if data.get("summary") is True else "turn",
         input=plain + read + written,
         cached_input=read,

@@ -34,6 +34,8 @@ _PIECE = 5000
 #: How much of a file's beginning, and before where it was left, tells it from another.
 _SAMPLE = 1024
 _PROBLEMS_SHOWN = 1000
+#: Of a file that could not be read: the next time it is tried again.
+_UNSEEN = (0, 0, 0, 0)
 
 
 class Format(StrEnum):
@@ -105,7 +107,7 @@ class Piece:
 
     path: str
     place: Place
-    seen: tuple[int, int, int, int] = (0, 0, 0, 0)
+    seen: tuple[int, int, int, int] = _UNSEEN
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     read: int = 0
@@ -134,6 +136,7 @@ def read(job: Job) -> Iterator[Piece]:
                 yield _document(job, file, piece)
     except OSError as error:
         piece.problem(0, "unreadable", error.strerror or str(error))
+        piece.seen = _UNSEEN
         yield piece
 
 
@@ -292,6 +295,7 @@ def _database(job: Job, piece: Piece) -> Iterator[Piece]:
             piece = Piece(job.path, piece.place, piece.seen)
     except sqlite3.Error as error:
         piece.problem(0, "unreadable", f"the database cannot be read: {error}")
+        piece.seen = _UNSEEN
     yield piece
 
 
