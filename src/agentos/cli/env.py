@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
-import click
 import typer
-
-if TYPE_CHECKING:
-    from agentos.sync.token_variable import Shell
 
 
 def env(
     shell: Annotated[
-        str | None,
+        Literal["sh", "fish", "powershell"] | None,
         typer.Option(
             "--shell",
-            click_type=click.Choice(["sh", "fish", "powershell"]),
             help="Whose language; by default that of your shell. sh is also bash and zsh.",
         ),
     ] = None,
@@ -39,7 +34,7 @@ def env(
             typer.echo(f"{path} is removed.")
         return
     token = Tokens(state_dir()).user()
-    chosen: Shell = shell or token_variable.shell_of(os.environ)  # type: ignore[assignment]
+    chosen = shell or token_variable.shell_of(os.environ)
     if not install:
         typer.echo(token_variable.export_line(token, chosen))
         return
