@@ -22,9 +22,10 @@ demo: $(INSTALLED)
 	$(BIN)/agentos demo
 
 # The tests drive the real Codex, directly and through its ACP adapter, a Node program, and
-# connect Claude Code and Gemini CLI to the hub.
+# connect Claude Code, Gemini CLI and the MCP Inspector to the hub.
 test: $(INSTALLED)
 	$(BIN)/agentos software install codex codex-acp claude-agent-acp gemini-cli
+	$(BIN)/agentos mcp preinstall npm:@modelcontextprotocol/inspector@2.12.0
 	$(BIN)/pytest $(ARGS)
 
 # Machines with isolation="gvisor", whose tests are skipped without it.

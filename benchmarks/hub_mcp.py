@@ -68,6 +68,9 @@ def running_hub(place: Path) -> Iterator[RunningHub]:
     try:
         state = json.loads((place / "state" / "hub.json").read_text())
         os.sched_setaffinity(state["pid"], {0})
+        os.sched_setaffinity(
+            0, set(range(1, os.cpu_count() or 1)) or {0}
+        )  # the clients take the others
         token = (place / "state" / "token").read_text().strip()
         yield RunningHub(state["port"], state["pid"], token)
     finally:

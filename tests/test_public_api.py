@@ -75,6 +75,7 @@ NAMES = [
     "Step",
     "StoreError",
     "SyncConflict",
+    "SyncError",
     "SyncReport",
     "Terminal",
     "Tool",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SoftwareError,
         StoreError,
         SyncConflict,
+        SyncError,
     )
     from agentos.hub.access import HubAccess
     from agentos.machine.interpreters.interpreter import CodeError, CodeResult, Interpreter
@@ -190,6 +191,7 @@ __all__ = [
     "Step",
     "StoreError",
     "SyncConflict",
+    "SyncError",
     "SyncReport",
     "Terminal",
     "Tool",

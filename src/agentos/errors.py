@@ -25,6 +25,7 @@ AgentOsError                 code, hint, retryable
 ├── StoreError               the database cannot be opened, read or written
 ├── CassetteMismatch         a cassette has no answer to a request; says how it differs
 ├── FileRefused              a file tool of the hub did not do what was asked; its code says why
+├── SyncError                a file of a client cannot be synced; nothing was changed
 ├── SyncConflict             both sides changed the same thing
 ├── GitError                 a git tool could not do, or refuses, what it was asked for
 │   ├── RepositoryNotRegistered  the directory is in no registered repository
@@ -314,6 +315,30 @@ class FileRefused(AgentOsError):
     ) -> None:
         super().__init__(message, code=code, hint=hint, retryable=retryable)
         self.path = path
+
+
+class SyncError(AgentOsError):
+    """A file of a client cannot be synced, and nothing was changed.
+
+    `code` says why, such as `malformed`, `is_directory` or `changed_meanwhile`; `path` is the
+    file, `line` its line, from 1, if one is to blame.
+    """
+
+    default_code = "sync_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        path: str = "",
+        line: int | None = None,
+        hint: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint, retryable=retryable)
+        self.path = path
+        self.line = line
 
 
 class SyncConflict(AgentOsError):

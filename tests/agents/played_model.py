@@ -35,7 +35,7 @@ class PlayedModel:
     keys: set[str] = field(default_factory=set)
 
     def answer(self, path: str, body: dict[str, Any]) -> list[Event]:
-        tools = [name for name in _offered(body) if name in _SHELLS]
+        tools = [name for name in offered(body) if name in _SHELLS]
         said = json.dumps(body)
         if tools:
             self.bodies.append(body)
@@ -43,14 +43,20 @@ class PlayedModel:
         if tools and _RESULT.search(said) is None:
             call = (tools[0], {"command": self.command, "description": "Runs it"})
         text = "It says 42." if "seen-42" in said else "Nothing."
-        if path.endswith("/messages"):
-            return _messages(text, call)
-        if path.endswith("/chat/completions"):
-            return _chat(text, call)
-        return _google(text, call)
+        return events_of(path, text, call)
 
 
-def _offered(body: dict[str, Any]) -> list[str]:
+def events_of(path: str, text: str, call: tuple[str, Any] | None) -> list[Event]:
+    """Word a text, or a call of a tool, in the protocol of a path."""
+    if path.endswith("/messages"):
+        return _messages(text, call)
+    if path.endswith("/chat/completions"):
+        return _chat(text, call)
+    return _google(text, call)
+
+
+def offered(body: dict[str, Any]) -> list[str]:
+    """Return the names of the tools that a request offers."""
     found = []
     for tool in body.get("tools") or []:
         for one in [*tool.get("functionDeclarations", []), tool.get("function", {}), tool]:

@@ -54,7 +54,7 @@ def test_there_are_examples() -> None:
 )
 def test_example_runs(source: str, tmp_path: Path) -> None:
     script = tmp_path / "example.py"
-    whole = "asyncio.run(" in source
+    whole = "asyncio.run(" in source or "agentos.blocking" in source
     script.write_text(source if whole else _FRAGMENT.format(body=textwrap.indent(source, " " * 4)))
     ran = _run_beside_s3(script, tmp_path) if "s3://" in source else _run(script, {})
     assert ran.returncode == 0, ran.stderr

@@ -40,7 +40,9 @@ def test_the_example_has_every_setting() -> None:
 
 
 def _is_a_name(path: Keys, depth: int) -> bool:
-    return isinstance(path[depth], int) or (depth == 1 and path[0] in ("providers", "prices"))
+    return isinstance(path[depth], int) or (
+        depth == 1 and path[0] in ("providers", "prices", "profiles")
+    )
 
 
 def _tables(value: object, path: Keys) -> Iterator[tuple[Keys, dict[str, object]]]:

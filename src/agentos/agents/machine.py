@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from agentos.machine.processes import ProcessInfo
+from agentos.machine.protocol import FileStat
 
 
 class Policy(Protocol):
@@ -93,6 +94,9 @@ class AgentMachine(Protocol):
 
     async def exists(self, path: str) -> bool:
         """Tell whether there is something at this path."""
+
+    async def stat(self, path: str) -> FileStat:
+        """Tell what a file is, through links; raises `FileNotFoundError` and its like."""
 
     async def move(self, source: str, target: str) -> None:
         """Rename a file; one that is there is replaced."""

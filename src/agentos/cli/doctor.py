@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +60,8 @@ async def _findings() -> AsyncIterator[Finding]:
         yield await _network()
     yield await _limits()
     yield _space()
+    for finding in _codex():
+        yield finding
 
 
 async def _software(machine_works: bool) -> AsyncIterator[Finding]:
@@ -104,6 +106,18 @@ async def _limits() -> Finding:
     detail = ", ".join(f"{limit} by {way}" for limit, way in ways.items())
     bounded = all(way.startswith("cgroup") for way in ways.values())
     return Finding("limits", bounded, detail, REMEDY, required=False)
+
+
+def _codex() -> Iterator[Finding]:
+    """Tell what in Codex's own files does not agree with what sync deploys."""
+    import os
+
+    from agentos.machine.isolation.probe import Finding
+    from agentos.sync.clients import CLIENTS
+    from agentos.sync.clients.codex_health import hindrances
+
+    for each in hindrances(CLIENTS["codex"].places(os.environ)):
+        yield Finding("Codex here", False, each.detail, each.remedy, required=False)
 
 
 def _space() -> Finding:

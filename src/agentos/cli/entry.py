@@ -19,6 +19,10 @@ def main() -> None:
             sys.exit(show_status(as_json=len(words) > 1))
         except OSError:
             pass  # it comes again below, where every error is told
+    if words in (["sync", "check"], ["sync", "check", "--json"], ["check-sync"]):
+        from agentos.cli.sync_check import run_check
+
+        sys.exit(run_check(None, as_json=words[-1] == "--json"))
     from agentos.cli.main import main as parse_and_run
 
     parse_and_run()

@@ -29,12 +29,19 @@ COMMANDS = {
     "restart": "hub:restart",
     "status": "hub:status",
     "logs": "hub:logs",
+    "log-command": "skills:log_command",
+    "env": "env:env",
+    "push-runtime": "sync:push",
+    "pull-runtime": "sync:pull",
+    "clean-runtime": "sync:clean",
+    "check-sync": "sync:check",
 }
 GROUPS = {
     name: f"{name}:app"
     for name in (
         *("config", "portfolio", "sessions", "agents", "models", "software", "mcp", "image"),
-        *("snapshot", "net", "project", "git", "token", "service", "usage", "prices", "budget"),
+        *("snapshot", "net", "project", "skills", "memory", "git", "token", "service"),
+        *("profiles", "sync", "usage", "prices", "budget"),
     )
 }
 

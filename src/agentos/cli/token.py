@@ -33,8 +33,11 @@ def rotate(
     """Put a new token in the place of your own, also for the hub that runs, and print it."""
     from agentos.hub.auth.lifetime import parse_lifetime
     from agentos.hub.auth.tokens import Tokens
+    from agentos.sync.token_variable import keep_in_step
 
-    typer.echo(Tokens(state_dir()).rotate(parse_lifetime(grace) if grace else 0.0))
+    token = Tokens(state_dir()).rotate(parse_lifetime(grace) if grace else 0.0)
+    keep_in_step(token)
+    typer.echo(token)
 
 
 @app.command()

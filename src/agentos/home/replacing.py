@@ -40,6 +40,29 @@ def replace_file(
     sync_directory(target.parent)
 
 
+def create_file(path: Path, content: bytes) -> None:
+    """Make a file, complete from the first moment it is there.
+
+    Args:
+        path: The file; its directory is there.
+        content: All of it.
+
+    Raises:
+        FileExistsError: There is one already, which is left alone.
+        OSError: It cannot be written; there is none.
+    """
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with fresh.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory last through a loss of power."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

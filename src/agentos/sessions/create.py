@@ -122,6 +122,7 @@ async def open_session(
     async with AsyncExitStack() as resources:
         if owned is not None:
             resources.push_async_callback(owned.close)
+        await _deploy_profile(machine, definition, request.agent)
         how = await with_profile(machine, definition, request.agent, request.model)
         choice = await choose(machine, definition, request.agent, how, resources)
         offered = await _offer(request.tools, machine, request.agent, resources)
@@ -175,3 +176,12 @@ async def _set_mode(started: Started, mode: str) -> None:
         raise
     except AgentError as error:
         raise refused(error, started.opened.options, "mode") from error
+
+
+async def _deploy_profile(
+    machine: AgentMachine, definition: AgentDefinition, request: AgentRequest
+) -> None:
+    if request.profile is not None and definition.name in ("codex", "codex-acp"):
+        from agentos.sessions.deploying import deploy_profile
+
+        await deploy_profile(machine, request.env, request.profile)

@@ -72,7 +72,9 @@ class Starter:
     async def _prepare(self) -> Launch:
         launch = await self.definition.prepare(self.machine, self.request)
         if (provisions := await self.definition.place(self.machine, self.request)) is not None:
-            await provisions.write(self.machine)
+            from agentos.sessions.providing import provide
+
+            await provide(self.machine, provisions)
         for endpoint in launch.endpoints:
             await endpoint.open(self.machine, "the model provider")
         return launch

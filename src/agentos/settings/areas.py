@@ -6,10 +6,16 @@ from functools import cache
 
 from pydantic import create_model
 
-from agentos.settings import hub_tables, model_tables, usage_tables
+from agentos.settings import hub_tables, model_tables, skill_tables, sync_tables, usage_tables
 from agentos.settings.table import Area, Table
 
-AREAS: tuple[Area, ...] = (model_tables.AREA, hub_tables.AREA, usage_tables.AREA)
+AREAS: tuple[Area, ...] = (
+    model_tables.AREA,
+    hub_tables.AREA,
+    skill_tables.AREA,
+    sync_tables.AREA,
+    usage_tables.AREA,
+)
 
 
 @cache

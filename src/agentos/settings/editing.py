@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,21 +66,37 @@ def set_value(path: Path, key: places.Path, said: str) -> Document:
         ConfigInvalid: The document would not be valid; nothing was changed.
         SyncConflict: Somebody else changed it at the same time; nothing was changed.
     """
-    text = read_text(path)
     refusals = []
     for value in _meanings(said):
         try:
-            changed = Document(path, _with(path, text, key, value))
+            return set_values(path, {key: value})
         except ConfigInvalid as error:
             refusals.append(error)
-            continue
-        if read_text(path) != text:
-            raise SyncConflict(f"{path} was changed meanwhile", hint="try again")
-        replace_file(path, changed.text.encode())
-        return changed
     raise ConfigInvalid(
         f"{dotted(key)} was not set: {refusals[0].message}", hint=refusals[0].hint
     ) from refusals[0]
+
+
+def set_values(path: Path, values: Mapping[places.Path, object]) -> Document:
+    """Set several values, all or none; see `set_value`.
+
+    Args:
+        path: The document.
+        values: What to set, and to which value of TOML.
+    """
+    text = changed = read_text(path)
+    for key, value in values.items():
+        changed = _with(path, changed, key, value)
+    document = Document(path, changed)
+    if read_text(path) != text:
+        raise SyncConflict(f"{path} was changed meanwhile", hint="try again")
+    replace_file(path, changed.encode())
+    return document
+
+
+def parse_value(said: str) -> object:
+    """Return the TOML value that a text is, or the text itself if it is none."""
+    return _meanings(said)[0]
 
 
 def written(value: object) -> str:

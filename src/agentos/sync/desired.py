@@ -22,12 +22,14 @@ class OwnedKeys:
         format: Its language; `jsonc` is JSON with comments and trailing commas.
         values: Our keys, down to the single value: what others write beside them stays.
         marked: Whether new ones go between the managed markers, for people to see.
+        mode: The permission bits of a file that was not there.
     """
 
     path: Path
     format: Literal["toml", "json", "jsonc"]
     values: Mapping[KeyPath, Value]
     marked: bool = False
+    mode: int = 0o644
 
 
 @dataclass(frozen=True)

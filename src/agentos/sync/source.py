@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentos.skills.settings import SkillSettings
+
 if TYPE_CHECKING:
     from agentos.memories.memory import Memory
     from agentos.skills.skill import Skill
+
+#: Providers that Codex has built in, so that a profile brings no table for them.
+BUILT_IN_PROVIDERS = frozenset({"openai", "ollama", "lmstudio", "amazon-bedrock"})
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,15 @@ class HubEntry:
         command: The stdio bridge, which needs no environment: `("agentos", "mcp")`.
         url: The HTTP address, used instead where the user prefers it.
         over_http: Whether they do.
+        env: What the bridge is told of places that are not the usual ones.
+        distribution: Of the Windows Subsystem for Linux, if that is where AgentOS runs.
     """
 
     command: tuple[str, ...]
     url: str
     over_http: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    distribution: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,15 +64,23 @@ class Source:
     Attributes:
         home: The AgentOS home.
         fragment: `clients/codex/config-fragment.toml`, parsed.
+        settings: By client, keys for its settings file (`clients/NAME/settings.json`).
         instructions: By client, text for its AGENTS.md or CLAUDE.md (`clients/NAME/`).
+        files: By client, files that only it gets: `{"claude": {"commands/ship.md": ...}}`.
         profiles, skills, memories: What is deployed to each client that can have it.
+        projects: By client, its active project, whose memories are among its instructions.
+        skill_settings: Which skills are on for which client, and the user's tokens.
         hub: How the hub is reached; None for no entry.
     """
 
     home: Path
     fragment: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     instructions: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     profiles: tuple[Profile, ...] = ()
     skills: tuple[Skill, ...] = ()
     memories: tuple[Memory, ...] = ()
+    projects: Mapping[str, str | None] = field(default_factory=dict)
+    skill_settings: SkillSettings = field(default_factory=SkillSettings)
     hub: HubEntry | None = None

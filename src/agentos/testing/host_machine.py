@@ -19,6 +19,7 @@ from typing import Self
 from agentos.errors import MachineError
 from agentos.machine.network import NetworkPolicy
 from agentos.machine.processes import ProcDirectory, ProcessInfo, list_processes
+from agentos.machine.protocol import FileStat
 
 #: Adopts orphans, starts the command in a session of its own, and kills the rest after it.
 _SUPERVISOR = """
@@ -178,6 +179,13 @@ class HostMachine:
         """Tell whether there is something at this path."""
         return await asyncio.to_thread(Path(path).exists)
 
+    async def stat(self, path: str) -> FileStat:
+        """Tell what a file is, through links."""
+        found = await asyncio.to_thread(os.stat, path)
+        times = (found.st_atime, found.st_mtime, found.st_ctime, None)
+        ids = (found.st_uid, found.st_gid, found.st_nlink, found.st_ino)
+        return FileStat(found.st_mode, found.st_size, *ids, *times)
+
     async def move(self, source: str, target: str) -> None:
         """Rename a file."""
         await asyncio.to_thread(os.rename, source, target)
@@ -199,8 +207,9 @@ class HostMachine:
         return await asyncio.to_thread(os.readlink, path)
 
     async def remove(self, path: str) -> None:
-        """Remove a file or a link."""
-        await asyncio.to_thread(os.unlink, path)
+        """Remove a file, a link or an empty directory."""
+        is_directory = os.path.isdir(path) and not os.path.islink(path)
+        await asyncio.to_thread(os.rmdir if is_directory else os.unlink, path)
 
     async def spawn(
         self,

@@ -126,6 +126,26 @@ async def test_the_token_is_the_sessions_own_and_ends_with_it(vm: AgentOs) -> No
         assert (await vm.exec("python3 ask.py")).stdout == "nobody there\n"
 
 
+async def test_a_branch_of_the_session_has_the_hub_for_its_own_machine(vm: AgentOs) -> None:
+    write = _call("agentOS_fs_write", path="made.txt", content="in the branch\n")
+    steps = [
+        Step(say="begun"),
+        Step(call=write),
+        Step(when=When(output="made.txt"), say="done"),
+    ]
+    async with _played(*steps) as model:
+        session = await vm.create_session("codex", provider=model, hub=True)
+        await session.prompt("begin")
+        branch = await session.fork()
+        await branch.prompt("begin, too")
+        assert (await branch.prompt("go")).text.endswith("done")
+        assert await branch.machine.read_text("made.txt") == "in the branch\n"
+        assert not await vm.exists("made.txt")
+        await branch.close()
+        await session.close()
+    assert not model.mismatches
+
+
 async def test_what_it_did_is_in_the_log(vm: AgentOs) -> None:
     from agentos.hub.telemetry import log
     from agentos.store import Store

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
+from tests.agents.played_model import Event, PlayedModel, events_of, offered, played_model
 from tests.clients.hub.conftest import run, token_of, url_of
 from tests.hub.bridge.conftest import AGENTOS, Setup
 from tests.hub.mcp.test_listing import NAMES
@@ -76,3 +78,47 @@ def test_the_gemini_cli_connects(hub: Setup, gemini: list[str], tmp_path: Path) 
     said = (ran.stdout + ran.stderr).splitlines()
     for name in ("over-http", "over-bridge"):
         assert any(name in line and "- Connected" in line for line in said), said
+
+
+def _asks_for_the_page(model: PlayedModel) -> None:
+    """Have a model ask for the page about the user, by whatever name the client offers it."""
+
+    def answer(path: str, body: dict[str, Any]) -> list[Event]:
+        said = json.dumps(body)
+        names = [name for name in offered(body) if name.endswith("read_portfolio_file")]
+        text = "She likes tea." if "Ada likes tea." in said else "Nothing."
+        call = (names[0], {"name": "identity"}) if names and text == "Nothing." else None
+        return events_of(path, text, call)
+
+    model.answer = answer  # type: ignore[method-assign]
+
+
+def test_claude_code_calls_a_tool(hub: Setup, claude: Path, tmp_path: Path) -> None:
+    env = _env(hub, tmp_path, CLAUDE_CONFIG_DIR=str(tmp_path / "claude"), IS_SANDBOX="1")
+    run([str(claude), "mcp", "add", "agentos", "--", *BRIDGE], env, tmp_path, check=True)
+    with played_model("") as model:
+        _asks_for_the_page(model)
+        env |= {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_AUTH_TOKEN": "dummy-key"}
+        env |= {"ENABLE_TOOL_SEARCH": "false"}  # offer the tools at once
+        env |= {"ANTHROPIC_MODEL": "played", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
+        allowed = ["--allowedTools", "mcp__agentos__read_portfolio_file"]
+        ran = run([str(claude), "-p", "What do I like?", *allowed], env, tmp_path, input="")
+    assert "She likes tea." in ran.stdout, ran.stdout + ran.stderr
+    assert '"client":"claude"' in hub.agentos("log", "--json", "--kind", "tool")
+
+
+def test_the_gemini_cli_calls_a_tool(hub: Setup, gemini: list[str], tmp_path: Path) -> None:
+    env = _env(hub, tmp_path, GEMINI_CLI_TRUST_WORKSPACE="true", GEMINI_API_KEY="dummy-key")
+    shown = f"Authorization: Bearer {token_of(hub)}"
+    (tmp_path / "work").mkdir()
+    settings = tmp_path / "user" / ".gemini" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"security": {"auth": {"selectedType": "gemini-api-key"}}}')
+    words = ["--transport", "http", "agentos", url_of(hub), "-H", shown]
+    run([*gemini, "mcp", "add", *words], env, tmp_path / "work", check=True)
+    with played_model("") as model:
+        _asks_for_the_page(model)
+        env |= {"GOOGLE_GEMINI_BASE_URL": model.url}
+        ask = ["-m", "gemini-2.5-flash", "--approval-mode", "yolo", "-p", "What do I like?"]
+        ran = run([*gemini, *ask], env, tmp_path / "work", input="")
+    assert "She likes tea." in ran.stdout, ran.stdout + ran.stderr

@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import subprocess
+from pathlib import Path
 
 from tests.hub.bridge.conftest import AGENTOS, Bridges, Setup, text_of
+from tests.hub.lifecycle.test_server import self_signed
 
 
 async def test_starts_the_hub_that_is_down(setup: Setup, bridge: Bridges) -> None:
@@ -81,10 +83,8 @@ async def test_without_a_hub_the_portfolio_comes_from_disk_and_says_so(
 async def test_a_call_whose_hub_dies_is_made_again_where_that_is_safe(
     setup: Setup, bridge: Bridges
 ) -> None:
-    fifo = setup.home / "gate"
-    os.mkfifo(fifo)
-    # Reading the gate holds the action up until somebody writes to it.
-    command = 'command = ["sh", "-c", "echo began >> began; read word < gate; echo $word"]'
+    script = "echo began >> began; until test -e gate; do sleep 0.05; done; echo done"
+    command = f'command = ["sh", "-c", "{script}"]'
     action = f'[[actions]]\nname = "compile"\ndirectory = "{setup.home}"\n{command}\n'
     setup.configure("port = 0", action)
     async with bridge() as client:
@@ -97,7 +97,7 @@ async def test_a_call_whose_hub_dies_is_made_again_where_that_is_safe(
         async with asyncio.timeout(60):
             while (setup.home / "began").read_text() != "began\nbegan\n":
                 await asyncio.sleep(0.02)
-        await asyncio.to_thread(fifo.write_text, "done\n")
+        (setup.home / "gate").touch()
         while (message := await client.next()).get("id") != 100:
             pass
         assert "done" in text_of(message["result"])
@@ -160,6 +160,32 @@ async def test_what_is_no_message_is_an_error_and_not_the_end(bridge: Bridges) -
         assert (await client.next())["error"]["code"] == -32700
         assert (await client.next())["error"]["code"] == -32700
         await client.hello()
+
+
+async def test_a_hub_with_tls_is_trusted_by_its_own_certificate(
+    setup: Setup, bridge: Bridges, tmp_path: Path
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    tls = f'[hub.tls]\ncertificate = "{certificate}"\nkey = "{key}"\n'
+    setup.configure("port = 0", tls)
+    async with bridge() as client:
+        await client.hello()
+        assert "Ada" in text_of(await client.call("read_portfolio_file", name="identity"))
+    assert setup.running is not None
+    assert setup.running["url"].startswith("https://")
+
+
+async def test_progress_passes_through(setup: Setup, bridge: Bridges) -> None:
+    action = f'[[actions]]\nname = "compile"\ndirectory = "{setup.home}"\n'
+    setup.configure("port = 0", action + 'command = ["sh", "-c", "echo one; echo two"]\n')
+    wanted = {"name": "agentOS_ext_compile", "arguments": {}, "_meta": {"progressToken": "p"}}
+    async with bridge() as client:
+        await client.hello()
+        result = (await client.ask("tools/call", wanted))["result"]
+    told = [m["params"] for m in client.heard if m["method"] == "notifications/progress"]
+    assert [each["message"] for each in told] == ["one", "two"]
+    assert {each["progressToken"] for each in told} == {"p"}
+    assert result["structuredContent"]["ok"] is True
 
 
 async def test_cancelling_ends_the_call_in_the_hub(setup: Setup, bridge: Bridges) -> None:

@@ -181,6 +181,18 @@ async def test_files_within_the_roots(equipped: ListeningHub, tmp_path: Path) ->
     assert (tmp_path / "files" / "notes.txt").read_text() == "one\nthree\n"
 
 
+async def test_names_and_contents_that_are_no_text_reach_the_client(
+    equipped: ListeningHub, tmp_path: Path
+) -> None:
+    (tmp_path / "files" / "half\udcff.txt").write_bytes(b"caf\xe9 \x00\xff")
+    (tmp_path / "files" / "bytes.bin").write_bytes(b"\x00\xff")
+    listed = _structured(await _call(equipped, "agentOS_fs_list"))
+    assert "bytes.bin" in json.dumps(listed)
+    read = _structured(await _call(equipped, "agentOS_fs_read", path="bytes.bin"))
+    assert read["base64"] == "AP8="
+    assert "text" not in read
+
+
 async def test_a_failed_action_is_a_result_that_says_so(equipped: ListeningHub) -> None:
     made = _structured(await _call(equipped, "agentOS_ext_compile"))
     assert made["ok"] is True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx2
 import pytest
 from tests.hub.mcp.conftest import ERAS, Era, ListeningHub
 
@@ -104,3 +105,6 @@ async def test_a_token_without_the_portfolio_reads_no_resource(hub: ListeningHub
         response = await hub.post(message, token=token)
         assert response.json()["error"]["data"]["code"] == "scope_missing"
         assert "Ada" not in response.text
+    headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+    async with httpx2.AsyncClient() as http:
+        assert (await http.get(hub.url, headers=headers)).status_code == 405

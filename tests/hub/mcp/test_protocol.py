@@ -78,7 +78,7 @@ async def test_a_message_that_is_none_is_an_error(hub: ListeningHub) -> None:
 @pytest.fixture
 async def busy(tmp_path: Path, start_hub: StartHub) -> AsyncIterator[ListeningHub]:
     """A hub with an action that tells three lines and then takes its time."""
-    script = "echo one; echo two; echo three; test -e fast || exec sleep 98765"
+    script = "echo one; echo two; echo three; test -e fast || { echo $$ > pid; exec sleep 9999; }"
     actions = (Action("compile", tmp_path, ("sh", "-c", script)),)
     async with start_hub(HubSettings(actions=actions)) as started:
         yield started
@@ -101,44 +101,39 @@ async def test_progress_of_an_action_is_told_as_it_comes(
     assert "three" in text_of(result)
 
 
-def _sleeping() -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes() == b"sleep\x0098765\0":
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
+def _runs(place: Path) -> bool:
+    """Whether the action runs, which has written its process id down."""
+    pid = place / "pid"
+    return pid.exists() and bool(said := pid.read_text().strip()) and Path(f"/proc/{said}").exists()
 
 
-async def _until(there: bool) -> None:
+async def _until_runs(place: Path, there: bool) -> None:
     async with asyncio.timeout(30):
-        while bool(_sleeping()) is not there:
+        while _runs(place) is not there:
             await asyncio.sleep(0.02)
 
 
-async def test_hanging_up_ends_the_call(busy: ListeningHub) -> None:
+async def test_hanging_up_ends_the_call(busy: ListeningHub, tmp_path: Path) -> None:
     calling = asyncio.create_task(busy.post(_call("agentOS_ext_compile")))
-    await _until(True)
+    await _until_runs(tmp_path, True)
     calling.cancel()
-    await _until(False)
+    await _until_runs(tmp_path, False)
 
 
 async def test_a_cancelled_notification_of_the_same_session_ends_the_call(
-    busy: ListeningHub,
+    busy: ListeningHub, tmp_path: Path
 ) -> None:
     headers = {"mcp-session-id": "codex~1", "mcp-protocol-version": "2025-06-18"}
     calling = asyncio.create_task(busy.post(_call("agentOS_ext_compile", 7), headers))
-    await _until(True)
+    await _until_runs(tmp_path, True)
     cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
     stranger = {**headers, "mcp-session-id": "codex~2"}
     assert (await busy.post(cancelled, stranger)).status_code == 202
     token = busy.token(Scope.EXT_RUN)
     assert (await busy.post(cancelled, headers, token)).status_code == 202
-    assert _sleeping()
+    assert _runs(tmp_path)
     await busy.post(cancelled, headers)
-    await _until(False)
+    await _until_runs(tmp_path, False)
     assert "cancelled" in (await calling).text
 
 
@@ -195,3 +190,13 @@ async def test_streams_end_when_the_hub_is_about_to(hub: ListeningHub) -> None:
     async with _stream(hub, "codex~1") as messages:
         hub.hub.closing.set()
         assert [message async for message in messages] == []
+
+
+async def test_a_hub_that_is_about_to_end_begins_no_stream(hub: ListeningHub) -> None:
+    async with _stream(hub, "codex~1") as messages:
+        hub.hub.closing.set()
+        assert [message async for message in messages] == []
+    headers = {"authorization": f"Bearer {hub.hub.tokens.user()}", "accept": "text/event-stream"}
+    async with httpx2.AsyncClient() as http:
+        assert (await http.get(hub.url, headers=headers)).status_code == 503
+    assert (await hub.post(_call("list_portfolio_files"))).status_code == 200

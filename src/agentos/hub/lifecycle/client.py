@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,21 @@ def answers(running: Running) -> bool:
         return False
 
 
-def post(running: Running, state: Path, path: str, *, timeout: float) -> dict[str, Any]:
+def post(
+    running: Running,
+    state: Path,
+    path: str,
+    *,
+    timeout: float,
+    body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Ask a hub to do something, as the user.
 
     Args:
         running: The hub.
         state: The state directory, with the token.
         path: The route.
+        body: What it is told.
         timeout: Seconds until the answer must have come.
 
     Returns:
@@ -49,7 +58,7 @@ def post(running: Running, state: Path, path: str, *, timeout: float) -> dict[st
     }
     connection = _connect(running, timeout)
     try:
-        connection.request("POST", path, b"{}", headers)
+        connection.request("POST", path, json.dumps(body or {}).encode(), headers)
         response = connection.getresponse()
         said: dict[str, Any] = json.loads(response.read())
     except (OSError, HTTPException, ValueError) as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 
 import anyio
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -17,13 +18,16 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from agentos.hub.background import held
-from agentos.hub.mcp.caller import NEW_SESSION, SESSION_HEADER, Caller
+from agentos.hub.mcp.caller import NEW_SESSION, PRINCIPAL, SESSION_HEADER, Caller
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.server import HubServer
+from agentos.hub.scopes import Scope as Right
 
 _EVENTS = "text/event-stream"
 # It tells of the end of each request, and of each error that the client is told, too.
 logging.getLogger("mcp").setLevel(logging.WARNING)
+_ALLOW = {"allow": "GET, POST"}
+Answer = Callable[[Send], Awaitable[None]]
 #: Seconds between two signs of life on a stream without news.
 _KEEP_ALIVE = 15.0
 
@@ -70,6 +74,7 @@ class McpEndpoint:
         self._most_bytes = most_bytes
         self._changes = changes
         self._streams: set[anyio.CancelScope] = set()
+        self._ending = False
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -84,31 +89,37 @@ class McpEndpoint:
 
     def end_streams(self) -> None:
         """End the streams of changes: their clients come again, to whoever serves then."""
+        self._ending = True
         for stream in self._streams:
             stream.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, for as long as its client waits."""
         headers = Headers(scope=scope)
-        if scope["method"] == "GET" and _EVENTS in headers.get("accept", ""):
-            session = headers.get(SESSION_HEADER, "")
-            await self._as_stream(self._tell(session, send), receive, send)
-        elif scope["method"] != "POST":
-            await Response(status_code=405, headers={"allow": "GET, POST"})(scope, receive, send)
+        body = await _body(receive, self._most_bytes)
+        answer = self._answer(scope, headers, body)
+        if not _is_stream(scope, body):
+            with anyio.CancelScope() as waiting:
+                await _until_gone(answer(send), receive, waiting)
+        elif self._ending:
+            await Response("the hub is about to end", 503)(scope, receive, send)
         else:
-            body = await _body(receive, self._most_bytes)
-            if body is None:
-                await Response("the request is too long", 413)(scope, receive, send)
-                return
-            if b'"notifications/cancelled"' in body:
-                self._cancel(body, scope)
-            manager = self._streaming if _reports_progress(body, headers) else self._plain
-            answer = manager.handle_request(scope, _again(body), _with_session(scope, send))
-            if b'"subscriptions/listen"' in body:
-                await self._as_stream(answer, receive, send)
-            else:
-                with anyio.CancelScope() as waiting:
-                    await _until_gone(answer, receive, waiting)
+            await self._as_stream(answer, receive, send)
+
+    def _answer(self, scope: Scope, headers: Headers, body: bytes | None) -> Answer:
+        """Tell what answers a request."""
+        if body is None:
+            return partial(Response("the request is too long", 413), scope, _never)
+        listens = scope["method"] == "GET" and _EVENTS in headers.get("accept", "")
+        if listens and scope["state"][PRINCIPAL].allows(Right.PORTFOLIO_READ):
+            return partial(self._tell, headers.get(SESSION_HEADER, ""))
+        if scope["method"] != "POST":
+            return partial(Response(status_code=405, headers=_ALLOW), scope, _never)
+        if b'"notifications/cancelled"' in body:
+            self._cancel(body, scope)
+        manager = self._streaming if _reports_progress(body, headers) else self._plain
+        asked = _again(body)
+        return lambda send: manager.handle_request(scope, asked, _with_session(scope, send))
 
     def _cancel(self, body: bytes, scope: Scope) -> None:
         """End a call: without state, the SDK knows of no other request than this one."""
@@ -120,14 +131,21 @@ class McpEndpoint:
         if said.get("method") == "notifications/cancelled":
             self._server.running.cancel(Caller.of(Request(scope), None), request)
 
-    async def _as_stream(self, answer: Awaitable[None], receive: Receive, send: Send) -> None:
+    async def _as_stream(self, answer: Answer, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         with anyio.CancelScope() as stream:
             self._streams.add(stream)
             try:
-                await _until_gone(answer, receive, stream)
+                await _until_gone(answer(sent), receive, stream)
             finally:
                 self._streams.discard(stream)
-        if stream.cancelled_caught:
+        if stream.cancelled_caught and begun:
             await send({"type": "http.response.body", "body": b""})
 
     async def _tell(self, session: str, send: Send) -> None:
@@ -141,6 +159,10 @@ class McpEndpoint:
                     said = f"event: message\ndata: {await anext(changes)}\n\n"
                 if quiet.cancelled_caught:
                     said = ": still here\n\n"
+
+
+def _is_stream(scope: Scope, body: bytes | None) -> bool:
+    return scope["method"] == "GET" or b'"subscriptions/listen"' in (body or b"")
 
 
 def _reports_progress(body: bytes, headers: Headers) -> bool:
@@ -166,11 +188,13 @@ def _again(body: bytes) -> Receive:
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        if messages:
-            return messages.pop()
-        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+        return messages.pop() if messages else await _never()
 
     return receive
+
+
+async def _never() -> Message:
+    return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
 
 
 def _with_session(scope: Scope, send: Send) -> Send:

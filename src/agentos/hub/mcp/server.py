@@ -61,7 +61,7 @@ class HubServer(MCPServer[Any]):
     ) -> None:
         self.running = RunningCalls()
         logs = logging.getLogger()
-        before = logs.handlers[:]
+        handlers, level = logs.handlers[:], logs.level
         super().__init__(
             NAME,
             title="AgentOS",
@@ -71,7 +71,9 @@ class HubServer(MCPServer[Any]):
             subscriptions=changes,
             middleware=[Admission(changes)],
         )
-        logs.handlers[:] = before  # the SDK would give the process a log of its own
+        # The SDK would give the process a log of its own.
+        logs.handlers[:] = handlers
+        logs.setLevel(level)
         self._resources = resources
         self._sink = sink
         self._note = note

@@ -25,6 +25,7 @@ _APPENDING = 0x48554245
 _FORGET_AT_ONCE = 5000
 _EQUAL = ("kind", "client", "project", "name", "principal")
 _COLUMNS = [field.name for field in fields(EventRecord)]
+_WRITTEN = [name for name in _COLUMNS if name != "id"]
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,8 @@ async def append(store: Store, records: Sequence[EventRecord], counts: Mapping[K
     Raises:
         StoreError: The store refused.
     """
-    rows = [asdict(record) for record in records]
-    for row in rows:
-        del row["id"]
+    # Not asdict(), which copies deeply: that took a tenth of the time of a busy hub.
+    rows = [{name: getattr(record, name) for name in _WRITTEN} for record in records]
     async with store.writing() as connection:
         if connection.dialect.name == "postgresql":
             # Ids in the order of commits: who read up to one has missed none below it.

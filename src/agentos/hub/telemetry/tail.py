@@ -66,6 +66,8 @@ class Tail:
         Raises:
             StoreError: The store cannot be read.
         """
+        if not self.readers:
+            self._forget()  # nobody looked since
         self.readers += 1
         try:
             await self.refresh()
@@ -83,6 +85,9 @@ class Tail:
                     yield place
         finally:
             self.readers -= 1
+
+    def _forget(self) -> None:
+        self._ring, self._before_ring = [], None
 
     def end(self) -> None:
         """Let every reader go, and those who come later."""

@@ -212,7 +212,8 @@ class Telemetry:
             batches = max(-(-len(self._waiting) // BATCH), int(self._counts.unsaved))
             for _ in range(batches):
                 await self._write_batch()
-        await self._tail.refresh()
+        if self._tail.readers:
+            await self._tail.refresh()
 
     @asynccontextmanager
     async def _tasks(self) -> AsyncIterator[None]:

@@ -1,0 +1,1 @@
+"""What the generated classes stand on: an event loop in a thread, and ways to and from it."""

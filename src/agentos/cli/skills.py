@@ -1,0 +1,225 @@
+"""`agentos skills`: what agents know how to do, and which client gets it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentos.cli.options import Json
+from agentos.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from agentos.skills.skill import Skill
+
+app = typer.Typer(no_args_is_help=True, help="Skills: one source for every client.")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The skill, as list shows it.")]
+Switched = Annotated[str, typer.Argument(metavar="NAME", help="A skill, or with --group a group.")]
+Group = Annotated[bool, typer.Option("--group", "-g", help="All skills of a group.")]
+Client = Annotated[
+    str | None,
+    typer.Option("--client", "-c", metavar="NAME", help="For this client alone, such as codex."),
+]
+
+
+@app.command("list")
+def list_skills(
+    client: Annotated[
+        str | None, typer.Option("--client", "-c", metavar="NAME", help="What this client gets.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", "-g", metavar="NAME", help="Those of a group.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the skills, and which clients get each."""
+    from agentos.skills.settings import load_skill_settings
+    from agentos.skills.support import KEYS
+    from agentos.skills.switches import is_enabled
+
+    settings = load_skill_settings()
+    for skill in _skills():
+        clients = [each for each in (*KEYS, client) if each and is_enabled(skill, each, settings)]
+        if (client and client not in clients) or (group and group not in skill.groups):
+            continue
+        if as_json:
+            row = {
+                "name": skill.name,
+                "description": skill.description,
+                "path": str(skill.path),
+                "groups": skill.groups,
+                "clients": sorted(set(clients)),
+            }
+            typer.echo(json.dumps(row))
+            continue
+        groups = f" [{', '.join(skill.groups)}]" if skill.groups else ""
+        who = "every client" if len(clients) >= len(KEYS) else ", ".join(clients) or "off"
+        typer.echo(f"{skill.name:<28} {who:<22} {_plain(skill.description)}{groups}")
+
+
+@app.command()
+def show(
+    name: Name,
+    client: Annotated[
+        str | None, typer.Option("--client", "-c", metavar="NAME", help="As this client gets it.")
+    ] = None,
+) -> None:
+    """Show a skill's SKILL.md, as it is or as a client gets it."""
+    from agentos.skills.reading import FILE
+    from agentos.skills.rendering import render
+    from agentos.skills.settings import load_skill_settings
+    from agentos.skills.support import unsupported
+    from agentos.skills.tokens import client_tokens
+
+    skill = _skill(name)
+    text = skill.text
+    if client:
+        settings = load_skill_settings()
+        tokens = client_tokens(
+            settings, client, skills_dir=f"~/.{client}/skills", hub_url=_hub_url()
+        )
+        files = render(skill, client, tokens, report=settings.command_log)
+        text = files[FILE].content.decode()
+        for warning in unsupported(skill, client):
+            typer.echo(f"agentos: {warning}", err=True)
+    typer.echo(_plain(text) if sys.stdout.isatty() else text, nl=not text.endswith("\n"))
+
+
+@app.command()
+def lint(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Skills; all by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find what is wrong with skills; exit code 1 if anything is."""
+    from agentos.config import home_dir
+    from agentos.skills.lint import lint_skills
+    from agentos.skills.settings import load_skill_settings
+
+    for name in names or ():
+        _directory(name)
+    findings = lint_skills(home_dir(), load_skill_settings(), names or None)
+    for each in findings:
+        if as_json:
+            row = {"path": str(each.path), "line": each.line, "level": each.level}
+            typer.echo(json.dumps(row | {"message": each.message}))
+        else:
+            typer.echo(_plain(str(each)))
+    if not findings and not as_json:
+        typer.echo("The skills are in order.")
+    raise typer.Exit(int(any(each.level == "error" for each in findings)))
+
+
+@app.command()
+def enable(name: Switched, client: Client = None, group: Group = False) -> None:
+    """Give clients a skill again; agentos sync push brings it."""
+    _switch(name, client, group, on=True)
+
+
+@app.command()
+def disable(name: Switched, client: Client = None, group: Group = False) -> None:
+    """Let clients have a skill no more; agentos sync push takes it away."""
+    _switch(name, client, group, on=False)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Small letters and dashes.")],
+    description: Annotated[
+        str, typer.Option("--description", "-d", help="What it does, and when to use it.")
+    ],
+) -> None:
+    """Begin a skill, and show where its SKILL.md is."""
+    from agentos.config import home_dir
+    from agentos.skills.making import new_skill
+
+    typer.echo(new_skill(home_dir(), name, description))
+
+
+def log_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The skill or command.")],
+    client: Client = None,
+    outcome: Annotated[str, typer.Option("--outcome", help="ok, or how it failed.")] = "ok",
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="NAME", help="By default the active one.")
+    ] = None,
+) -> None:
+    """Report to the hub that a skill or command is used."""
+    from agentos.skills.reporting import report_command
+
+    report_command(name, client=client, outcome=outcome, project=project)
+
+
+def _switch(name: str, client: str | None, group: bool, *, on: bool) -> None:
+    from agentos.settings.editing import set_value
+    from agentos.settings.file import settings_file
+    from agentos.skills.settings import GROUP, TABLE
+
+    skills = _skills()
+    known = {each for skill in skills for each in (skill.groups if group else (skill.name,))}
+    if name not in known:
+        raise _unknown(name, known, "group" if group else "skill")
+    clients = next((skill.clients for skill in skills if skill.name == name), None)
+    if on and client and not group and clients is not None and client not in clients:
+        raise ConfigInvalid(
+            f"{name} is for {', '.join(sorted(clients))} alone", hint="its front matter says so"
+        )
+    key = GROUP + name if group else name
+    place = (TABLE, "clients", client, key) if client else (TABLE, "enabled", key)
+    set_value(settings_file(), place, "true" if on else "false")
+    whose = f" for {client}" if client else ""
+    what = f"the group {name}" if group else name
+    typer.echo(f"{what} is {'on' if on else 'off'}{whose}; agentos sync push makes it so")
+
+
+def _skills() -> tuple[Skill, ...]:
+    from agentos.config import home_dir
+    from agentos.skills.reading import load_skills
+
+    return load_skills(home_dir())
+
+
+def _skill(name: str) -> Skill:
+    from agentos.skills.reading import read_skill
+
+    return read_skill(_directory(name))
+
+
+def _directory(name: str) -> Path:
+    from agentos.config import home_dir
+    from agentos.skills.reading import skill_directories
+
+    places = {place.name: place for place in skill_directories(home_dir())}
+    if name not in places:
+        raise _unknown(name, set(places), "skill")
+    return places[name]
+
+
+def _unknown(name: str, known: set[str], what: str) -> ConfigInvalid:
+    from agentos.settings.mistakes import nearest
+
+    return ConfigInvalid(
+        f"there is no {what} {name!r}", code=f"{what}_unknown", hint=nearest(name, known)
+    )
+
+
+def _hub_url() -> str:
+    from agentos.config import state_dir
+    from agentos.hub.lifecycle.running import read_running
+    from agentos.hub.settings import load_hub_settings
+
+    running = read_running(state_dir())
+    if running:
+        return running.url
+    settings = load_hub_settings()
+    return f"http://{settings.host}:{settings.port}"
+
+
+def _plain(text: str) -> str:
+    from agentos.cli.render import printable
+
+    return printable(text)

@@ -1,0 +1,183 @@
+"""`agentos sync`: one source in the AgentOS home, deployed into each client's own files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentos.cli.sync_check import current_sync, deployed, run_check
+from agentos.config import home_dir
+
+if TYPE_CHECKING:
+    from agentos.sync.merge import Side
+    from agentos.sync.plan import Choices
+
+app = typer.Typer(no_args_is_help=True, help="Keep the clients' files in step with your home.")
+
+Clients = Annotated[
+    str | None,
+    typer.Option("--client", "-c", metavar="NAMES", help="Only these, such as codex,claude."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would change.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Ours = Annotated[bool, typer.Option("--ours", help="In conflicts, take what AgentOS has.")]
+Theirs = Annotated[bool, typer.Option("--theirs", help="In conflicts, leave what is there.")]
+Restore = Annotated[
+    list[str] | None,
+    typer.Option("--restore", metavar="KEY", help="Put back this key or file that you removed."),
+]
+
+
+@app.command()
+def push(
+    client: Clients = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    yes: Yes = False,
+    ours: Ours = False,
+    theirs: Theirs = False,
+    restore: Restore = None,
+) -> None:
+    """Deploy your AgentOS home to the clients; what others wrote stays."""
+    from agentos.sync.plan import Choices
+
+    choices = Choices(_side(ours, theirs), restore=frozenset(restore or ()))
+    with current_sync().alone("push"):
+        _carry_out("push", client, choices, dry_run=dry_run, as_json=as_json, yes=yes)
+
+
+@app.command()
+def clean(
+    client: Clients = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    yes: Yes = False,
+    ours: Ours = False,
+    theirs: Theirs = False,
+) -> None:
+    """Remove what is AgentOS's from the clients' files, and deploy it anew."""
+    from agentos.sync.plan import Choices
+
+    if not (yes or dry_run):
+        typer.confirm("remove what AgentOS deployed, and deploy it anew?", abort=True)
+    choices = Choices(_side(ours, theirs))
+    with current_sync().alone("clean"):
+        _carry_out("clean", client, choices, dry_run=dry_run, as_json=as_json, yes=yes)
+
+
+@app.command()
+def pull(
+    client: Clients = None, dry_run: DryRun = False, as_json: Json = False, yes: Yes = False
+) -> None:
+    """Bring what stands in the clients' files into clients/NAME/pulled/, to look at."""
+    from agentos.sync import pull as pulling
+
+    del yes  # nothing is asked
+    home, sync = home_dir(), current_sync()
+    pulled: dict[str, list[str]] = {}
+    everything = []
+    for each in deployed(client):
+        _progress(f"reading {each.client.name}")
+        collected = each.client.collect(each.places)
+        found = pulling.collect(collected, sync.state.of(each.client.name), sync.files)
+        folder = home / "clients" / each.client.name / pulling.FOLDER
+        pulling.check_secrets(found, folder, home)
+        everything.append((folder, found))
+        pulled[each.client.name] = [str(folder / place) for place in sorted(found)]
+    for folder, found in () if dry_run else everything:
+        pulling.replace_folder(folder, found)
+    _progress("")
+    if as_json:
+        typer.echo(json.dumps({"pulled": pulled, "dry_run": dry_run}, indent=2))
+        return
+    for name, paths in pulled.items():
+        verb = "would bring" if dry_run else "brought"
+        typer.echo(f"{name}: {verb} {len(paths)} files to clients/{name}/{pulling.FOLDER}/")
+
+
+@app.command()
+def check(client: Clients = None, as_json: Json = False) -> None:
+    """Tell whether the clients' files are in step: exit 0, 1 if not, 2 if that is unknown."""
+    raise typer.Exit(run_check(client, as_json=as_json))
+
+
+@app.command()
+def diff(client: Clients = None) -> None:
+    """Show what a push would change, as a diff."""
+    from agentos.cli import sync_report
+    from agentos.sync.diff import diff as written
+
+    plan = current_sync().plan([each.desired for each in deployed(client)])
+    sync_report.say(written(plan).removesuffix("\n"))
+    sync_report.show_conflicts(plan)
+
+
+@app.command()
+def undo(
+    as_json: Json = False, yes: Yes = False, ours: Ours = False, theirs: Theirs = False
+) -> None:
+    """Bring back what the last push or clean changed, exactly; again for the one before."""
+    sync = current_sync()
+    with sync.alone("undo"):
+        if not yes and sync.state.last:
+            backup = sync.store.backup(sync.state.last)
+            what = f"backup {backup.number} of {backup.at}, {len(backup.files)} files"
+            typer.confirm(f"bring back {what}?", abort=True)
+        paths = sync.undo(side=_side(ours, theirs))
+    if as_json:
+        typer.echo(json.dumps({"restored": list(map(str, paths))}, indent=2))
+    else:
+        typer.echo(f"brought back {len(paths)} files")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what is deployed, what you took over, and the backups that can be undone."""
+    from agentos.cli import sync_report
+
+    sync = current_sync()
+    sync_report.show_status(sync.state, sync.store, as_json=as_json)
+
+
+def _carry_out(
+    verb: str, client: str | None, choices: Choices, *, dry_run: bool, as_json: bool, yes: bool
+) -> None:
+    """Plan, ask where both sides changed, apply, and tell. Other syncs are kept away."""
+    from agentos.cli import sync_report
+
+    sync = current_sync()
+    _progress("reading the AgentOS home")
+    desired = [each.desired for each in deployed(client)]
+    _progress("comparing files")
+    make = sync.plan_clean if verb == "clean" else sync.plan
+    plan = make(desired, choices)
+    _progress("")
+    if plan.conflicts and not (dry_run or as_json or yes) and sys.stdin.isatty():
+        plan = make(desired, sync_report.ask(plan, choices))
+    number = None
+    if not dry_run:
+        _progress(f"writing {len(plan.edits)} files")
+        number = sync.apply(plan)
+        _progress("")
+    if as_json:
+        found = sync_report.as_dict(plan) | {"dry_run": dry_run, "backup": number}
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        sync_report.show_plan(plan, desired, dry_run=dry_run, number=number)
+
+
+def _side(ours: bool, theirs: bool) -> Side | None:
+    if ours and theirs:
+        raise typer.BadParameter("--ours and --theirs exclude each other")
+    return "ours" if ours else "theirs" if theirs else None
+
+
+def _progress(doing: str) -> None:
+    """Say in one line that is written over what is done, to people only."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{doing}")
+        sys.stderr.flush()

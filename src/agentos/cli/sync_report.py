@@ -1,0 +1,199 @@
+"""What `agentos sync` says: to people in lines and a table, to programs as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentos.errors import AgentOsError
+from agentos.sync.merge import Moved, Side
+from agentos.sync.plan import Change, Choices, Conflict, Plan
+from agentos.sync.values import ABSENT, Obstacle, show
+
+if TYPE_CHECKING:
+    from agentos.sync.desired import Desired
+    from agentos.sync.state import Record, State
+    from agentos.sync.store import Store
+
+_MOST_LINES = 40
+_MOVED = {
+    Moved.SOURCE: "AgentOS changed",
+    Moved.FILE: "the file changed",
+    Moved.BOTH: "both changed",
+}
+_ACTIONS = ("add", "change", "remove", "keep")
+
+
+def as_dict(plan: Plan) -> dict[str, Any]:
+    """Bring a plan into the form of JSON."""
+    return {
+        "in_sync": plan.in_sync,
+        "changes": [
+            {
+                **_thing(each),
+                "action": each.action,
+                "before": _value(each.before),
+                "after": _value(each.after),
+            }
+            for each in plan.changes
+        ],
+        "conflicts": [
+            {**_thing(each), "ours": _value(each.ours), "theirs": _value(each.theirs)}
+            for each in plan.conflicts
+        ],
+        "files": [str(edit.path) for edit in plan.edits],
+        "warnings": list(plan.warnings),
+    }
+
+
+def show_drift(plan: Plan) -> None:
+    """Say of each thing that is not in step which side moved."""
+    things: list[Change | Conflict] = [*plan.conflicts, *plan.changes]
+    for each in things[:_MOST_LINES]:
+        say(f"{each.client}  {_name(each)}  {_MOVED[each.moved]}{_what(each)}")
+    if len(things) > _MOST_LINES:
+        say(f"... and {len(things) - _MOST_LINES} more")
+    if plan.in_sync:
+        say("in sync")
+
+
+def show_plan(plan: Plan, desired: Sequence[Desired], *, dry_run: bool, number: int | None) -> None:
+    """Sum up what a push did, or would do."""
+    for warning in plan.warnings:
+        say(f"warning: {warning}", err=True)
+    if dry_run:
+        show_drift(plan)
+    counts = {each.client: Counter[str]() for each in desired}
+    for change in plan.changes:
+        counts[change.client][change.action] += 1
+    for conflict in plan.conflicts:
+        counts[conflict.client]["conflict"] += 1
+    say(f"{'client':<10}" + "".join(f"{each:>10}" for each in (*_ACTIONS, "conflict")))
+    for client, found in counts.items():
+        numbers = (found[each] for each in (*_ACTIONS, "conflict"))
+        say(f"{client:<10}" + "".join(f"{each:>10}" for each in numbers))
+    if number is not None:
+        files = "1 file" if len(plan.edits) == 1 else f"{len(plan.edits)} files"
+        say(f"{files} written; `agentos sync undo` takes it back (backup {number})")
+    elif not dry_run:
+        say("no file had to be changed")
+
+
+def show_conflicts(plan: Plan) -> None:
+    """Say what has to be chosen."""
+    for each in plan.conflicts:
+        say(f"conflict: {_name(each)}  {_MOVED[each.moved]}{_what(each)}")
+
+
+def ask(plan: Plan, choices: Choices) -> Choices:
+    """Have the user choose about each conflict.
+
+    Raises:
+        typer.Abort: They would rather not.
+    """
+    import typer
+
+    sides: dict[str, Side] = {}
+    for conflict in plan.conflicts:
+        say(f"\n{_name(conflict)}: {_MOVED[conflict.moved]}")
+        say(f"  AgentOS   {_short(conflict.ours)}")
+        say(f"  the file  {_short(conflict.theirs)}")
+        answer = ""
+        while answer not in ("o", "t", "q"):
+            question = "take AgentOS's [o]urs, leave [t]heirs, or [q]uit"
+            answer = typer.prompt(question, prompt_suffix="? ").strip().lower()[:1]
+        if answer == "q":
+            raise typer.Abort
+        sides[str(conflict)] = "ours" if answer == "o" else "theirs"
+    return Choices(choices.side, sides, choices.restore)
+
+
+def show_status(state: State, store: Store, *, as_json: bool) -> None:
+    """Say what is deployed and what can be undone."""
+    clients = {client: _counts(list(files.values())) for client, files in state.records.items()}
+    numbers = store.backups(state)
+    if as_json:
+        say(json.dumps({"clients": clients, "backups": numbers}, indent=2))
+        return
+    if not clients:
+        say("nothing is deployed; `agentos sync push` does it")
+    for client, counts in clients.items():
+        words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        say(f"{client:<10}{words}")
+    for number in numbers[-5:]:
+        backup = store.backup(number)
+        say(f"backup {number}  {backup.at}  {len(backup.files)} files")
+
+
+def show_error(error: AgentOsError | OSError, *, as_json: bool) -> None:
+    """Say why it is unknown whether all is in step."""
+    if as_json:
+        code = error.code if isinstance(error, AgentOsError) else "os_error"
+        say(json.dumps({"error": {"code": code, "message": str(error)}}, indent=2))
+        return
+    message = error.message if isinstance(error, AgentOsError) else str(error)
+    say(f"agentos: {message}", err=True)
+    if isinstance(error, AgentOsError) and error.hint:
+        say(f"         {error.hint}", err=True)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Write a line, in signs that any terminal can be sent."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(text.encode(errors="backslashreplace").decode() + "\n")
+
+
+def _counts(records: Sequence[Record]) -> dict[str, int]:
+    known = [each for record in records for each in record.keys.values()]
+    sections = [each for record in records for each in record.sections.values()]
+    files = [record.whole for record in records if record.whole]
+    return {
+        "keys": sum(not each.yielded for each in known),
+        "sections": sum(not each.yielded for each in sections),
+        "files": sum(not each.yielded for each in files),
+        "yours": sum(each.yielded for each in (*known, *sections, *files)),
+    }
+
+
+def _thing(each: Change | Conflict) -> dict[str, str]:
+    return {
+        "client": each.client,
+        "path": str(each.path),
+        "name": each.name,
+        "moved": each.moved.value,
+    }
+
+
+def _value(value: Any) -> Any:
+    if value is ABSENT:
+        return None
+    if isinstance(value, Obstacle):
+        return show(value)
+    return json.loads(json.dumps(value, default=str))
+
+
+def _name(each: Change | Conflict) -> str:
+    path, home = each.path, Path.home()
+    short = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    return f"{short}: {each.name}" if each.name else short
+
+
+def _what(each: Change | Conflict) -> str:
+    if isinstance(each, Conflict):
+        if not each.name:
+            return ", and has to be chosen"
+        return f": {_short(each.theirs)} there, {_short(each.ours)} here"
+    if each.action == "keep":
+        return ": removed there" if each.after is ABSENT else ": yours there"
+    if not each.name or each.action == "remove":
+        return f": to {each.action}"
+    return f": to {each.action}, {_short(each.after)}"
+
+
+def _short(value: Any) -> str:
+    text = show(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,37 @@
+"""A plan as a diff, for people."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from agentos.sync.formats import Malformed
+from agentos.sync.plan import Edit, Plan
+from agentos.sync.target import FileState
+from agentos.sync.text import Text
+
+
+def diff(plan: Plan) -> str:
+    """Write what a plan does to each file, as a unified diff."""
+    return "".join(line for edit in plan.edits for line in _lines(edit))
+
+
+def _lines(edit: Edit) -> Iterator[str]:
+    before, after = _text(edit.before), _text(edit.after)
+    if before is None or after is None:
+        yield f"{edit.path}: binary content changes\n"
+        return
+    old = "/dev/null" if edit.before is None else str(edit.path)
+    new = "/dev/null" if edit.after is None else str(edit.path)
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), old, new)
+    for line in lines:
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _text(state: FileState | None) -> str | None:
+    if state is None:
+        return ""
+    try:
+        return Text.decode(state.content).text
+    except Malformed:
+        return None
