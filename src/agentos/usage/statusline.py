@@ -15,7 +15,6 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from select import select
 from typing import IO, Any
-from urllib.parse import quote
 
 from agentos.config import data_dir, home_dir
 from agentos.errors import AgentOsError
@@ -66,11 +65,12 @@ def text(said: dict[str, Any], zone: str | None = None) -> str:
     found = _opened()
     if found is not None:
         try:
-            prices = _prices(settings, found)
             midnight = _midnight(zone or usage.get("time_zone"), now)
+            began = now - _SESSION_DAYS * 86400 if session else midnight
+            prices = _prices(settings, found, began)
             today = _sum(found, prices, now, midnight)
             if session:
-                own = _sum(found, prices, now, now - _SESSION_DAYS * 86400, session)
+                own = _sum(found, prices, now, began, session)
         finally:
             found.close()
     parts = [f"today {today.cost(currency)}", f"{_short(today.tokens)} tokens"]
@@ -152,7 +152,8 @@ def _opened() -> sqlite3.Connection | None:
     path = url.removeprefix("sqlite:///")
     if path == url or not os.path.exists(path):
         return None
-    database = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=0.02)
+    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    database = sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, timeout=0.02)
     known = database.execute("select 1 from sqlite_master where name = 'usage_quarter'")
     if known.fetchone() is None:
         database.close()
@@ -174,10 +175,9 @@ def _settings() -> dict[str, Any]:
     return tomllib.loads(words)
 
 
-def _prices(settings: dict[str, Any], database: sqlite3.Connection) -> Prices:
-    """Return the prices of the models that were called lately."""
+def _prices(settings: dict[str, Any], database: sqlite3.Connection, since: float) -> Prices:
+    """Return the prices of the models that were called since then."""
     query = "select distinct provider || '/' || model from usage_quarter where quarter >= ?"
-    since = time.time() - _SESSION_DAYS * 86400
     names = {name for (name,) in database.execute(query, (since,))}
     own = settings.get("prices", {})
     return known_prices({name: parse_price(own[name]) for name in names & own.keys()}, names)
