@@ -61,6 +61,7 @@ def running_hub(place: Path) -> Iterator[RunningHub]:
     """Make a home and have a hub serve it, on one core."""
     os.environ["AGENTOS_HOME"] = str(place / "home")
     os.environ["AGENTOS_STATE_DIR"] = str(place / "state")
+    os.environ["AGENTOS_STORE_URL"] = f"sqlite:///{place / 'agentos.db'}"
     subprocess.run([*AGENTOS, "init"], check=True, stdout=subprocess.DEVNULL)
     # The bound on requests is against runaway clients, and so many are meant here.
     subprocess.run([*AGENTOS, "config", "set", "hub.requests_per_minute", "10000000"], check=True)

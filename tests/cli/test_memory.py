@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from agentos.home.setup import make_home, plan_home
+from agentos.hub.projects import ActiveProjects
+from agentos.hub.settings import load_hub_settings
 
 KEY = "ghp_" + "Zk3Qw8Rt5Yp1Lm7Nv2Bx9Cd4Fg6Hj0SaTePu"  # made up
 
@@ -65,6 +67,19 @@ def test_memories_are_added_found_and_promoted(home: Path) -> None:
     assert memory(home, "promote", "site/deploy").returncode == 0
     assert [row["project"] for row in rows(memory(home, "list", "--json"))] == [None, None]
     assert "did you mean tone?" in memory(home, "show", "tones").stderr
+
+
+def test_what_a_client_gets_is_what_its_active_project_has(home: Path) -> None:
+    memory(home, "add", "tone", "-d", "How to answer", "Briefly.")
+    memory(home, "add", "deploy", "-d", "How to deploy", "-p", "site", "By rsync.")
+    assert "deploy" not in memory(home, "list", "--for", "codex").stdout
+    assert memory(home, "search", "rsync", "--for", "codex").returncode == 1
+    projects = load_hub_settings(home / "agentos.toml").projects
+    ActiveProjects(projects, home.parent / "state").use("site", client="codex")
+    assert "site/deploy" in memory(home, "list", "--for", "codex").stdout
+    assert memory(home, "search", "rsync", "--for", "codex").returncode == 0
+    assert "deploy" not in memory(home, "list", "--for", "claude").stdout
+    assert memory(home, "list", "--for", "codex", "--project", "site").returncode == 2
 
 
 def test_secrets_are_not_added(home: Path) -> None:

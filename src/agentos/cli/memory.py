@@ -46,13 +46,19 @@ Despite = Annotated[
     bool,
     typer.Option("--despite-findings", help="Take it with the secrets or personal data in it."),
 ]
+For = Annotated[
+    str | None,
+    typer.Option("--for", metavar="CLIENT", help="What it gets now, by its active project."),
+]
 All = Annotated[bool, typer.Option("--all", "-a", help="What clients wrote themselves, too.")]
 
 
 @app.command("list")
-def list_memories(all_: All = False, project: Project = None, as_json: Json = False) -> None:
+def list_memories(
+    all_: All = False, project: Project = None, client: For = None, as_json: Json = False
+) -> None:
     """Show the memories, and with --all what clients wrote themselves."""
-    for memory in _memories(project):
+    for memory in _memories(project, client):
         if as_json:
             _show_json(_row(memory))
         else:
@@ -124,12 +130,13 @@ def search(
     all_: All = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many passages.")] = 20,
     project: Project = None,
+    client: For = None,
     as_json: Json = False,
 ) -> None:
     """Search the memories; exit code 1 if nothing is found."""
     from agentos.memories.search import search as find
 
-    hits = find(query, _memories(project), _entries() if all_ else (), limit=limit)
+    hits = find(query, _memories(project, client), _entries() if all_ else (), limit=limit)
     for hit in hits:
         if as_json:
             _show_json(asdict(hit))
@@ -247,12 +254,19 @@ def _more(count: int, what: str) -> str:
     return f" and {count} more {what}{'s' if count > 1 else ''}" if count else ""
 
 
-def _memories(project: str | None) -> tuple[Memory, ...]:
+def _memories(project: str | None, client: str | None = None) -> tuple[Memory, ...]:
     from agentos.config import home_dir
     from agentos.memories.reading import load_memories, memories_for
 
-    memories = load_memories(home_dir())
-    return memories if project is None else memories_for(memories, project)
+    if client is None:
+        memories = load_memories(home_dir())
+        return memories if project is None else memories_for(memories, project)
+    if project is not None:
+        raise typer.BadParameter("--for goes by the active project: leave out --project")
+    from agentos.hub.settings import load_hub_settings
+    from agentos.memories.current import current_memories
+
+    return current_memories(home_dir(), load_hub_settings().projects, client)
 
 
 def _entries() -> tuple[Entry, ...]:

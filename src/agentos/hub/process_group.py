@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from agentos.hub.parent_death import ending_with_parent
+
 _CHUNK = 65_536
 _GRACE = 2.0  # seconds between the request to end and the end
 _LEFT_BEHIND = 1.0  # seconds that the output of a program that is over may still take
@@ -25,13 +27,14 @@ async def process_group(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Start a program as the leader of a session of its own, without a terminal.
 
-    The whole group is killed when the context is left, however that happens.
+    The whole group is killed when the context is left, however that happens. If this process is
+    killed meanwhile, the program is told to end.
 
     Raises:
         FileNotFoundError: There is no such program, or no such directory.
     """
     process = await asyncio.create_subprocess_exec(
-        *command,
+        *ending_with_parent(command, cwd=cwd, env=env),
         cwd=cwd,
         env=dict(env),
         stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,

@@ -69,7 +69,7 @@ class HubSettings:
         tls_certificate, tls_key: Both are needed to listen beyond loopback.
         allowed_hosts, allowed_origins: Names besides the loopback's own.
         max_body_bytes: The largest request.
-        requests_per_minute: Of one token.
+        requests_per_minute: Of one token; the default is about what one core can answer.
         fs_roots: What the file tools see; `$AGENTOS_FS_ROOTS` (separated as PATH is) goes first.
         repositories, actions, projects: What is registered.
         retention_days: How long requests are remembered.
@@ -84,7 +84,7 @@ class HubSettings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     max_body_bytes: int = 10_000_000
-    requests_per_minute: int = 6000
+    requests_per_minute: int = 60_000
     fs_roots: tuple[Path, ...] = ()
     repositories: tuple[Repository, ...] = ()
     actions: tuple[Action, ...] = ()

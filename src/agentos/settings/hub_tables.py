@@ -54,7 +54,7 @@ class HubTable(Table):
     allowed_hosts: list[Said] = Field(default_factory=list)
     allowed_origins: list[Said] = Field(default_factory=list)
     max_body_bytes: int = Field(default=10_000_000, ge=1024)
-    requests_per_minute: int = Field(default=6000, ge=1)
+    requests_per_minute: int = Field(default=60_000, ge=1)
     retention_days: float = Field(default=30.0, gt=0)
     otlp_endpoint: Said | None = None
 

@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from agentos.hub.background import held
 from agentos.hub.mcp.caller import NEW_SESSION, PRINCIPAL, SESSION_HEADER, Caller
 from agentos.hub.mcp.changes import PortfolioChanges
+from agentos.hub.mcp.direct import DirectCalls
 from agentos.hub.mcp.server import HubServer
 from agentos.hub.scopes import Scope as Right
 
@@ -70,6 +71,7 @@ class McpEndpoint:
             return server.session_manager
 
         self._plain, self._streaming = manager(plain=True), manager(plain=False)
+        self._direct = DirectCalls(server, security)
         self._server = server
         self._most_bytes = most_bytes
         self._changes = changes
@@ -117,9 +119,21 @@ class McpEndpoint:
             return partial(Response(status_code=405, headers=_ALLOW), scope, _never)
         if b'"notifications/cancelled"' in body:
             self._cancel(body, scope)
-        manager = self._streaming if _reports_progress(body, headers) else self._plain
-        asked = _again(body)
-        return lambda send: manager.handle_request(scope, asked, _with_session(scope, send))
+        if _reports_progress(body, headers):
+            return partial(self._by_sdk, self._streaming, scope, body)
+        return partial(self._post, scope, body)
+
+    async def _post(self, scope: Scope, body: bytes, send: Send) -> None:
+        answer = await self._direct.answer(scope, body)
+        if answer is None:
+            await self._by_sdk(self._plain, scope, body, send)
+        else:
+            await answer(scope, _never, send)
+
+    async def _by_sdk(
+        self, manager: StreamableHTTPSessionManager, scope: Scope, body: bytes, send: Send
+    ) -> None:
+        await manager.handle_request(scope, _again(body), _with_session(scope, send))
 
     def _cancel(self, body: bytes, scope: Scope) -> None:
         """End a call: without state, the SDK knows of no other request than this one."""

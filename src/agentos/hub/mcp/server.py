@@ -9,7 +9,7 @@ from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 
-from mcp.server import MCPServer
+from mcp.server import MCPServer, Server
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -77,6 +77,11 @@ class HubServer(MCPServer[Any]):
         self._resources = resources
         self._sink = sink
         self._note = note
+
+    @property
+    def lowlevel(self) -> Server[Any]:
+        """What knows the handler of each method."""
+        return self._lowlevel_server
 
     async def list_resources(self) -> list[Resource]:
         """Return the portfolio files that the caller sees."""
