@@ -95,7 +95,7 @@ const Found = ({ found }: { found: boolean }) => (found ? <Badge tone="good">the
 
 function Roots({ settings }: { settings: Settings }) {
   return (
-    <Registered title="Roots of the file tools" table="[hub] fs_roots" what="root" count={settings.roots.length} head={["Directory", ""]}>
+    <Registered title="Roots of the file tools" table="[fs] roots" what="root" count={settings.roots.length} head={["Directory", ""]}>
       {settings.roots.map((root) => (
         <tr key={root.path}>
           <td>
