@@ -1,15 +1,14 @@
-"""Write the hub's OpenAPI document to web/openapi.json, of which the page's client is made."""
+"""Print the hub's OpenAPI document, of which the page's client is made (web/openapi.json)."""
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
 from agentos.hub.app import create_app
 from agentos.hub.hub import Hub
-
-DOCUMENT = Path(__file__).parents[1] / "web" / "openapi.json"
 
 
 def document() -> str:
@@ -21,4 +20,4 @@ def document() -> str:
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(document())
+    sys.stdout.write(document())

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from agentos.portfolio import Edit
+from agentos.portfolio.proposals import Inbox
 
 CHROMIUM = Path("/usr/bin/chromium")
 WEB = Path(__file__).parents[2] / "web"
@@ -140,8 +140,14 @@ class Place:
         return self.agentos("open", "--print").strip()
 
     def ask(self, method: str, path: str, body: object = None, client: str = "codex/1.0") -> Any:
+        return json.loads(self._send(method, path, body, client, {}))
+
+    def _send(
+        self, method: str, path: str, body: object, client: str, more: dict[str, str]
+    ) -> bytes:
         token = (self.state / "token").read_text().strip()
         headers = {
+            **more,
             "authorization": f"Bearer {token}",
             "content-type": "application/json",
             "user-agent": client,
@@ -149,19 +155,18 @@ class Place:
         sent = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", sent, headers, method=method)
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return json.loads(answer.read())
+            content: bytes = answer.read()
+            return content
 
-    async def propose(self, name: str, *, reason: str, client: str, **change: Any) -> str:
-        from agentos.portfolio import Portfolio
+    def call_tool(self, number: int, call: dict[str, Any]) -> None:
+        """Call a tool of the hub as an agent's MCP client does."""
+        body = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call}
+        headers = {"accept": "application/json, text/event-stream"}
+        self._send("POST", "/mcp", body, "codex-mcp-client/0.5", headers)
 
-        portfolio = Portfolio(self.home, state=self.state)
-        made = await portfolio.propose(name, reason=reason, client=client, **change)
-        return made.id
-
-
-def edit(old: str, new: str) -> list[Edit]:
-    """One edit, as a proposal takes it."""
-    return [Edit(old, new)]
+    def propose(self, name: str, old: str, new: str, *, reason: str, client: str) -> str:
+        base = (self.portfolio / f"{name}.md").read_text()
+        return Inbox(self.state).add(name, base, base.replace(old, new), reason, client).id
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
-
-from tests.web.conftest import edit
 
 if TYPE_CHECKING:
     from tests.web.conftest import Look, Place
@@ -69,10 +66,8 @@ def test_a_hub_that_was_killed_is_found_again_and_nothing_is_missed(
 
 
 def test_a_proposal_is_accepted_in_the_page(place: Place, look: Look) -> None:
-    change = edit("Small commits", "Tiny commits")
-    asyncio.run(
-        place.propose("identity", edits=change, reason="She said so today", client="codex")
-    )
+    said = "She said so today"
+    place.propose("identity", "Small commits", "Tiny commits", reason=said, client="codex")
     page = look(place.link())
     expect(page.get_by_label("1 waiting")).to_be_visible()
     page.get_by_role("link", name="Inbox").click()
@@ -88,8 +83,7 @@ def test_a_proposal_is_accepted_in_the_page(place: Place, look: Look) -> None:
 
 
 def test_a_proposal_for_a_page_that_changed_is_not_forced(place: Place, look: Look) -> None:
-    change = edit("Small commits", "Tiny commits")
-    asyncio.run(place.propose("identity", edits=change, reason="why", client="codex"))
+    place.propose("identity", "Small commits", "Tiny commits", reason="why", client="codex")
     file = place.portfolio / "identity.md"
     file.write_text(file.read_text().replace("Small commits", "Huge commits"))
     page = look(f"{place.link()}")
@@ -109,7 +103,7 @@ def test_a_page_says_who_read_it(place: Place, look: Look) -> None:
     expect(page.get_by_text("No agent has read this page yet")).to_be_visible()
     place.ask("POST", "/portfolio-read", {"file": "identity", "client": "gemini"})
     page.reload()
-    expect(page.get_by_role("table", name="").get_by_text("gemini")).to_be_visible()
+    expect(page.get_by_role("cell", name="gemini")).to_be_visible()
 
 
 def test_the_settings_are_shown(place: Place, look: Look) -> None:

@@ -39,7 +39,7 @@ function ago(moment: Date, now: number): string {
   for (const [unit, length] of STEPS) {
     if (Math.abs(seconds) >= length) return AGO.format(Math.trunc(seconds / length), unit);
   }
-  return seconds > 0 ? "in a moment" : "just now";
+  return seconds > 30 ? "in a moment" : "just now";
 }
 
 /** A date without a time, which no zone changes. */

@@ -85,7 +85,7 @@ function Clients({ clients }: { clients: Schema["ActiveClient"][] }) {
               {one.client ? <Word>{one.client}</Word> : "(it did not say)"}
             </a>
           </td>
-          <td>{one.principal ? <Word>{one.principal}</Word> : <Badge tone="warn">none that is good</Badge>}</td>
+          <td>{one.principal ? <Word>{one.principal}</Word> : <span className="quiet">none</span>}</td>
           <td>
             <Time at={one.last} />
           </td>
