@@ -38,7 +38,7 @@ export function Shell() {
           <img src="/icon.svg" alt="" width="24" height="24" /> AgentOS
         </a>
         <ConnectionState />
-        <button type="button" className="find" onClick={() => setPalette(true)} aria-haspopup="dialog" aria-label="Command palette">
+        <button type="button" className="find" onClick={() => setPalette(true)} aria-haspopup="dialog">
           <span className="find-words">Go to…</span> <kbd>Ctrl K</kbd>
         </button>
         <ThemeButton />

@@ -16,7 +16,7 @@ export default function Now() {
       <ViewHead title="Now" />
       <Loaded of={hub}>{(state) => <HubFigures state={state} />}</Loaded>
       <Section title="Clients in the last hour">
-        <Loaded of={clients}>{({ clients: found }) => <Clients clients={found} />}</Loaded>
+        <Loaded of={clients}>{({ clients: found }) => <Clients clients={found.filter((one) => !isFetchingThePage(one))} />}</Loaded>
       </Section>
       <Section title="Latest tool calls" aside={<a href={href(["log"], { kind: "tool" })}>All in the log</a>}>
         <Loaded of={tools}>
@@ -73,6 +73,9 @@ function HubFigures({ state }: { state: Schema["HubState"] }) {
     </>
   );
 }
+
+/** The files of the page itself need no token. */
+const isFetchingThePage = (one: Schema["ActiveClient"]) => one.client === "browser" && one.principal === "";
 
 function Clients({ clients }: { clients: Schema["ActiveClient"][] }) {
   if (clients.length === 0) return <Empty title="Nobody asked anything in the last hour" />;

@@ -69,7 +69,7 @@ function Freshness({ page }: { page: Schema["PageInfo"] }) {
 function Findings({ findings }: { findings: Schema["PageFinding"][] }) {
   return (
     <Section title="What to look after">
-      <Table label="Findings" head={["Page", "Line", "", "What"]}>
+      <Table label="Findings" head={["Page", "Line", "Level", "What"]}>
         {findings.map((one) => (
           <tr key={`${one.name} ${one.line} ${one.message}`}>
             <td>
@@ -115,7 +115,7 @@ function Page({ name }: { name: string }) {
             ))}
             <article className="card">
               {text.body.trim() ? (
-                <Markdown text={withoutTitle(text.body)} />
+                <Markdown text={withoutTitle(text.body)} level={1} />
               ) : (
                 <Empty title="This page is empty">
                   Fill it in, at <code>{visible(text.path)}</code>.

@@ -43,7 +43,7 @@ function Tokens() {
         {({ tokens: found, scopes }) => (
           <>
             {found.length ? (
-              <Table label="Tokens" head={["Name", "Allows", "Made", "Ends", "Id"]}>
+              <Table label="List of tokens" head={["Name", "Allows", "Made", "Ends", "Id"]}>
                 {found.map((token) => (
                   <tr key={token.id}>
                     <td>
@@ -79,7 +79,7 @@ function Registered({ title, table, what, count, children, head }: { title: stri
   return (
     <Section title={title}>
       {count > 0 ? (
-        <Table label={title} head={head}>
+        <Table label={`List of ${title.toLowerCase()}`} head={head}>
           {children}
         </Table>
       ) : (
@@ -95,7 +95,7 @@ const Found = ({ found }: { found: boolean }) => (found ? <Badge tone="good">the
 
 function Roots({ settings }: { settings: Settings }) {
   return (
-    <Registered title="Roots of the file tools" table="[fs] roots" what="root" count={settings.roots.length} head={["Directory", ""]}>
+    <Registered title="Roots of the file tools" table="[fs] roots" what="root" count={settings.roots.length} head={["Directory", "Found"]}>
       {settings.roots.map((root) => (
         <tr key={root.path}>
           <td>
@@ -112,7 +112,7 @@ function Roots({ settings }: { settings: Settings }) {
 
 function Repositories({ settings }: { settings: Settings }) {
   return (
-    <Registered title="Repositories" table="[[repositories]]" what="repository" count={settings.repositories.length} head={["Directory", "", "Never pushed", "Push needs you", "Largest file"]}>
+    <Registered title="Repositories" table="[[repositories]]" what="repository" count={settings.repositories.length} head={["Directory", "Found", "Never pushed", "Push needs you", "Largest file"]}>
       {settings.repositories.map((one) => (
         <tr key={one.path}>
           <td>
@@ -225,7 +225,7 @@ function Doctor() {
               <p className="quiet">
                 Examined <Time at={at} />
               </p>
-              <Table label="What works on this host" head={["Capability", "", "What was seen"]}>
+              <Table label="What works on this host" head={["Capability", "State", "What was seen"]}>
                 {findings?.map((one) => (
                   <tr key={one.name}>
                     <td>{one.name}</td>
