@@ -92,6 +92,8 @@ def test_nothing_that_others_wrote_runs(place: Place, look: Look) -> None:
         page.evaluate("path => { location.hash = `#/${path}` }", path)
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
         expect(page.get_by_label("Loading")).to_have_count(0)
+        if path == "log":
+            page.get_by_role("button", name="Show older").click()
         expect(page.get_by_text("<svg onload").first).to_be_attached()
         require_text_only(page)
     page.keyboard.press("Control+k")
