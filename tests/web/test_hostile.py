@@ -70,7 +70,12 @@ def test_nothing_that_others_wrote_runs(place: Place, look: Look) -> None:
     assert len(HOSTILE) >= 40
     asked: list[str] = []
     for number, text in enumerate(HOSTILE):
-        name = text.replace("/", "\u2215").replace("\n", " ").replace("\0", "")[:60]
+        name = (
+            text.replace("/", "\u2215")
+            .replace(":", "\uff1a")
+            .replace("\n", " ")
+            .replace("\0", "")[:60]
+        )
         file = place.portfolio / f"{number:02} {''.join(c for c in name if c.isprintable())}.md"
         file.write_text(f"---\nscope: {text!r}\nstability: {text!r}\n---\n# {text}\n\n{text}\n")
         client = text.replace("\n", " ")[:100]

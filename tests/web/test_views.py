@@ -52,7 +52,9 @@ def use(place: Place) -> None:
 
 
 def _call_tools(place: Place) -> None:
-    for number, name in enumerate(("list_portfolio_files", "read_portfolio_file", "agentOS_fs_list")):
+    for number, name in enumerate(
+        ("list_portfolio_files", "read_portfolio_file", "agentOS_fs_list")
+    ):
         arguments = {"name": "identity"} if name == "read_portfolio_file" else {}
         call = {"name": name, "arguments": arguments}
         place.call_tool(number + 1, call)
