@@ -38,7 +38,7 @@ def test_the_build_is_of_these_sources() -> None:
 
 
 def test_the_document_of_the_client_is_the_hubs() -> None:
-    command = [sys.executable, ROOT / "scripts" / "openapi.py"]
+    command = [sys.executable, str(ROOT / "scripts" / "openapi.py")]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert (WEB / "openapi.json").read_text() == made, "run `make web`"
 

@@ -102,7 +102,6 @@ def test_a_page_says_who_read_it(place: Place, look: Look) -> None:
     page.get_by_role("link", name="Identity").click()
     expect(page.get_by_text("No agent has read this page yet")).to_be_visible()
     place.ask("POST", "/portfolio-read", {"file": "identity", "client": "gemini"})
-    page.reload()
     expect(page.get_by_role("cell", name="gemini")).to_be_visible()
 
 

@@ -1,5 +1,6 @@
 import { api, data, type Schema } from "../api/client";
 import { useResource } from "../api/resource";
+import { useEvents } from "../live";
 import { Badge, Section, Table, ViewHead, type Tone } from "../parts/layout";
 import { Markdown } from "../parts/markdown";
 import { Empty, Loaded } from "../parts/notes";
@@ -139,8 +140,10 @@ function Readers({ name }: { name: string }) {
   const reads = useResource(
     `reads ${name}`,
     () => data(api.GET("/api/v1/log", { params: { query: { kind: "portfolio_read", name, limit: 20 } } })),
-    15,
   );
+  useEvents((events) => {
+    if (events.some((event) => event.kind === "portfolio_read" && event.name === name)) reads.reload();
+  });
   return (
     <Section title="Who read it" aside={<a href={href(["log"], { kind: "portfolio_read", name })}>All in the log</a>}>
       <Loaded of={reads}>
