@@ -92,6 +92,6 @@ async def test_agents_tokens_decide_nothing(asking: Started, portfolio: Portfoli
             ("GET", "/proposals"),
             ("GET", "/pages"),
         ):
-            body = {} if method == "POST" else None
+            body: object = {} if method == "POST" else None
             answer = await hub.ask(method, f"{BASE}{path}", token=token, body=body)
             assert answer.status_code == 403

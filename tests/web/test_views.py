@@ -67,7 +67,7 @@ def test_every_view_in_every_size_and_colour(place: Place, look: Look, node_modu
     expect(page.get_by_role("heading", name="Now", level=1)).to_be_visible()
     found: dict[str, Any] = {}
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         for width, height in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
             for name, (path, title) in VIEWS.items():

@@ -74,7 +74,7 @@ async def test_what_another_page_can_send_opens_nothing(
     async with asking() as hub:
         held = await signed_in(hub)
         for method, path in (("GET", SESSION), ("POST", "/api/v1/browser/codes")):
-            body = {} if method == "POST" else None
+            body: object = {} if method == "POST" else None
             answer = await hub.ask(method, path, token=None, headers=held | change, body=body)
             assert answer.status_code == status
 
