@@ -1,5 +1,6 @@
 # make demo   the real Codex repairs a project inside a machine
 # make test   the tests (one file: make test ARGS=tests/machine)
+# make web    the dashboard is built anew (needs Node)
 # make check  tests, lint and types
 # Each starts from a bare checkout; $(PYTHON) and $(CC) choose the tools.
 
@@ -15,7 +16,7 @@ DEV_GROUP = import tomllib; \
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test gvisor lint types check bench lock clean
+.PHONY: demo test gvisor web lint types check bench lock clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -27,6 +28,12 @@ test: $(INSTALLED)
 	$(BIN)/agentos software install codex codex-acp claude-agent-acp gemini-cli
 	$(BIN)/agentos mcp preinstall npm:@modelcontextprotocol/inspector@2.12.0
 	$(BIN)/pytest $(ARGS)
+
+# The dashboard, of which the build is committed: after a change in web/ or of a REST route.
+web: $(INSTALLED)
+	cd web && npm ci --no-audit --no-fund
+	$(BIN)/python scripts/openapi.py > web/openapi.json.new && mv web/openapi.json.new web/openapi.json
+	cd web && npm run generate && npm run build
 
 # Machines with isolation="gvisor", whose tests are skipped without it.
 gvisor: $(INSTALLED)

@@ -19,6 +19,7 @@ COMMANDS = [
     ["doctor"],
     ["gc"],
     ["serve"],
+    ["open"],
     ["up"],
     ["down"],
     ["restart"],

@@ -24,6 +24,7 @@ COMMANDS = {
     "log": "log:log",
     "gc": "snapshot:gc",
     "serve": "serve:serve",
+    "open": "open:open_",
     "up": "hub:up",
     "down": "hub:down",
     "restart": "hub:restart",

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from fastapi import FastAPI
 
+from agentos.doctor import rest as doctor
 from agentos.hub import health
 from agentos.hub.answers import answer_errors
 from agentos.hub.auth.guard import Guard
@@ -15,6 +16,9 @@ from agentos.hub.hub import Hub
 from agentos.hub.lifecycle import routes as lifecycle
 from agentos.hub.mcp import part as mcp
 from agentos.hub.telemetry import part as telemetry
+from agentos.hub.telemetry import rest as hub_state
+from agentos.hub.web import part as web
+from agentos.portfolio import rest as portfolio
 from agentos.usage import rest as usage
 
 
@@ -36,6 +40,10 @@ PARTS: Sequence[Part] = (
     lifecycle.add,
     mcp.add,
     usage.add,
+    hub_state.add,
+    portfolio.add,
+    doctor.add,
+    web.add,
 )
 
 

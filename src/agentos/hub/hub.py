@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from agentos.config import home_dir, state_dir
 from agentos.errors import AgentOsError
+from agentos.hub.auth.browser import SignInCodes
 from agentos.hub.auth.tokens import Tokens
 from agentos.hub.errors import Refused
 from agentos.hub.projects import ActiveProjects
@@ -33,6 +34,8 @@ class Hub:
         state: The state directory.
         home: The AgentOS home.
         tokens: Who may ask for what.
+        codes: Sign browsers in.
+        open_paths: What may be read without a token: files of the page, which tell nothing.
         projects: Knows each client's active project.
         recorder: Told of every request; a part may put its own here.
         version: Of AgentOS.
@@ -53,6 +56,8 @@ class Hub:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     draining: bool = False
     hand_over: Callable[[], Awaitable[int]] | None = None
+    codes: SignInCodes = field(default_factory=SignInCodes)
+    open_paths: set[str] = field(default_factory=set)
     _store: Store | None = None
     _telemetry: Telemetry | None = None
 

@@ -86,6 +86,10 @@ class Portfolio:
         except FileNotFoundError as error:
             raise self._unknown(name) from error
 
+    def path(self, name: str) -> Path:
+        """Return where a page is, or would be."""
+        return self._pages.path(page_name(name))
+
     async def search(self, query: str, limit: int = 20, context: int = 1) -> list[Hit]:
         """Search the text of all pages.
 

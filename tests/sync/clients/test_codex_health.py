@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos.cli.doctor import _codex
+from agentos.doctor.findings import _codex
 from agentos.sync.client import Places
 from agentos.sync.clients.codex_health import hindrances
 

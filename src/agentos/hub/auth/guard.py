@@ -10,6 +10,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentos.hub.auth.body import check_body, check_length, read_bounded
+from agentos.hub.auth.browser import SIGN_IN, browser_token
 from agentos.hub.auth.origins import Origins
 from agentos.hub.auth.rates import Rates
 from agentos.hub.errors import Refused, error_bytes
@@ -26,7 +27,7 @@ _CLIENT_GONE = 499
 _ONCE = frozenset(
     (
         *(b"host", b"origin", b"authorization", b"content-type", b"content-length"),
-        *(b"sec-fetch-site", b"transfer-encoding"),
+        *(b"sec-fetch-site", b"transfer-encoding", b"cookie", b"x-agentos-page"),
     )
 )
 _log = structlog.get_logger("agentos.hub")
@@ -123,8 +124,9 @@ class _Passage:
             hint = "show the token as `Authorization: Bearer ...`: the hub has no OAuth"
             raise Refused(404, "not_found", f"there is nothing at {self._path}", hint=hint)
         length, chunked = said.get(b"content-length"), b"transfer-encoding" in said
-        if not (self._path in _OPEN and self._method in ("GET", "HEAD")):
-            self._principal = self._authenticate(said.get(b"authorization"))
+        is_open = self._path in _OPEN or self._path in guard._hub.open_paths
+        if not (is_open and self._method in ("GET", "HEAD")):
+            self._principal = self._authenticate(said, port)
             scope.setdefault("state", {})["principal"] = self._principal
             self._hold_rate(self._principal)
             check_body(self._method, said.get(b"content-type"), length, chunked)
@@ -132,9 +134,13 @@ class _Passage:
         check_length(length, most)
         return await read_bounded(receive, most) if chunked else receive
 
-    def _authenticate(self, shown: str | None) -> Principal:
-        scheme, _, token = (shown or "").partition(" ")
+    def _authenticate(self, said: dict[bytes, str], port: int) -> Principal:
+        scheme, _, token = said.get(b"authorization", "").partition(" ")
         try:
+            if not scheme and (halves := browser_token(said, port)):
+                return self._guard._hub.tokens.check(halves)
+            if scheme.lower() == "code" and (self._method, self._path) == SIGN_IN:
+                return self._guard._hub.codes.redeem(token.strip())
             if scheme.lower() != "bearer" or not token:
                 hint = "send the header Authorization: Bearer TOKEN; `agentos token show` tells it"
                 raise Refused(401, "token_missing", "this needs a token", hint=hint)

@@ -16,6 +16,11 @@ def new_token() -> str:
     return f"agentos_{secrets.token_urlsafe(32)}"
 
 
+def join_halves(cookie: str, page: str) -> str:
+    """Return a browser's token, of which two places keep one half each."""
+    return f"{cookie}.{page}"
+
+
 def read_or_make(path: Path) -> str:
     """Return the token, which is made if there is none; two that make it at once agree.
 

@@ -29,6 +29,7 @@ class Token:
         scopes: What it allows.
         created, expires: On the wall clock, in seconds since 1970; it may never expire.
         session: The session in a machine that it belongs to, if any.
+        under: The digest of the user's own token that it ends with, if it does.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Token:
     created: float
     expires: float | None
     session: str | None = None
+    under: str | None = None
 
     @property
     def principal(self) -> Principal:

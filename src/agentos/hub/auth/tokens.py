@@ -11,13 +11,22 @@ from pathlib import Path
 
 from agentos.errors import ConfigInvalid
 from agentos.hub.auth.private_file import Mark, make_private_directory, mark_of
-from agentos.hub.auth.token_file import new_token, read_or_make, read_token, replace_token
+from agentos.hub.auth.token_file import (
+    join_halves,
+    new_token,
+    read_or_make,
+    read_token,
+    replace_token,
+)
 from agentos.hub.auth.token_table import Token, TokenTable
 from agentos.hub.errors import Refused
 from agentos.hub.scopes import Principal, Scope
 
 #: How long the token of a session is good if nobody ends it, in seconds.
 SESSION_LIFETIME = 24 * 3600.0
+#: How long a browser stays signed in, in seconds.
+BROWSER_LIFETIME = 7 * 86400.0
+BROWSER = "dashboard"
 USER = Principal("user", frozenset({Scope.ALL}))
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -82,7 +91,7 @@ class Tokens:
         # The beginning of a digest tells nobody a token, and saves comparing with all of them.
         found = self._by_selector.get(digest[:16])
         same = hmac.compare_digest(digest, found.digest if found else self._user)
-        if found is None or not same:
+        if found is None or not same or found.under not in (None, self._user):
             hint = "`agentos token show` shows the user's own, in the file that the hub reads"
             raise Refused(401, "token_unknown", "the token is not known, or revoked", hint=hint)
         if self._uptime() >= self._until.get(found.id, float("inf")):
@@ -119,6 +128,23 @@ class Tokens:
     ) -> str:
         """Make the token of a session in a machine; `end_session` ends it."""
         return self._add(new_token(), frozenset(scopes), f"session {session}", lifetime, session)
+
+    def for_browser(self, *, lifetime: float = BROWSER_LIFETIME) -> tuple[str, str]:
+        """Make the token of a browser, which ends with the user's own at the latest.
+
+        Returns:
+            Its halves: that of the cookie and that of the page.
+        """
+        cookie, page = new_token(), secrets.token_urlsafe(32)
+        user = _digest(self.user())
+        self._remove(lambda one: one.under not in (None, user))
+        self._add(join_halves(cookie, page), USER.scopes, BROWSER, lifetime, under=user)
+        return cookie, page
+
+    def end(self, token: str) -> None:
+        """End a token that is shown, other than the user's own; safe to repeat."""
+        digest = _digest(token)
+        self._remove(lambda one: hmac.compare_digest(one.digest, digest))
 
     def rotate(self, grace: float = 0.0) -> str:
         """Put a new user's token in the place of the old one.
@@ -172,10 +198,12 @@ class Tokens:
         name: str,
         lifetime: float | None,
         session: str | None = None,
+        under: str | None = None,
     ) -> str:
         now, id = self._clock(), secrets.token_hex(4)
         expires = None if lifetime is None else now + lifetime
-        made = Token(id, name or f"token {id}", _digest(token), scopes, now, expires, session)
+        name = name or f"token {id}"
+        made = Token(id, name, _digest(token), scopes, now, expires, session, under)
         self._table.change(lambda known: (*known, made), now)
         return token
 

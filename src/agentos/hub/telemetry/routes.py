@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BaseModel, JsonValue
 
 from agentos.errors import StoreError
 from agentos.hub.auth.needs import needs
@@ -82,7 +82,32 @@ async def status(request: Request, observer: Observer) -> dict[str, Any]:
     return status_of(_telemetry(request), request.app.state.home, observer)
 
 
-@router.get("/api/v1/log")
+class LoggedEvent(BaseModel):
+    """An event of the log; its arguments are redacted."""
+
+    id: int
+    at: datetime
+    kind: Kind
+    name: str
+    client: str
+    project: str
+    principal: str
+    outcome: str
+    duration_ms: float
+    bytes_in: int
+    bytes_out: int
+    request_id: str
+    arguments: dict[str, JsonValue] | None
+
+
+class LogPage(BaseModel):
+    """A part of the log, the newest first."""
+
+    events: list[LoggedEvent]
+    next: int | None
+
+
+@router.get("/api/v1/log", response_model=LogPage)
 async def log(
     request: Request,
     wanted: Wanted,

@@ -59,18 +59,19 @@ def _process() -> dict[str, Any]:
     used = resource.getrusage(resource.RUSAGE_SELF)
     open_files = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
     return {
-        "memory_bytes": _memory(used),
+        "memory_bytes": memory_bytes(),
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 3),
         "open_files": len(os.listdir(open_files)),
         "threads": threading.active_count(),
     }
 
 
-def _memory(used: resource.struct_rusage) -> int:
+def memory_bytes() -> int:
+    """Return the memory that this process has in use."""
     if sys.platform == "linux":
         pages = Path("/proc/self/statm").read_text().split()[1]
         return int(pages) * resource.getpagesize()
-    return used.ru_maxrss
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _project(telemetry: Telemetry) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The examination of this host: `findings` makes it, `rest` offers it over HTTP."""

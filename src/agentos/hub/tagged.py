@@ -1,0 +1,31 @@
+"""Answers with an ETag: a client that knows one already is told so instead."""
+
+from __future__ import annotations
+
+import hashlib
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+
+def tagged(request: Request, answer: BaseModel) -> Response:
+    """Answer with a model, or with 304 if the client has that very one.
+
+    Args:
+        request: What asks; its `If-None-Match` counts.
+        answer: The model.
+
+    Example:
+        ```python
+        @router.get("/api/v1/things", response_model=Things)
+        async def things(request: Request) -> Response:
+            return tagged(request, Things(...))
+        ```
+    """
+    body = answer.model_dump_json().encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    known = request.headers.get("if-none-match", "").split(",")
+    if tag in (each.strip().removeprefix("W/") for each in known):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)

@@ -1,0 +1,231 @@
+"""A hub as a process, and pages in a real browser that look at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from agentos.portfolio.proposals import Inbox
+
+CHROMIUM = Path("/usr/bin/chromium")
+WEB = Path(__file__).parents[2] / "web"
+PATIENCE = 60.0
+
+IDENTITY = """---
+updated: 2026-11-02
+stability: stable
+scope: Who Ada is, and how she wants to be worked with
+---
+# Identity
+
+Ada writes **backend services** in Python and C, mostly for measuring instruments.
+
+## How to work with her
+
+- Say what you are *not* sure of.
+- Small commits; the message says why.
+- [ ] Ask before adding a dependency
+- [x] Run the tests first
+
+| When | What |
+|---|---|
+| Mornings | Deep work, no questions |
+| Afternoons | Reviews |
+
+> A short answer that is right beats a long one.
+
+```python
+def greet(name: str) -> str:
+    return f"hello, {name}"
+```
+
+More in [preferences](preferences.md) and on [the web](https://example.org/).
+"""
+PREFERENCES = """---
+updated: 2026-03-01
+stability: evolving
+scope: Tools, languages, style
+---
+# Preferences
+
+- Python 3.12, `ruff`, `mypy --strict`
+- No frameworks for a page of HTML
+"""
+PROJECTS = "# Projects\n\nNothing here says how fresh it is. See [missing](gone.md).\n"
+SETTINGS = """
+[fs]
+roots = ["{root}/work"]
+
+[[repositories]]
+path = "{root}/work/instrument"
+push_approval = true
+
+[[actions]]
+name = "compile"
+directory = "{root}/work/instrument"
+command = ["make", "all"]
+
+[[projects]]
+name = "instrument"
+path = "{root}/work/instrument"
+portfolio = ["identity", "pref*"]
+"""
+
+
+@dataclass
+class Place:
+    """A home and a state directory, and the hub that serves them."""
+
+    root: Path
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.home, self.state = self.root / "home", self.root / "state"
+        self.portfolio = self.home / "context-portfolio"
+        self.environment = {
+            **os.environ,
+            "AGENTOS_STATE_DIR": str(self.state),
+            "AGENTOS_HOME": str(self.home),
+            "AGENTOS_STORE_URL": f"sqlite:///{self.root}/agentos.db",
+        }
+        self.environment.pop("DISPLAY", None)
+        self.portfolio.mkdir(parents=True)
+        (self.root / "work" / "instrument").mkdir(parents=True)
+
+    def furnish(self) -> None:
+        """Put a user's usual things there."""
+        for name, text in (
+            ("identity", IDENTITY),
+            ("preferences", PREFERENCES),
+            ("projects", PROJECTS),
+        ):
+            (self.portfolio / f"{name}.md").write_text(text)
+        (self.home / "agentos.toml").write_text(SETTINGS.format(root=self.root))
+
+    def agentos(self, *words: str) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-m", "agentos", *words],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def up(self, port: int = 0) -> None:
+        self.agentos("up", "--port", str(port))
+        self.url = self.running()["url"]
+
+    def running(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads((self.state / "hub.json").read_text())
+        return said
+
+    def kill(self) -> None:
+        os.kill(self.running()["pid"], signal.SIGKILL)
+
+    def link(self) -> str:
+        return self.agentos("open", "--print").strip()
+
+    def ask(self, method: str, path: str, body: object = None, client: str = "codex/1.0") -> Any:
+        return json.loads(self._send(method, path, body, client, {}))
+
+    def _send(
+        self, method: str, path: str, body: object, client: str, more: dict[str, str]
+    ) -> bytes:
+        token = (self.state / "token").read_text().strip()
+        headers = {
+            **more,
+            "authorization": f"Bearer {token}",
+            "content-type": "application/json",
+            "user-agent": client,
+        }
+        sent = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", sent, headers, method=method)
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            content: bytes = answer.read()
+            return content
+
+    def call_tool(self, number: int, call: dict[str, Any]) -> None:
+        """Call a tool of the hub as an agent's MCP client does."""
+        body = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call}
+        headers = {"accept": "application/json, text/event-stream"}
+        self._send("POST", "/mcp", body, "codex-mcp-client/0.5", headers)
+
+    def propose(self, name: str, old: str, new: str, *, reason: str, client: str) -> str:
+        base = (self.portfolio / f"{name}.md").read_text()
+        return Inbox(self.state).add(name, base, base.replace(old, new), reason, client).id
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A furnished home with its hub."""
+    found = Place(tmp_path)
+    found.furnish()
+    found.up()
+    try:
+        yield found
+    finally:
+        found.agentos("down")
+
+
+Look = Callable[..., Page]
+
+
+@pytest.fixture
+def look(browser: Browser) -> Iterator[Look]:
+    """Open pages, each of a browser profile of its own; nothing in them may fail."""
+    contexts, failures = [], []
+
+    def note(what: str) -> None:
+        # A hub that is away, and a request that it refuses, are what some tests are about.
+        if "Failed to load resource" not in what and "net::ERR" not in what:
+            failures.append(what)
+
+    def open_page(url: str, **options: Any) -> Page:
+        context = browser.new_context(locale="en-GB", timezone_id="Europe/Vienna", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.on("console", lambda said: note(said.text) if said.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert failures == []
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The page's tools, installed as its lock file says."""
+    modules = WEB / "node_modules"
+    if not (modules / ".package-lock.json").exists():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=WEB, check=True)
+    return modules

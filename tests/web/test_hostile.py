@@ -1,0 +1,120 @@
+"""What others wrote is text: in the page, nothing of it runs, loads or leads astray."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Look, Place
+
+RUN = "top.ran=1"
+HOSTILE = [
+    f"<script>{RUN}</script>",
+    f"</script><script>{RUN}</script>",
+    f"<img src=x onerror={RUN}>",
+    f'"><img src=x onerror="{RUN}">',
+    f"'><svg onload={RUN}>",
+    f"<svg><script>{RUN}</script></svg>",
+    f"<svg/onload={RUN}//",
+    f"<iframe srcdoc='<script>{RUN}</script>'></iframe>",
+    f"<iframe src='javascript:{RUN}'></iframe>",
+    f"<body onload={RUN}>",
+    f"<details open ontoggle={RUN}>x</details>",
+    f"<video><source onerror={RUN}></video>",
+    f"<input autofocus onfocus={RUN}>",
+    f"<math><mtext></p><img src=x onerror={RUN}></math>",
+    f"<style>@import 'javascript:{RUN}'</style>",
+    "<style>*{display:none}</style>",
+    "<base href='http://attacker.example/'>",
+    f"<meta http-equiv=refresh content='0;url=javascript:{RUN}'>",
+    f"<form action='javascript:{RUN}'><button>go</button></form>",
+    f"<a href='javascript:{RUN}'>click</a>",
+    f"[click](javascript:{RUN})",
+    f"[click](JaVaScRiPt:{RUN})",
+    f"[click](java&#x0A;script:{RUN})",
+    f"[click](&#106;avascript:{RUN})",
+    f"[click](data:text/html,<script>{RUN}</script>)",
+    f"[click](vbscript:{RUN})",
+    f"[click](<javascript:{RUN}>)",
+    f"<javascript:{RUN}>",
+    f"![x](javascript:{RUN})",
+    f'![x](x"onerror="{RUN})',
+    f'[x](https://example.org/"onmouseover="{RUN})',
+    f"[x]: javascript:{RUN}\n\n[x]",
+    f"`<img src=x onerror={RUN}>`",
+    f"```html\n<script>{RUN}</script>\n```",
+    f"<!--><img src=x onerror={RUN}>-->",
+    f"<![CDATA[<img src=x onerror={RUN}>]]>",
+    f"<noscript><p title='</noscript><img src=x onerror={RUN}>'>",
+    f"<template><img src=x onerror={RUN}></template><x/onclick={RUN}>x",
+    f"{{{{constructor.constructor('{RUN}')()}}}}",
+    f"${{{RUN}}} \u202egnp.exe \u0000 \u2028 {RUN}",
+    f"onclick={RUN} style=position:fixed;inset:0",
+    f"__proto__ </title></textarea><script>{RUN}</script>",
+]
+
+
+def require_text_only(page: Page) -> None:
+    """Nothing ran, and there is no element that only these strings can have made."""
+    assert page.evaluate("window.ran") is None
+    made = "script:not([src]), style, iframe, base, form[action], video, object, embed, math"
+    assert page.locator(f"#page :is({made}, main img, main svg)").count() == 0
+    for link in page.locator("a[href]").all():
+        target = link.evaluate("link => link.href")
+        assert target.startswith(("http://", "https://", "vscode://file/")), target
+
+
+def test_nothing_that_others_wrote_runs(place: Place, look: Look) -> None:
+    assert len(HOSTILE) >= 40
+    asked: list[str] = []
+    for number, text in enumerate(HOSTILE):
+        name = (
+            text.replace("/", "\u2215")
+            .replace(":", "\uff1a")
+            .replace("\n", " ")
+            .replace("\0", "")[:60]
+        )
+        file = place.portfolio / f"{number:02} {''.join(c for c in name if c.isprintable())}.md"
+        file.write_text(f"---\nscope: {text!r}\nstability: {text!r}\n---\n# {text}\n\n{text}\n")
+        client = text.replace("\n", " ")[:100]
+        place.ask("POST", "/command-log", {"command": text[:200], "client": client})
+        report = {"file": file.stem, "client": client}
+        place.ask("POST", "/portfolio-read", report)
+    everything = "\n\n".join(HOSTILE)
+    for number, text in enumerate(HOSTILE):
+        old, new = "Small commits", text.replace("\0", "")
+        place.propose("identity", old, new, reason=text, client=HOSTILE[-number])
+    (place.portfolio / "all.md").write_text(f"# All\n\n{everything}\n")
+
+    page = look(place.link(), viewport={"width": 1024, "height": 768})
+    page.on("request", lambda request: asked.append(request.url))
+    expect(page.get_by_role("heading", name="Now", level=1)).to_be_visible()
+    expect(page.get_by_role("table")).to_be_visible()
+    require_text_only(page)
+    for path, title in (("log", "Log"), ("inbox", "Inbox"), ("portfolio", "Portfolio")):
+        page.evaluate("path => { location.hash = `#/${path}` }", path)
+        expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+        expect(page.get_by_label("Loading")).to_have_count(0)
+        if path == "log":
+            page.get_by_role("button", name="Show older").click()
+        expect(page.get_by_text("<svg onload").first).to_be_attached()
+        require_text_only(page)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option").filter(has_text="<svg onload").first).to_be_visible()
+    require_text_only(page)
+    page.keyboard.press("Escape")
+    for name in ["all", *sorted(file.stem for file in place.portfolio.glob("[0-9]*.md"))]:
+        page.evaluate("name => { location.hash = `#/portfolio/${encodeURIComponent(name)}` }", name)
+        expect(page.get_by_role("heading", name="Who read it")).to_be_visible()
+        require_text_only(page)
+    assert all(url.startswith(place.url) for url in asked), asked
+
+
+def test_what_would_hide_in_a_change_is_shown(place: Place, look: Look) -> None:
+    hidden = "Small \u202estimmoc\u202c \u200bcommits"
+    place.propose("identity", "Small commits", hidden, reason="no change", client="codex")
+    page = look(place.link())
+    page.get_by_role("link", name="Inbox").click()
+    expect(page.get_by_text("⟨U+202E⟩stimmoc⟨U+202C⟩ ⟨U+200B⟩commits")).to_be_visible()

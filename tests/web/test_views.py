@@ -1,0 +1,127 @@
+"""Every view for everybody: axe finds nothing, nothing is wider than the page.
+
+With `AGENTOS_SCREENSHOTS=docs/images`, what is seen is kept there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from tests.web.conftest import Look, Place
+
+WIDTHS = {360: 780, 1024: 768, 1920: 1080}
+VIEWS = {
+    "now": ("now", "Now"),
+    "portfolio": ("portfolio", "Portfolio"),
+    "page": ("portfolio/identity", "Identity"),
+    "inbox": ("inbox", "Inbox"),
+    "log": ("log", "Log"),
+    "settings": ("settings", "Settings"),
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+#: axe itself, in a page whose policy lets nothing in: given by the browser, not by the page.
+CHECK = "rules => axe.run({ runOnly: rules }).then(found => found.violations)"
+
+
+def use(place: Place) -> None:
+    """Have something in each view."""
+    for client, file in (("codex", "identity"), ("claude", "identity"), ("gemini", "projects")):
+        place.ask("POST", "/portfolio-read", {"file": file, "client": client}, f"{client}/2.1")
+    for number, command in enumerate(("review-pr", "release-notes", "review-pr", "triage")):
+        report = {
+            "command": command,
+            "client": ("claude", "codex")[number % 2],
+            "duration_ms": 340.5 * (number + 1),
+            "arguments": {"branch": "feature/units", "files": 12},
+            "outcome": "ok" if number != 2 else "tests_failed",
+        }
+        place.ask("POST", "/command-log", report)
+    _call_tools(place)
+    reason = "Ada asked twice today for smaller commits."
+    place.propose("identity", "Small commits", "Commits of one idea", reason=reason, client="codex")
+    old, new = "- No frameworks", "- Type hints in every test, too\n- No frameworks"
+    place.propose("preferences", old, new, reason="Seen in three reviews.", client="claude")
+    place.agentos("token", "create", "--scope", "portfolio:read,fs:read", "--name", "editor")
+
+
+def _call_tools(place: Place) -> None:
+    for number, name in enumerate(
+        ("list_portfolio_files", "read_portfolio_file", "agentOS_fs_list")
+    ):
+        arguments = {"name": "identity"} if name == "read_portfolio_file" else {}
+        call = {"name": name, "arguments": arguments}
+        place.call_tool(number + 1, call)
+
+
+def test_every_view_in_every_size_and_colour(place: Place, look: Look, node_modules: Path) -> None:
+    use(place)
+    axe = (node_modules / "axe-core" / "axe.min.js").read_text()
+    page = look(place.link())
+    expect(page.get_by_role("heading", name="Now", level=1)).to_be_visible()
+    found: dict[str, Any] = {}
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        for width, height in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            for name, (path, title) in VIEWS.items():
+                show(page, path, title)
+                spill = page.evaluate(
+                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                )
+                assert spill <= 0, (name, width)
+                if width != 1920:
+                    page.evaluate(axe)
+                    for one in page.evaluate(CHECK, RULES):
+                        where = [node["html"] for node in one["nodes"]][:3]
+                        found[f"{name} {width} {theme} {one['id']}"] = where
+                keep(page, f"dashboard-{name}-{theme}-{width}")
+    assert found == {}, json.dumps(found, indent=1)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_palette_and_the_way_in(
+    place: Place, look: Look, node_modules: Path, theme: str
+) -> None:
+    axe = (node_modules / "axe-core" / "axe.min.js").read_text()
+    page = look(place.url, color_scheme=theme)
+    expect(page.get_by_role("heading", name="not signed in")).to_be_visible()
+    page.evaluate(axe)
+    assert page.evaluate(CHECK, RULES) == []
+    page.set_viewport_size({"width": 1024, "height": 768})
+    keep(page, f"dashboard-sign-in-{theme}-1024")
+    page = look(place.link(), color_scheme=theme)
+    expect(page.get_by_role("heading", name="Now", level=1)).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", name="Identity")).to_be_visible()
+    page.evaluate(axe)
+    assert page.evaluate(CHECK, RULES) == []
+    page.set_viewport_size({"width": 1024, "height": 768})
+    keep(page, f"dashboard-palette-{theme}-1024")
+
+
+def test_the_menu_of_a_narrow_page(place: Place, look: Look) -> None:
+    page = look(place.link(), viewport={"width": 360, "height": 780})
+    expect(page.get_by_role("link", name="Log", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("link", name="Log", exact=True).click()
+    expect(page.get_by_role("heading", name="Log", level=1)).to_be_visible()
+    expect(page.get_by_role("link", name="Settings")).to_have_count(0)
+
+
+def show(page: Page, path: str, title: str) -> None:
+    page.evaluate("path => { location.hash = `#/${path}` }", path)
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+    expect(page.get_by_label("Loading")).to_have_count(0)
+
+
+def keep(page: Page, name: str) -> None:
+    if directory := os.environ.get("AGENTOS_SCREENSHOTS"):
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=Path(directory) / f"{name}.png", caret="hide")
