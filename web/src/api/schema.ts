@@ -356,6 +356,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sums
+         * @description Sum up what was used, by day unless told otherwise; the dearest first, or times in order.
+         */
+        get: operations["sums_api_v1_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Budgets
+         * @description Tell how far the budgets are used up, and how far they will be.
+         */
+        get: operations["budgets_api_v1_usage_budgets_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calls
+         * @description List calls one by one, each with where it is written.
+         */
+        get: operations["calls_api_v1_usage_calls_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Series
+         * @description Tell how use went over time: the largest series, and the sum of all.
+         */
+        get: operations["series_api_v1_usage_series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/command-log": {
         parameters: {
             query?: never;
@@ -1527,6 +1607,183 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenList"];
+                };
+            };
+        };
+    };
+    sums_api_v1_usage_get: {
+        parameters: {
+            query?: {
+                by?: ("hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier")[] | null;
+                /** @description Where days begin. */
+                tz?: string | null;
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description In place of since and until. */
+                period?: ("today" | "week" | "month") | null;
+                session?: string[] | null;
+                model?: string[] | null;
+                provider?: string[] | null;
+                client?: string[] | null;
+                project?: string[] | null;
+                profile?: string[] | null;
+                agent?: string[] | null;
+            };
+            header?: {
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    budgets_api_v1_usage_budgets_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    calls_api_v1_usage_calls_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                after?: number;
+                since?: string | null;
+                until?: string | null;
+                /** @description In place of since and until. */
+                period?: ("today" | "week" | "month") | null;
+                /** @description Where days begin. */
+                tz?: string | null;
+                session?: string[] | null;
+                model?: string[] | null;
+                provider?: string[] | null;
+                client?: string[] | null;
+                project?: string[] | null;
+                profile?: string[] | null;
+                agent?: string[] | null;
+            };
+            header?: {
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    series_api_v1_usage_series_get: {
+        parameters: {
+            query?: {
+                /** @description A series for each of these. */
+                by?: "hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier";
+                step?: "hour" | "day" | "week" | "month";
+                /** @description Where days begin. */
+                tz?: string | null;
+                /** @description At most so many series. */
+                limit?: number;
+                since?: string | null;
+                until?: string | null;
+                /** @description In place of since and until. */
+                period?: ("today" | "week" | "month") | null;
+                session?: string[] | null;
+                model?: string[] | null;
+                provider?: string[] | null;
+                client?: string[] | null;
+                project?: string[] | null;
+                profile?: string[] | null;
+                agent?: string[] | null;
+            };
+            header?: {
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
