@@ -60,7 +60,7 @@ def calls() -> None:
     ledger(
         made(1, at=NOW),
         made(2, at=NOW - timedelta(days=3), model="mystery", session="s2"),
-        made(3, at=NOW - timedelta(days=400), project="/work/old"),
+        made(3, at=NOW - timedelta(days=400), project="/srv/old"),
     )
 
 
@@ -84,7 +84,7 @@ def test_a_period_a_time_and_filters_choose() -> None:
     assert total("--since", "7d") == 2
     assert total("--until", "7d") == 1
     assert total("--since", (NOW - timedelta(days=500)).date().isoformat()) == 3
-    assert total("--project", "/work/old") == 1
+    assert total("--project", "/srv/old") == 1
     assert total("--model", "openai/mystery") == 1
     assert total("--client", "claude") == 0
 

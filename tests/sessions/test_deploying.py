@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,11 +15,14 @@ from agentos.agents.profile import Profile
 from agentos.errors import SyncConflict, SyncError
 from agentos.home.setup import make_home, plan_home
 from agentos.sessions.deploying import STATE, deploy_home, deploy_profile
+from agentos.sessions.machine_files import MachineFiles
 from agentos.sync.clients import CLIENTS
+from agentos.sync.host_files import HostFiles
 from agentos.sync.loading import load_source
 from agentos.sync.plan import Choices
 from agentos.sync.run import Sync
 from agentos.sync.store import Store
+from agentos.sync.target import Target
 
 HOME = "/home/agentos"
 
@@ -179,3 +184,26 @@ async def test_there_is_no_profile_without_a_home(
     monkeypatch.setenv("AGENTOS_HOME", str(tmp_path / "none"))
     await deploy_profile(vm, {}, Profile("planner"))
     assert not await vm.exists(f"{HOME}/.codex")
+
+
+async def test_a_machines_files_are_listed_as_the_hosts_are(vm: AgentOs, tmp_path: Path) -> None:
+    make = """
+        mkdir -p top/b/.git top/empty; echo 1 > top/z; echo 2 > top/b/a; echo 3 > top/b/.git/HEAD
+        ln -s z top/link; ln -s b top/to-directory; ln -s nowhere top/dangling; ln -s .. top/b/up
+    """
+    await vm.exec(make, check=True, cwd=HOME)
+    await asyncio.to_thread(subprocess.run, ["sh", "-c", make], cwd=tmp_path, check=True)
+    inside = MachineFiles(vm, asyncio.get_running_loop())
+
+    def listed(files: Target, top: Path, name: str) -> list[str]:
+        found = files.walk(top / name, frozenset((".git",)))
+        return sorted(str(each.relative_to(top)) for each in found)
+
+    for name in ("top", "top/z", "top/nowhere"):
+        there = await asyncio.to_thread(listed, inside, Path(HOME), name)
+        assert there == listed(HostFiles(), tmp_path, name)
+    assert await asyncio.to_thread(listed, inside, Path(HOME), "top") == [
+        "top/b/a",
+        "top/link",
+        "top/z",
+    ]

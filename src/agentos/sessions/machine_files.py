@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from agentos.agents.machine import AgentMachine
 from agentos.errors import SyncError
+from agentos.machine.protocol import FileStat
 from agentos.sync.target import FileState
 
 T = TypeVar("T")
@@ -115,7 +116,16 @@ class MachineFiles:
         return True
 
     def walk(self, path: Path, without: frozenset[str]) -> list[Path]:
-        raise NotImplementedError("nothing is pulled from a machine")
+        status = self._status(path)
+        if status is None or not status.is_dir:
+            return [] if status is None else [path]
+        found = []
+        for name in sorted(set(self._do(path, self._machine.listdir(str(path)))) - without):
+            each = path / name
+            below = self._status(each)
+            if self._link(each) is None or not (below is None or below.is_dir):
+                found += self.walk(each, without)
+        return found
 
     def _read(self, path: Path, content: bytes) -> bytes:
         """Stand in for bytes that are not UTF-8: they stay as they are beside our section."""
@@ -133,8 +143,12 @@ class MachineFiles:
         return real.with_name(f".{real.name[:100]}{suffix}")
 
     def _mode(self, path: Path) -> int | None:
+        status = self._status(path)
+        return None if status is None else S_IMODE(status.mode)
+
+    def _status(self, path: Path) -> FileStat | None:
         try:
-            return S_IMODE(self._wait(self._machine.stat(str(path))).mode)
+            return self._wait(self._machine.stat(str(path)))
         except OSError as error:
             if error.errno == errno.ENOENT:
                 return None

@@ -14,7 +14,7 @@ from agentos.store import Store
 MOST_CALLS = 180
 ARGUMENTS = {
     "pattern": "def record",
-    "root": "/home/me/work/project/src",
+    "root": "/home/me/project/src",
     "globs": ["*.py", "!tests/**"],
     "context": 3,
 }

@@ -38,7 +38,7 @@ def made(number: int, **said: Any) -> ModelCall:
         at=datetime(2026, 5, 4, 12, tzinfo=UTC),
         provenance=Provenance("gateway", number),
         session="s1",
-        project="/work/site",
+        project="/srv/site",
     )
     return replace(call, **said)
 

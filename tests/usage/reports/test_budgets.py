@@ -51,7 +51,7 @@ async def test_a_projects_day_is_told_with_what_it_will_be(store: Store) -> None
             made(9, at=NOON - timedelta(hours=12, minutes=15)),  # yesterday's
         ],
     )
-    [status] = await statuses(store, ProjectBudget("/work/site", money=5, tokens=33_000))
+    [status] = await statuses(store, ProjectBudget("/srv/site", money=5, tokens=33_000))
     assert status.cost == pytest.approx(3)
     assert status.used == 3300
     assert status.share == pytest.approx(0.6)
@@ -64,7 +64,7 @@ async def test_a_projects_day_is_told_with_what_it_will_be(store: Store) -> None
 
 async def test_a_projects_day_is_that_of_its_zone(store: Store) -> None:
     await fill(store, [made(1, at=datetime(2026, 5, 3, 22, 15, tzinfo=UTC))])
-    budget = ProjectBudget("/work/site", money=5)
+    budget = ProjectBudget("/srv/site", money=5)
     berlin, utc = [
         (await statuses(store, budget, zone=zone))[0].cost for zone in ("Europe/Berlin", "UTC")
     ]
@@ -94,13 +94,13 @@ async def test_the_first_minutes_foretell_no_ruin(store: Store) -> None:
     midnight = datetime(2026, 5, 4, tzinfo=UTC)
     await fill(store, [made(1, at=midnight)])
     moment = midnight + timedelta(seconds=1)
-    [status] = await statuses(store, ProjectBudget("/work/site", money=5), now=moment)
+    [status] = await statuses(store, ProjectBudget("/srv/site", money=5), now=moment)
     assert status.cost_ahead == pytest.approx(96)  # as if it were a quarter of an hour
 
 
 async def test_an_unknown_price_is_no_proof_that_nothing_was_spent(store: Store) -> None:
     await fill(store, [made(1, at=NOON, model="mystery", tokens=Tokens(10))])
-    [status] = await statuses(store, ProjectBudget("/work/site", money=5))
+    [status] = await statuses(store, ProjectBudget("/srv/site", money=5))
     assert (status.cost, status.unpriced, status.share) == (None, 1, None)
 
 
