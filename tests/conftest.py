@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ obstore.put(MemoryStore(), "first", b"")
 
 # A thousand commands at once take more descriptors than the usual soft limit allows.
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+
+# Whoever runs the tests in the background may have switched Ctrl-C off, for programs that they
+# start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PASSING = ("/dev/null", "/dev/urandom", "/proc/", "anon_inode:inotify")
 
