@@ -19,7 +19,7 @@ from agentos.store.tables import MODEL_CALLS
 from agentos.usage.call import Source
 from agentos.usage.homes import UsageHome
 from agentos.usage.ledger import Ledger
-from agentos.usage.prices import Tokens
+from agentos.usage.prices import CONTEXT_STEPS, Tokens
 from agentos.usage.reading import readers
 from agentos.usage.selection import Selection
 
@@ -242,7 +242,5 @@ async def test_sums_equal_the_calls_in_every_way_to_divide_them(
     assert sums.tokens.input == sum(call.tokens.input for call in ones if call.tokens)
     assert {total.key[0] for total in await ledger.totals(["context"])} == {
         0,
-        128_000,
-        200_000,
-        272_000,
+        *CONTEXT_STEPS,
     }
