@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def cancel_on_interrupt(session: Session) -> Iterator[None]:
     """Cancel the session's turn on SIGINT, and on the next one everything around it."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     everything = asyncio.current_task()
     cancelling: list[asyncio.Task[None]] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -102,6 +101,8 @@ async def _show(filters: Filters, limit: int, show: _Show) -> None:
 
 
 async def _follow(filters: Filters, limit: int, show: _Show) -> None:
+    import asyncio
+
     from agentos.hub.telemetry.log import following, newest_id, page
 
     async with _opened() as store:
@@ -118,6 +119,8 @@ async def _follow(filters: Filters, limit: int, show: _Show) -> None:
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Store]:
+    import asyncio
+
     from agentos.store import Store
 
     store = await Store.open()

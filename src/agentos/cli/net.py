@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +34,8 @@ def log(
 
 
 async def _read(machine: str | None, verdict: Verdict | None, last: int) -> list[StoredDecision]:
+    import asyncio
+
     from agentos.machine.network.decision_log import stored_decisions
     from agentos.store import Store
 

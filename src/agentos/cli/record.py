@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -16,6 +15,8 @@ import typer
 from agentos.cli.event_loop import run_command
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
     from agentos.models.cassettes.cassette import Cassette
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The cassette, in YAML.")]
@@ -100,6 +101,8 @@ async def _play(cassette: Cassette, command: list[str], route: str | None = None
 
 
 async def _run(command: list[str], environment: dict[str, str]) -> int:
+    import asyncio
+
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environment)
     except FileNotFoundError:
@@ -119,8 +122,10 @@ async def _run(command: list[str], environment: dict[str, str]) -> int:
 
 
 @contextmanager
-def _signals_go_to(process: asyncio.subprocess.Process) -> Iterator[None]:
+def _signals_go_to(process: Process) -> Iterator[None]:
     """Leave it to the program what a signal means: it ends, and then the cassette is written."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
 
     def forward(number: signal.Signals) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
@@ -35,6 +34,8 @@ from agentos.cli.options import (
 from agentos.cli.options import isolation as kind
 
 if TYPE_CHECKING:
+    from asyncio import StreamReader, StreamWriter
+
     from agentos.machine.isolation.backends import Isolation as Kind
     from agentos.machine.limits.limits import Limits, LimitWarning
     from agentos.machine.machine import AgentOs
@@ -129,6 +130,8 @@ def _show_warning(warning: LimitWarning) -> None:
 
 
 async def _exec(command: list[str], setting: _Setting, timeout: float | None) -> int:
+    import asyncio
+
     from agentos.errors import ExecTimeout
 
     async with setting.machine() as vm:
@@ -143,6 +146,8 @@ async def _exec(command: list[str], setting: _Setting, timeout: float | None) ->
 
 async def _relay(process: Process) -> int:
     """Join the command's streams to ours until it ends."""
+    import asyncio
+
     assert process.stdin
     assert process.stdout
     assert process.stderr
@@ -154,7 +159,9 @@ async def _relay(process: Process) -> int:
     return ended.result()
 
 
-async def _pass_on(source: asyncio.StreamReader, fd: int) -> None:
+async def _pass_on(source: StreamReader, fd: int) -> None:
+    import asyncio
+
     while chunk := await source.read(_CHUNK):
         await asyncio.to_thread(_write_all, fd, chunk)
 
@@ -165,9 +172,11 @@ def _write_all(fd: int, data: bytes) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
-def _feed(stdin: asyncio.StreamWriter) -> None:
+def _feed(stdin: StreamWriter) -> None:
     """Read our stdin in a thread of its own: it may be a file, a pipe or a terminal, and a
     read that never ends must not keep us from ending."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
 
     async def put(data: bytes) -> None:
@@ -213,6 +222,8 @@ async def _shell(setting: _Setting) -> int:
 
 async def _converse(terminal: Terminal) -> int:
     """Be the machine's terminal until its shell ends, and give ours back as it was."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     before = termios.tcgetattr(0)
     typed: asyncio.Queue[bytes] = asyncio.Queue()

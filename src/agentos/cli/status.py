@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from agentos.config import state_dir
-from agentos.hub.lifecycle import control
-from agentos.hub.lifecycle.running import Running
+
+if TYPE_CHECKING:
+    from agentos.hub.lifecycle.running import Running
 
 #: What service managers mean by it: the program is not running.
 _NOT_RUNNING = 3
@@ -16,6 +18,8 @@ _NOT_RUNNING = 3
 
 def show_status(as_json: bool) -> int:
     """Print how the hub is, and return the exit code that says so."""
+    from agentos.hub.lifecycle import control
+
     found = control.status(state_dir())
     if as_json:
         said = json.dumps(asdict(found))

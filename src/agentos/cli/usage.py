@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -123,6 +122,8 @@ def live(
     ] = 2.0,
 ) -> None:
     """Watch what agents use today; Ctrl-C ends it."""
+    import asyncio
+
     from agentos.cli.usage_live import watch
 
     with contextlib.suppress(KeyboardInterrupt):  # its ordinary end
