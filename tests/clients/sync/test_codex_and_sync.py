@@ -59,6 +59,7 @@ async def test_a_skill_that_is_asked_for_is_the_one_deployed(desk: Desk, codex: 
     async with played() as model:
         desk.configure(over(model, "planner"))
         desk.push("codex")
+        desk.agentos("up")  # else the bridge would still be starting a hub when all is over
         await codex.exec(model, "--profile", "planner", prompt="$ship it")
     [request] = model.turns
     assert "You are codex." in json.dumps(request.body)
