@@ -1,0 +1,24 @@
+import { api, data } from "../api/client";
+import { useResource } from "../api/resource";
+import { Badge, Figure } from "../parts/layout";
+import { href } from "../route";
+
+interface SyncStatus {
+  clients: { client: string; state: string; drift: number | boolean }[];
+}
+
+/** How many clients differ from what they should have; nothing where nobody knows. */
+export function DriftFigure() {
+  const sync = useResource("drift", load, 60);
+  const drifted = sync.data?.clients.filter((one) => Number(one.drift) > 0).length;
+  if (drifted === undefined) return null;
+  return (
+    <Figure label="Drift" to={href(["sync"])}>
+      {drifted === 0 ? <Badge tone="good">None</Badge> : <Badge tone="warn">{drifted === 1 ? "1 client" : `${drifted} clients`}</Badge>}
+    </Figure>
+  );
+}
+
+async function load(): Promise<SyncStatus> {
+  return (await data(api.GET("/api/v1/sync/status" as "/api/v1/hub"))) as unknown as SyncStatus;
+}
