@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "react";
 import { api, ApiError } from "../api/client";
 import { follow, type Connection } from "../api/events";
 import { asApiError } from "../api/resource";
-import { withAdoptedStyles } from "./adopted_styles";
+import { styleByObjects } from "./styled_by_objects";
 
 const CONNECTIONS: Record<Connection, string> = { live: "", connecting: "Connecting…", lost: "The hub does not answer; what is typed is lost." };
 
@@ -36,8 +36,8 @@ export default function TerminalScreen({ id, gone, close }: { id: string; gone: 
 }
 
 function show(id: string, place: HTMLElement, connection: (state: Connection) => void, gone: () => void): () => void {
+  styleByObjects(document);
   const terminal = new Terminal({
-    documentOverride: withAdoptedStyles(document),
     fontFamily: getComputedStyle(place).fontFamily,
     fontSize: 13,
     screenReaderMode: true,

@@ -5,7 +5,7 @@ import { ItemView } from "./item_view";
 import { words, type Item } from "./items";
 import type { Transcript } from "./transcript";
 
-const CONNECTIONS = { connecting: "Connecting…", lost: "The hub does not answer; what comes meanwhile is shown when it is back." } as const;
+const CONNECTIONS = { connecting: "Connecting…", lost: "The hub does not answer; what comes meanwhile is shown then." } as const;
 const keyOf = (item: Item) => item.key;
 const draw = (item: Item) => <ItemView item={item} />;
 
