@@ -22,7 +22,7 @@ interface AskedProps {
 function Asked({ session, permission, changed, keys }: AskedProps) {
   const { busy, error, act } = useActing();
   const answer = (option: string) =>
-    act(() => api.POST("/api/v1/sessions/{id}/permissions/{pid}", { params: { path: { id: session.id, pid: permission.id } }, body: { option } }), changed);
+    act(() => api.POST("/api/v1/sessions/{id}/permissions/{permission}", { params: { path: { id: session.id, permission: permission.id } }, body: { option } }), changed);
   const latest = useRef(answer);
   latest.current = answer;
   useEffect(() => {

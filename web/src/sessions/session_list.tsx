@@ -1,30 +1,32 @@
-import { useRef } from "react";
-import { api, data } from "../api/client";
+import { useEffect, useState } from "react";
+import { api, data, type Schema } from "../api/client";
 import { useResource, type Resource } from "../api/resource";
-import type { Schema } from "../api/client";
-import { useEvents } from "../live";
+import { useConnection, useSessionStates } from "../live";
 import { Badge } from "../parts/layout";
 import { Time, visible, Word } from "../parts/text";
 import { href } from "../route";
 import { PermissionBar } from "./permission_bar";
 import { cost, named, STATES, type SessionState } from "./session";
 
-/** Milliseconds between two times that the list is asked for, however much happens. */
-const PACE = 1000;
-
-/** A page of sessions, asked for again when one of them changes. */
+/** A page of sessions, each as it is now. */
 export function useSessions(query: { live?: boolean; limit?: number; after?: string }): Resource<Schema["SessionList"]> {
-  const sessions = useResource(`sessions ${JSON.stringify(query)}`, () => data(api.GET("/api/v1/sessions", { params: { query } })), 15);
-  const waiting = useRef(false);
-  useEvents((events) => {
-    if (waiting.current || !events.some((event) => (event.kind as string) === "session")) return;
-    waiting.current = true;
-    setTimeout(() => {
-      waiting.current = false;
-      sessions.reload();
-    }, PACE);
+  const listed = useResource(`sessions ${JSON.stringify(query)}`, () => data(api.GET("/api/v1/sessions", { params: { query } })), 30);
+  const [news, setNews] = useState(new Map<string, SessionState>());
+  const connection = useConnection();
+  const { reload } = listed;
+  useSessionStates((states) => {
+    setNews((old) => new Map([...old, ...states.map((state) => [state.id, state] as const)]));
+    const known = new Map(listed.data?.sessions.map((one) => [one.id, news.get(one.id) ?? one]));
+    // One that has begun or ended changes the page itself.
+    if (states.some((state) => known.get(state.id)?.live !== state.live)) reload();
   });
-  return sessions;
+  // What changed while the hub was away is told by nobody.
+  useEffect(() => {
+    if (connection === "live") reload();
+  }, [connection, reload]);
+  useEffect(() => setNews(new Map()), [listed.data]);
+  const page = listed.data && { ...listed.data, sessions: listed.data.sessions.map((one) => news.get(one.id) ?? one) };
+  return { ...listed, data: page };
 }
 
 export function StateBadge({ state }: { state: SessionState["state"] }) {

@@ -132,7 +132,7 @@ function useSessionActions(transcript: Transcript, acting: Acting): void {
           hint: `Alt ${index + 1}`,
           run: () =>
             acting.act(
-              () => api.POST("/api/v1/sessions/{id}/permissions/{pid}", { params: { path: { id: session.id, pid: permission.id } }, body: { option: option.id } }),
+              () => api.POST("/api/v1/sessions/{id}/permissions/{permission}", { params: { path: { id: session.id, permission: permission.id } }, body: { option: option.id } }),
               changed,
             ),
         }))

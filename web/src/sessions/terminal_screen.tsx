@@ -66,7 +66,7 @@ function show(id: string, place: HTMLElement, connection: (state: Connection) =>
     refused: (error) => error.status === 404 && gone(),
     event: ({ type, data }) => {
       if (type === "gap") terminal.write("\r\n\u001b[7m what came before is no longer kept \u001b[0m\r\n");
-      else if (type === "end") gone();
+      else if (type === "exit") gone();
       else terminal.write(Uint8Array.from(atob(data), (one) => one.charCodeAt(0)));
     },
   });

@@ -2,7 +2,6 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { api, data, type ApiError } from "../api/client";
 import { follow, type Connection } from "../api/events";
 import { asApiError } from "../api/resource";
-import { useEvents } from "../live";
 import type { SessionEvent } from "./events";
 import { Fold } from "./fold";
 import type { Item } from "./items";
@@ -15,7 +14,7 @@ const PACE = 100;
 export interface Transcript {
   session: SessionState | null;
   items: Item[];
-  connection: Connection | "ended";
+  connection: Connection;
   error: ApiError | null;
   /** Loads what was before; null at the beginning. */
   older: (() => void) | null;
@@ -23,13 +22,14 @@ export interface Transcript {
   reload: () => void;
 }
 
-/** A session as it is and what has happened in it, followed while it lives. */
+/** A session as it is and what has happened in it, followed also when it has ended: it may be resumed. */
 export function useTranscript(id: string): Transcript {
   const [session, setSession] = useState<SessionState | null>(null);
   const [items, setItems] = useState<Item[]>([]);
   const [error, setError] = useState<ApiError | null>(null);
   const [connection, setConnection] = useState<Connection>("connecting");
   const [previous, setPrevious] = useState<number | null>(null);
+  /** The last event of the page that was loaded first: from there on it is followed. */
   const [last, setLast] = useState<number | null>(null);
   const [round, setRound] = useState(0);
   const events = useRef<SessionEvent[]>([]);
@@ -44,36 +44,27 @@ export function useTranscript(id: string): Transcript {
     setItems(fold.current.take(wanted));
   }, []);
 
-  const ask = useCallback(async () => {
-    const path = { id };
-    const found = await data(api.GET("/api/v1/sessions/{id}", { params: { path } }));
-    setSession(found);
-    return found;
-  }, [id]);
-
   useEffect(() => {
     let wanted = true;
     setError(null);
     void (async () => {
-      const found = await ask();
       const path = { id };
-      const known = events.current.at(-1)?.seq;
-      // What came while a session had ended here is read on from where the page was.
-      const query = known === undefined ? { before: found.last_seq + 1, limit: PAGE } : { after: known, limit: PAGE };
+      const found = await data(api.GET("/api/v1/sessions/{id}", { params: { path } }));
+      const query = { before: found.last_seq + 1, limit: PAGE };
       const page = await data(api.GET("/api/v1/sessions/{id}/events", { params: { path, query } }));
       if (!wanted) return;
-      took(page.events as SessionEvent[]);
-      if (known === undefined) setPrevious(page.previous);
-      setLast(events.current.at(-1)?.seq ?? 0);
+      setSession(found);
+      if (events.current.length === 0) setPrevious(page.previous);
+      took(page.events);
+      setLast(found.last_seq);
     })().catch((problem: unknown) => wanted && setError(asApiError(problem)));
     return () => {
       wanted = false;
     };
-  }, [id, ask, took, round]);
+  }, [id, took, round]);
 
-  const live = session?.live ?? false;
   useEffect(() => {
-    if (!live || last === null) return;
+    if (last === null) return;
     let waiting: SessionEvent[] = [];
     let timer: ReturnType<typeof setTimeout> | null = null;
     const draw = () => {
@@ -84,10 +75,8 @@ export function useTranscript(id: string): Transcript {
     const stop = follow(
       `/api/v1/sessions/${encodeURIComponent(id)}/stream`,
       {
-        connection: (state) => {
-          setConnection(state);
-          if (state === "live") ask().catch((problem: unknown) => setError(asApiError(problem)));
-        },
+        connection: setConnection,
+        refused: setError,
         event: ({ type, data: text }) => {
           if (type === "state") return setSession(JSON.parse(text) as SessionState);
           if (type !== "event") return;
@@ -102,12 +91,8 @@ export function useTranscript(id: string): Transcript {
       if (timer !== null) clearTimeout(timer);
       draw();
     };
-  }, [id, live, last, ask, took]);
+  }, [id, last, took]);
 
-  // One that does not live here is taken up by another page, or by a command.
-  useEvents((some) => {
-    if (!live && some.some((event) => (event.kind as string) === "session")) setRound((n) => n + 1);
-  });
   // A hub that was away when it was asked is asked again.
   useEffect(() => {
     if (error?.status !== 0) return;
@@ -122,7 +107,7 @@ export function useTranscript(id: string): Transcript {
     data(api.GET("/api/v1/sessions/{id}/events", { params }))
       .then(
         (page) => {
-          events.current = [...(page.events as SessionEvent[]), ...events.current];
+          events.current = [...page.events, ...events.current];
           fold.current = new Fold();
           setItems(fold.current.take(events.current));
           setPrevious(page.previous);
@@ -138,7 +123,7 @@ export function useTranscript(id: string): Transcript {
     session,
     items,
     error,
-    connection: session !== null && !live ? "ended" : connection,
+    connection,
     older: previous === null ? null : older,
     changed: setSession,
     reload: () => setRound((n) => n + 1),
