@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 #: A machine starts, and Codex in it, while other tests run.
 STARTED = 60_000
+RED = "printf '\\033[31mred\\n'; exit 3"
 PATCH = "*** Begin Patch\n*** Add File: hello.py\n+print('hi')\n*** End Patch"
 
 

@@ -30,7 +30,7 @@ export function Palette({ close }: { close: () => void }) {
   const [at, setAt] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
   const pages = useResource("palette", () => data(api.GET("/api/v1/portfolio/pages")));
-  const sessions = useResource("palette sessions", () => data(api.GET("/api/v1/sessions", { params: { query: { limit: 30 } } })));
+  const sessions = useResource("palette sessions", () => data(api.GET("/api/v1/sessions", { params: { query: { limit: 100 } } })));
   const [offered] = useState(() => actionsOffered().map(({ words, hint = "", run }) => ({ words, hint, run })));
 
   useEffect(() => dialog.current?.showModal(), []);

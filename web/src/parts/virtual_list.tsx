@@ -36,7 +36,13 @@ export function VirtualList<T>({ items, keyOf, draw, label, nearStart, following
   const [view, setView] = useState({ top: Number.MAX_SAFE_INTEGER, height: 800 });
   const offsets = useMemo(() => offsetsOf(items.map(keyOf), heights.current), [items, keyOf, round]);
   const total = offsets[items.length] ?? 0;
-  const top = pinned.current ? Math.max(total - view.height, 0) : Math.min(view.top, total);
+  const first = items[0] && keyOf(items[0]);
+  const anchor = useRef<{ key: string; at: number } | null>(null);
+  const formerFirst = useRef(first);
+  // Items that came in front are no reason to show others than before.
+  const moved = formerFirst.current === first || pinned.current ? -1 : items.findIndex((item) => keyOf(item) === anchor.current?.key);
+  const kept = moved < 0 ? view.top : (offsets[moved] ?? 0) - (anchor.current?.at ?? 0);
+  const top = pinned.current ? Math.max(total - view.height, 0) : Math.min(kept, total);
   const start = indexAt(offsets, top - BESIDE);
   const end = Math.min(indexAt(offsets, top + view.height + BESIDE) + 1, items.length);
 
@@ -67,15 +73,16 @@ export function VirtualList<T>({ items, keyOf, draw, label, nearStart, following
     return differs;
   }, []);
 
-  const first = items[0] && keyOf(items[0]);
-  const anchor = useRef<{ key: string; at: number } | null>(null);
-  const formerFirst = useRef(first);
   useLayoutEffect(() => {
     if (measure()) again();
     const box = scroller.current;
     if (!box) return;
     if (pinned.current) box.scrollTop = box.scrollHeight;
-    else if (!ANCHORS || (formerFirst.current !== first && box.scrollTop === 0)) restore(box, inner.current, anchor.current);
+    else if (moved >= 0) {
+      box.scrollTop = top;
+      restore(box, inner.current, anchor.current);
+      setView({ top: box.scrollTop, height: box.clientHeight });
+    } else if (!ANCHORS) restore(box, inner.current, anchor.current);
     formerFirst.current = first;
     anchor.current = anchorOf(box, inner.current);
     lastTop.current = box.scrollTop;
