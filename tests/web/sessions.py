@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from tests.web.conftest import Place
+from tests.web.conftest import PATIENCE, Place
 
 from agentos.models.rehearsal import RehearsalModel, Scenario, Step
 from agentos.sessions import SessionEvent
@@ -39,6 +40,21 @@ class Played:
     def state(self, session: str) -> dict[str, Any]:
         found: dict[str, Any] = self.place.ask("GET", f"/api/v1/sessions/{session}")
         return found
+
+    def waits(self, session: str, about: str) -> str:
+        """Wait until the agent asks for something; return the request's id."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            for asked in self.state(session)["permissions"]:
+                if about in (asked["command"] or asked["title"]):
+                    return str(asked["id"])
+            time.sleep(0.1)
+        raise AssertionError(f"it does not ask for {about}: {self.state(session)}")
+
+    def answer(self, session: str, about: str, option: str) -> None:
+        """Answer what the agent asks for."""
+        path = f"/api/v1/sessions/{session}/permissions/{self.waits(session, about)}"
+        self.place.ask("POST", path, {"option": option})
 
 
 @contextmanager

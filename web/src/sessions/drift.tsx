@@ -1,4 +1,4 @@
-import { api, data } from "../api/client";
+import { api, ApiError, data } from "../api/client";
 import { useResource } from "../api/resource";
 import { Badge, Figure } from "../parts/layout";
 import { href } from "../route";
@@ -19,6 +19,20 @@ export function DriftFigure() {
   );
 }
 
-async function load(): Promise<SyncStatus> {
+/** A hub without this route is asked once. */
+let absent = false;
+
+async function load(): Promise<SyncStatus | null> {
+  if (absent) return null;
+  try {
+    return await asked();
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 404)) throw error;
+    absent = true;
+    return null;
+  }
+}
+
+async function asked(): Promise<SyncStatus> {
   return (await data(api.GET("/api/v1/sync/status" as "/api/v1/hub"))) as unknown as SyncStatus;
 }

@@ -43,9 +43,7 @@ export class Fold {
       case "permission_requested":
         return this.ask(make, data);
       case "permission_resolved":
-        return this.change(`ask ${text(data["request_id"])}`, (old) =>
-          old.kind === "question" ? { ...old, answer: typeof data["option"] === "string" ? data["option"] : null, reason: text(data["reason"]) } : old,
-        );
+        return this.answer(data);
       case "warning":
         return this.add({ ...make, kind: "note", tone: "warn", text: text(data["message"]), hint: "" });
       case "tool_failed":
@@ -81,7 +79,7 @@ export class Fold {
   }
 
   private call(make: { key: string; at: number }, data: Record<string, unknown>): void {
-    const name = `call ${this.turn} ${text(data["toolCallId"])}`;
+    const name = this.named(data["toolCallId"]);
     if (!this.at.has(name)) this.add(begun(make, data), name);
     this.change(name, (old) => gone(old, data));
   }
@@ -99,7 +97,22 @@ export class Fold {
     const call = isRecord(data["tool_call"]) ? data["tool_call"] : {};
     const id = text(data["request_id"]);
     const options = list(data["options"]).map((one) => ({ id: text(one["id"]), name: text(one["name"]), kind: text(one["kind"]) }));
-    this.add({ ...make, kind: "question", id, title: text(call["title"]), options, answer: undefined, reason: "" }, `ask ${id}`);
+    const about = this.named(call["toolCallId"]);
+    this.add({ ...make, kind: "question", id, call: about, title: text(call["title"]), options, answer: undefined, reason: "" }, `ask ${id}`);
+    this.change(about, (old) => withStatus(old, "asked"));
+  }
+
+  private answer(data: Record<string, unknown>): void {
+    const answer = typeof data["option"] === "string" ? data["option"] : null;
+    this.change(`ask ${text(data["request_id"])}`, (old) => {
+      if (old.kind !== "question") return old;
+      this.change(old.call, (call) => withStatus(call, "in_progress"));
+      return { ...old, answer, reason: text(data["reason"]) };
+    });
+  }
+
+  private named(call: unknown): string {
+    return `call ${this.turn} ${text(call)}`;
   }
 
   private end(make: { key: string; at: number }, data: Record<string, unknown>): void {
@@ -141,6 +154,10 @@ export class Fold {
     this.add({ ...make, kind: "note", tone, text: message, hint: text(data["hint"]) });
   }
 }
+
+/** A call that has not ended waits for an answer, or goes on. */
+const withStatus = (item: Item, status: "asked" | "in_progress"): Item =>
+  "status" in item && (item.status === "asked" || item.status === "in_progress") ? { ...item, status } : item;
 
 const bounded = (all: string) => (all.length <= LONGEST ? all : `…${all.slice(-LONGEST)}`);
 

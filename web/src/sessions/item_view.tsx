@@ -78,6 +78,7 @@ const Moment = memo(function Moment({ at }: { at: number }) {
 
 function Outcome({ status, exitCode }: { status: Command["status"]; exitCode?: number | null }) {
   if (exitCode !== undefined && exitCode !== null) return <Badge tone={exitCode === 0 ? "good" : "bad"}>exit {exitCode}</Badge>;
+  if (status === "asked") return <Badge tone="warn">asks</Badge>;
   if (status === "in_progress") return <Badge tone="accent">runs</Badge>;
   return status === "completed" ? <Badge tone="good">done</Badge> : <Badge tone="bad">failed</Badge>;
 }
@@ -103,7 +104,7 @@ function CommandView({ command }: { command: Command }) {
         </button>
       )}
       {shown !== "" && (
-        <pre className="output" tabIndex={0} role="region" aria-label="Output">
+        <pre className="output" tabIndex={0} role="group" aria-label="Output">
           <Ansi text={shown} />
         </pre>
       )}
@@ -154,12 +155,12 @@ function CallView({ call }: { call: Call }) {
         <Outcome status={call.status} />
       </summary>
       {call.input !== "" && (
-        <pre className="output" tabIndex={0} role="region" aria-label="Input">
+        <pre className="output" tabIndex={0} role="group" aria-label="Input">
           {visible(call.input)}
         </pre>
       )}
       {call.output !== "" && (
-        <pre className="output" tabIndex={0} role="region" aria-label="Answer">
+        <pre className="output" tabIndex={0} role="group" aria-label="Answer">
           <Ansi text={call.output} />
         </pre>
       )}

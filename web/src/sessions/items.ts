@@ -15,7 +15,7 @@ export interface Saying extends Common {
   kind: "message" | "thought";
   text: string;
 }
-type Status = "in_progress" | "completed" | "failed";
+type Status = "asked" | "in_progress" | "completed" | "failed";
 export interface Command extends Common {
   kind: "command";
   command: string;
@@ -49,6 +49,8 @@ export interface Plan extends Common {
 export interface Question extends Common {
   kind: "question";
   id: string;
+  /** The call that it is about, as it is named here. */
+  call: string;
   title: string;
   options: PermissionOption[];
   /** The option that was chosen; null where it was called off, undefined while it waits. */

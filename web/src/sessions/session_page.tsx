@@ -98,7 +98,11 @@ function Head({ session, transcript, acting }: { session: SessionState; transcri
         <span>{(session.usage.input + session.usage.output).toLocaleString()} tokens</span>
         <span>cost {cost(session)}</span>
         {session.queued > 0 && <span>{session.queued} queued</span>}
-        {session.workspace !== null && <Word>{session.workspace}</Word>}
+        {session.workspace !== null && (
+          <span className="one-line" title={visible(session.workspace)}>
+            <Word>{session.workspace}</Word>
+          </span>
+        )}
       </p>
     </header>
   );

@@ -68,7 +68,7 @@ function Sessions() {
 function Past({ sessions }: { sessions: SessionState[] }) {
   if (sessions.length === 0) return null;
   return (
-    <section className="card" aria-label="Past sessions">
+    <div className="card">
       <Table label="Past sessions" head={["Session", "State", "Agent", "Turns", "Cost", "Last"]}>
         {sessions.map((one) => (
           <tr key={one.id}>
@@ -91,6 +91,6 @@ function Past({ sessions }: { sessions: SessionState[] }) {
           </tr>
         ))}
       </Table>
-    </section>
+    </div>
   );
 }
