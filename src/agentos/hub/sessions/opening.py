@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import SecretStr
-
 from agentos.hub.machines.models import NewMachine
 from agentos.hub.machines.owned import WORKSPACE, OwnedMachine, end_terminals, made
 from agentos.hub.sessions.models import NewSession
+from agentos.hub.sessions.secret import revealed
 from agentos.sessions import Session
 
 if TYPE_CHECKING:
@@ -95,11 +94,6 @@ def _settings(wanted: NewSession) -> ResumeSettings:
         "budget": Budget(money=budget.money, tokens=budget.tokens) if budget else None,
     }
     return settings
-
-
-def revealed(env: Mapping[str, SecretStr]) -> dict[str, str]:
-    """Return variables as a session takes them."""
-    return {name: value.get_secret_value() for name, value in env.items()}
 
 
 def _path(place: str | None) -> Path | None:
