@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from agentos.hub.machines.models import NewMachine
-from agentos.hub.machines.owned import WORKSPACE, OwnedMachine, end_terminals, made
+from agentos.hub.machines.owned import (
+    WORKSPACE,
+    OwnedMachine,
+    end_terminals,
+    made,
+    new_machine_id,
+)
 from agentos.hub.sessions.models import NewSession
 from agentos.hub.sessions.secret import revealed
 from agentos.sessions import Session
@@ -66,7 +72,7 @@ async def forked(parent: Opened) -> AsyncIterator[Opened]:
     async with session, AsyncExitStack() as ending:
         vm = cast("AgentOs", session.machine)
         of = parent.machine
-        machine = OwnedMachine(vm.name, vm, of.made_of, of.copy.branched(vm), session.id)
+        machine = OwnedMachine(new_machine_id(), vm, of.made_of, of.copy.branched(vm), session.id)
         ending.push_async_callback(end_terminals, machine)
         yield Opened(session, machine)
 

@@ -249,10 +249,8 @@ class SessionOwner:
             raise Refused(429, "too_many_sessions", message, hint=hint)
 
     async def _end(self, live: LiveSession) -> None:
-        try:
-            error = await live.end()
-        finally:
-            self._forget(live)
+        error = await live.end()
+        self._forget(live)  # not before: who is cancelled here leaves the end to the next one
         if error is not None:
             _logger.warning("session %s did not end well: %s", live.id, error)
 
