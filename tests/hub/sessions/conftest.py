@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +97,9 @@ def sessions(serving: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
 
     @asynccontextmanager
-    async def opened(*steps: Step | Sequence[Step]) -> AsyncIterator[Sessions]:
+    async def opened(*steps: Step) -> AsyncIterator[Sessions]:
         async with (
-            RehearsalModel(Scenario(steps=list(steps))) as model,
+            RehearsalModel(Scenario(steps=list(steps) or [Step(say="Done.")])) as model,
             serving() as hub,
         ):
             yield Sessions(hub, model)

@@ -1912,10 +1912,14 @@ export interface components {
         /**
          * SessionHost
          * @description Where the hub keeps sessions, how many are live, and how many of these are at work.
+         *
+         *     `store` names the store without its address, `data` is the data directory.
          */
         SessionHost: {
             /** Data */
             data: string;
+            /** Home */
+            home: string;
             /** Live */
             live: number;
             /** Most */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -91,6 +92,9 @@ async def end_terminals(owned: OwnedMachine) -> None:
 
 
 async def _copy_in(copy: Workspace) -> None:
+    if os.path.realpath(copy.host) == "/":
+        message = "the whole of this computer cannot be copied into a machine"
+        raise Refused(422, "workspace_unreadable", message, hint="name a directory of your own")
     try:
         await copy.copy_in()
     except (NotADirectoryError, FileNotFoundError, PermissionError) as error:

@@ -34,6 +34,7 @@ class LiveTerminal:
     Attributes:
         begin: How many bytes came before those that are kept.
         exit_code: That of the shell, once it has ended.
+        over: Whether it has.
     """
 
     def __init__(self, id: str, terminal: Terminal) -> None:
@@ -43,7 +44,7 @@ class LiveTerminal:
         self._terminal = terminal
         self._kept = bytearray()
         self._news = asyncio.Event()
-        self._over = False
+        self.over = False
         self._reading = asyncio.create_task(self._read(), name=f"terminal {id}")
 
     @property
@@ -57,6 +58,7 @@ class LiveTerminal:
         Raises:
             Refused: It has ended.
         """
+        self._require_open()
         try:
             await self._terminal.write(data)
         except (BrokenPipeError, MachineError) as error:
@@ -68,6 +70,7 @@ class LiveTerminal:
         Raises:
             Refused: It has ended.
         """
+        self._require_open()
         try:
             self._terminal.resize(rows, columns)
         except (BrokenPipeError, MachineError) as error:
@@ -89,7 +92,7 @@ class LiveTerminal:
             if piece := bytes(self._kept[place - self.begin :][:PIECE]):
                 place += len(piece)
                 yield f"id: {place}\ndata: {base64.b64encode(piece).decode()}\n\n"
-            elif self._over:
+            elif self.over:
                 yield f"event: exit\ndata: {'' if self.exit_code is None else self.exit_code}\n\n"
                 return
             elif not await _set_within(news, HEARTBEAT):
@@ -100,8 +103,11 @@ class LiveTerminal:
         await self._terminal.close()
         await asyncio.wait({self._reading})
 
-    def wake(self) -> None:
-        """Let readers look."""
+    def _require_open(self) -> None:
+        if self.over:
+            raise _over(self.id)
+
+    def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
 
@@ -115,15 +121,15 @@ class LiveTerminal:
         except (OSError, MachineError):
             pass  # the machine has ended, and says so itself
         finally:
-            self._over = True
-            self.wake()
+            self.over = True
+            self._wake()
 
     def _keep(self, data: bytes) -> None:
         self._kept += data
         if (surplus := len(self._kept) - MOST_KEPT) > 0:
             del self._kept[:surplus]
             self.begin += surplus
-        self.wake()
+        self._wake()
 
 
 async def open_terminal(machine: OwnedMachine, rows: int, columns: int) -> LiveTerminal:
@@ -133,6 +139,9 @@ async def open_terminal(machine: OwnedMachine, rows: int, columns: int) -> LiveT
         Refused: The machine has too many.
         MachineError: It has ended.
     """
+    for old in [one for one in machine.terminals.values() if one.over]:
+        await old.end()
+        machine.terminals.pop(old.id, None)
     if len(machine.terminals) >= MOST_TERMINALS:
         message = f"the machine has {MOST_TERMINALS} terminals already"
         raise Refused(429, "too_many_terminals", message, hint="close one of them")

@@ -58,6 +58,7 @@ class LiveSession:
         self._tell = changed
         self._on_spent = spent
         self._told: object = None
+        self._asked = progress.ended  # the number of the last turn that was asked for
         self._failure: Problem | None = None
         self._ending = False
         self._opened: Opened | None = None
@@ -127,9 +128,10 @@ class LiveSession:
         session = self.session
         if len(session.queued) >= MOST_QUEUED:
             raise Refused(429, "too_many_prompts", f"{MOST_QUEUED} prompts wait already")
-        turn = session.prompt(text, idempotency_key=key)
+        turn = session.prompt(text, idempotency_key=key).number
+        self._asked = max(self._asked, turn)
         self._noticed()
-        return turn.number
+        return turn
 
     def respond(self, permission: str, option: str) -> None:
         """Answer a permission request; who answers first decides.
@@ -194,8 +196,7 @@ class LiveSession:
             return State.FAILED
         if self._progress.permissions:
             return State.WAITING
-        busy = self._progress.working or bool(self._opened.session.queued)
-        return State.RUNNING if busy else State.IDLE
+        return State.RUNNING if self._asked > self._progress.ended else State.IDLE
 
     def _model(self) -> str | None:
         if self.wanted.model is not None or self._opened is None:

@@ -241,3 +241,17 @@ class Applied(BaseModel):
 
     written: list[str]
     conflicts: list[str]
+
+
+class SessionHost(BaseModel):
+    """Where the hub keeps sessions, how many are live, and how many of these are at work.
+
+    `store` names the store without its address, `data` is the data directory.
+    """
+
+    store: str
+    data: str
+    home: str
+    live: int
+    working: int
+    most: int

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import SecretStr
-
 from agentos.hub.machines.models import NewMachine
-from agentos.hub.machines.owned import WORKSPACE, OwnedMachine, end_terminals, made
+from agentos.hub.machines.owned import (
+    WORKSPACE,
+    OwnedMachine,
+    end_terminals,
+    made,
+    new_machine_id,
+)
 from agentos.hub.sessions.models import NewSession
+from agentos.hub.sessions.secret import revealed
 from agentos.sessions import Session
 
 if TYPE_CHECKING:
@@ -67,7 +72,7 @@ async def forked(parent: Opened) -> AsyncIterator[Opened]:
     async with session, AsyncExitStack() as ending:
         vm = cast("AgentOs", session.machine)
         of = parent.machine
-        machine = OwnedMachine(vm.name, vm, of.made_of, of.copy.branched(vm), session.id)
+        machine = OwnedMachine(new_machine_id(), vm, of.made_of, of.copy.branched(vm), session.id)
         ending.push_async_callback(end_terminals, machine)
         yield Opened(session, machine)
 
@@ -95,11 +100,6 @@ def _settings(wanted: NewSession) -> ResumeSettings:
         "budget": Budget(money=budget.money, tokens=budget.tokens) if budget else None,
     }
     return settings
-
-
-def revealed(env: Mapping[str, SecretStr]) -> dict[str, str]:
-    """Return variables as a session takes them."""
-    return {name: value.get_secret_value() for name, value in env.items()}
 
 
 def _path(place: str | None) -> Path | None:

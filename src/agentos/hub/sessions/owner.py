@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from pydantic import ValidationError
+
 from agentos.errors import AgentOsError
 from agentos.hub.errors import Refused
 from agentos.hub.machines.owned import OwnedMachine
@@ -140,9 +142,7 @@ class SessionOwner:
             AgentOsError: It could not begin.
         """
         record = await self._record(id)
-        notes = dict(record.settings.get("notes", {}))
-        changed = renewed.model_dump(include={"permission", "workspace"}, exclude_none=True)
-        wanted = NewSession.model_validate({**notes, **changed, "agent": record.agent})
+        wanted = _as_it_was(record, renewed)
         kept = {
             "resume": id,
             "env": renewed.env,
@@ -228,6 +228,9 @@ class SessionOwner:
             live.publish()
         try:
             await live.begin(context or opened(wanted, id))
+        except OSError as error:
+            self._forget(live)
+            raise _unreadable(error) from error
         except BaseException:
             self._forget(live)
             raise
@@ -246,10 +249,8 @@ class SessionOwner:
             raise Refused(429, "too_many_sessions", message, hint=hint)
 
     async def _end(self, live: LiveSession) -> None:
-        try:
-            error = await live.end()
-        finally:
-            self._forget(live)
+        error = await live.end()
+        self._forget(live)  # not before: who is cancelled here leaves the end to the next one
         if error is not None:
             _logger.warning("session %s did not end well: %s", live.id, error)
 
@@ -272,6 +273,27 @@ class SessionOwner:
         if (record := await self.stored.record(id)) is None:
             raise unknown_session(id)
         return record
+
+
+def _as_it_was(record: SessionRecord, renewed: Renewal) -> NewSession:
+    """Return what a session was asked to be, as far as that was kept."""
+    changed = renewed.model_dump(include={"permission", "workspace"}, exclude_none=True)
+    notes = record.settings.get("notes", {})
+    try:
+        return NewSession.model_validate({**notes, **changed, "agent": record.agent})
+    except ValidationError as error:
+        raise Refused(
+            422,
+            "session_not_of_hub",
+            f"session {record.id} was made with what no session of a hub has",
+            hint="POST /api/v1/sessions with `resume` and all that it shall have",
+        ) from error
+
+
+def _unreadable(error: OSError) -> Refused:
+    """Say which file of the host a session could not begin with."""
+    what = error.filename or "a file"
+    return Refused(422, "file_unreadable", f"{what}: {error.strerror or error}")
 
 
 def unknown_session(id: str) -> Refused:

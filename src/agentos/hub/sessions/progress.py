@@ -22,7 +22,7 @@ class Progress:
     Attributes:
         title: The first line of the first prompt.
         turns: How many began.
-        working: Whether one of them has not ended.
+        ended: The number of the last one that has ended.
         usage: What they used.
         permissions: What waits for an answer, by id.
         error: Why the last turn failed, if it did.
@@ -31,7 +31,7 @@ class Progress:
 
     title: str = ""
     turns: int = 0
-    working: bool = False
+    ended: int = 0
     usage: Tokens = field(default_factory=Tokens)
     permissions: dict[str, Permission] = field(default_factory=dict)
     error: Problem | None = None
@@ -48,7 +48,7 @@ class Progress:
 
     def again(self) -> Progress:
         """Return where a session goes on; what waited for an answer has ended."""
-        return replace(self, working=False, permissions={}, error=None)
+        return replace(self, ended=self.turns, permissions={}, error=None)
 
     def note(self, event: SessionEvent) -> None:
         """Take the next event in."""
@@ -57,10 +57,10 @@ class Progress:
         data = event.data
         match event.type:
             case "turn_started":
-                self.turns, self.working, self.error = int(data["turn"]), True, None
+                self.turns, self.error = int(data["turn"]), None
                 self.title = self.title or title_of(data)
             case "turn_ended":
-                self.working = False
+                self.ended = int(data["turn"])
                 self.permissions.clear()
                 self.error = problem_of(data.get("error"))
                 self.usage = plus(self.usage, tokens_of(data.get("usage")))

@@ -108,6 +108,7 @@ class Tail:
         Raises:
             StoreError: The store cannot be read.
         """
+        heard = self._last_told
         if not self.readers:
             self._forget()  # nobody looked since
         self.readers += 1
@@ -115,7 +116,6 @@ class Tail:
             await self.refresh()
             # A place beyond the end is that of a store that was there before this one.
             place = self._newest if after is None else min(after, self._newest)
-            heard = self._last_told
             yield place
             while not self._ended:
                 news = self._news
