@@ -98,6 +98,11 @@ class Place:
             "AGENTOS_STATE_DIR": str(self.state),
             "AGENTOS_HOME": str(self.home),
             "AGENTOS_STORE_URL": f"sqlite:///{self.root}/agentos.db",
+            # Nobody's own records are read.
+            "CODEX_HOME": str(self.root / "codex"),
+            "CLAUDE_CONFIG_DIR": str(self.root / "claude"),
+            "GEMINI_CLI_HOME": str(self.root / "gemini"),
+            "XDG_CONFIG_HOME": str(self.root / "config"),
         }
         self.environment.pop("DISPLAY", None)
         self.portfolio.mkdir(parents=True)

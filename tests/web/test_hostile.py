@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, expect
+from tests.web.sessions import played, store
+
+from agentos.models.rehearsal import Step
 
 if TYPE_CHECKING:
     from tests.web.conftest import Look, Place
@@ -118,3 +122,114 @@ def test_what_would_hide_in_a_change_is_shown(place: Place, look: Look) -> None:
     page = look(place.link())
     page.get_by_role("link", name="Inbox").click()
     expect(page.get_by_text("⟨U+202E⟩stimmoc⟨U+202C⟩ ⟨U+200B⟩commits")).to_be_visible()
+
+
+OPEN_ALL = "() => document.querySelectorAll('.virtual details').forEach(one => { one.open = true })"
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"content": {"type": "text", "text": text}}
+
+
+def hostile_transcript() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each string wherever an agent, a model or a command can write."""
+    yield "agent_started", {"agent": HOSTILE[0], "resumed": {"how": "agent", "lost": HOSTILE[:3]}}
+    for number, text in enumerate(HOSTILE):
+        call = f"call-{number}"
+        title = {"toolCallId": call, "title": text, "kind": "execute", "command": text}
+        options = [{"id": text, "name": text, "kind": "allow_once"}]
+        edits = [{"path": text, "old_text": text, "new_text": f"{text}\n{text}"}]
+        error = {"code": text, "message": text, "hint": text}
+        yield "turn_started", {"turn": number, "prompt": [{"type": "text", "text": text}]}
+        yield "agent_thought_chunk", said(f"{text}\n\n{text}")
+        yield "agent_message_chunk", said(text)
+        yield "plan", {"entries": [{"content": text, "status": text}]}
+        yield "tool_call", title | {"rawInput": {"cwd": text}}
+        yield (
+            "permission_requested",
+            {"request_id": call, "tool_call": title, "options": options},
+        )
+        yield "permission_resolved", {"request_id": call, "option": text, "reason": text}
+        output = f"\x1b[31m{text}\x1b]8;;javascript:{RUN}\x07{text}\x1b[0m"
+        yield "tool_call_update", {"toolCallId": call, "output": output, "status": "failed"}
+        yield "tool_call", {"toolCallId": f"edit-{number}", "title": text, "kind": "edit"}
+        yield "tool_call_update", {"toolCallId": f"edit-{number}", "edits": edits}
+        yield "tool_call", {"toolCallId": f"x-{number}", "title": text, "rawInput": {text: text}}
+        answer = [{"type": "content", "content": {"type": "text", "text": text}}]
+        yield "tool_call_update", {"toolCallId": f"x-{number}", "content": answer}
+        yield "warning", {"message": text}
+        yield "turn_ended", {"turn": number, "stop_reason": text, "usage": None, "error": error}
+    yield "agent_exited", {"reason": "crashed", "error": error, "stderr_tail": "\n".join(HOSTILE)}
+
+
+def test_nothing_that_an_agent_did_runs(place: Place, look: Look) -> None:
+    asked: list[str] = []
+    store(place, list(hostile_transcript()), id="hostile")
+    for number, text in enumerate(HOSTILE):
+        prompt = {"turn": 1, "prompt": [{"type": "text", "text": text}]}
+        store(place, [("turn_started", prompt)], id=f"title-{number}", title=text)
+    page = look(place.link(), viewport={"width": 1024, "height": 768})
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("location.hash = '#/session'")
+    expect(page.get_by_role("row")).to_have_count(len(HOSTILE) + 2)
+    require_text_only(page)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("session <svg onload")
+    expect(page.get_by_role("option").first).to_be_visible()
+    require_text_only(page)
+    page.keyboard.press("Escape")
+    page.evaluate("location.hash = '#/session/hostile'")
+    box = page.get_by_role("region", name="Transcript")
+    expect(box.get_by_text("(crashed)")).to_be_visible()
+    page.keyboard.press("Home")
+    seen = 0
+    while True:
+        page.evaluate(OPEN_ALL)
+        require_text_only(page)
+        seen += 1
+        at = "() => document.querySelector('.virtual').scrollTop"
+        before = page.evaluate(at)
+        page.keyboard.press("PageDown")
+        if page.evaluate(at) == before:
+            break
+    assert seen > len(HOSTILE)
+    for tab in ("usage", "files", "changes", "terminal"):
+        page.evaluate("tab => { location.hash = `#/session/hostile/${tab}` }", tab)
+        expect(page.get_by_label("Loading")).to_have_count(0)
+        require_text_only(page)
+    assert all(url.startswith(place.url) for url in asked), asked
+
+
+def test_nothing_that_is_in_a_machine_runs(place: Place, look: Look) -> None:
+    workspace = place.root / "work" / "instrument"
+    everything = "\n".join(HOSTILE).replace("\0", "")
+    for number, text in enumerate(HOSTILE):
+        name = f"{number:02} {text}".replace("/", "\u2215").replace("\0", "").encode()[:200]
+        (workspace / name.decode(errors="ignore")).write_text(text.replace("\0", ""))
+    asks = f"echo '{HOSTILE[2]}' > '{HOSTILE[2]}'; cat > said <<'EOF'\n{everything}\nEOF"
+    steps = [Step(think=everything, say=everything, run=asks), Step(say=everything)]
+    with played(place, *steps) as model:
+        page = look(place.link(), viewport={"width": 1024, "height": 768})
+        session = model.begin(prompt=HOSTILE[2], workspace=str(workspace))
+        card = page.get_by_role("article", name=HOSTILE[2])
+        expect(card.get_by_role("button", name="Allow once")).to_be_visible(timeout=60_000)
+        require_text_only(page)
+        page.evaluate("id => { location.hash = `#/session/${id}` }", session)
+        expect(page.get_by_role("region", name="The agent asks")).to_be_visible()
+        require_text_only(page)
+        page.keyboard.press("Alt+1")
+        expect(page.get_by_text("Turn 1 · done")).to_be_visible(timeout=60_000)
+        require_text_only(page)
+        page.get_by_role("link", name="Files", exact=True).click()
+        for entry in page.get_by_role("navigation", name="Files").get_by_role("button").all():
+            entry.click()
+            expect(page.get_by_role("region", name="Text of the file")).to_be_visible()
+            require_text_only(page)
+        page.get_by_role("link", name="Changes", exact=True).click()
+        expect(page.get_by_role("group", name="The changes")).to_be_visible()
+        require_text_only(page)
+        page.get_by_role("link", name="Terminal", exact=True).click()
+        expect(page.locator(".xterm-rows")).to_contain_text("$", timeout=60_000)
+        page.keyboard.type("cat *; clear; echo THE END\n")
+        expect(page.locator(".xterm-rows")).to_contain_text("THE END")
+        require_text_only(page)

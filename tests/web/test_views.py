@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.web.sessions import played, store
+
+from agentos.models.rehearsal import Step
 
 if TYPE_CHECKING:
     from tests.web.conftest import Look, Place
@@ -19,6 +24,13 @@ if TYPE_CHECKING:
 WIDTHS = {360: 780, 1024: 768, 1920: 1080}
 VIEWS = {
     "now": ("now", "Now"),
+    "sessions": ("session", "Sessions"),
+    "new-session": ("session/new", "New session"),
+    "session": ("session/{session}", "Mend the parser of the instrument"),
+    "changes": ("session/{session}/changes", "Mend the parser of the instrument"),
+    "files": ("session/{session}/files", "Mend the parser of the instrument"),
+    "terminal": ("session/{session}/terminal", "Mend the parser of the instrument"),
+    "usage-of-session": ("session/{session}/usage", "Mend the parser of the instrument"),
     "portfolio": ("portfolio", "Portfolio"),
     "page": ("portfolio/identity", "Identity"),
     "inbox": ("inbox", "Inbox"),
@@ -51,6 +63,50 @@ def use(place: Place) -> None:
     place.agentos("token", "create", "--scope", "portfolio:read,fs:read", "--name", "editor")
 
 
+PARSER = """def parse(line):
+    name, value = line.split("=")
+    return name, float(value)
+"""
+MENDED = """*** Begin Patch
+*** Update File: parser.py
+@@
+ def parse(line):
+-    name, value = line.split("=")
+-    return name, float(value)
++    name, _, value = line.partition("=")
++    return name.strip(), float(value)
+*** End Patch"""
+WORK = [
+    Step(
+        think="**Reading the failure**\n\nThe value has a second `=`.",
+        say="I run what is there **first**:\n\n1. the parser alone\n2. with a line as it fails",
+        run="python3 -c 'from parser import parse; print(parse(\"a=1=2\"))'",
+    ),
+    Step(say="`split` makes three parts of it; `partition` does not.", patch=MENDED),
+    Step(say="Now once more.", run="printf '\\033[32mok\\033[0m parse\\n'"),
+    Step(say="The parser takes such lines now. May I clean up?", run="rm -rf __pycache__"),
+    Step(say="Clean."),
+]
+
+
+@contextmanager
+def working(place: Place) -> Iterator[str]:
+    """A session that waits for an answer, and one that is past."""
+    workspace = place.root / "work" / "instrument"
+    (workspace / "parser.py").write_text(PARSER)
+    (workspace / "README.md").write_text("# Instrument\n")
+    prompt = [{"type": "text", "text": "What does the instrument measure?"}]
+    store(place, [("turn_started", {"turn": 1, "prompt": prompt})], id="past")
+    with played(place, *WORK) as model:
+        wanted = {"prompt": "Mend the parser of the instrument", "workspace": str(workspace)}
+        session = model.begin(**wanted)
+        model.answer(session, "python3", "accept")
+        model.answer(session, "parser.py", "accept")
+        model.answer(session, "printf", "accept")
+        model.waits(session, "rm")
+        yield session
+
+
 def _call_tools(place: Place) -> None:
     for number, name in enumerate(
         ("list_portfolio_files", "read_portfolio_file", "agentOS_fs_list")
@@ -62,6 +118,12 @@ def _call_tools(place: Place) -> None:
 
 def test_every_view_in_every_size_and_colour(place: Place, look: Look, node_modules: Path) -> None:
     use(place)
+    with working(place) as session:
+        found = look_at_all(place, look, session, node_modules)
+    assert found == {}, json.dumps(found, indent=1)
+
+
+def look_at_all(place: Place, look: Look, session: str, node_modules: Path) -> dict[str, Any]:
     axe = (node_modules / "axe-core" / "axe.min.js").read_text()
     page = look(place.link())
     expect(page.get_by_role("heading", name="Now", level=1)).to_be_visible()
@@ -71,7 +133,7 @@ def test_every_view_in_every_size_and_colour(place: Place, look: Look, node_modu
         for width, height in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
             for name, (path, title) in VIEWS.items():
-                show(page, path, title)
+                show(page, path.format(session=session), title)
                 spill = page.evaluate(
                     "document.documentElement.scrollWidth - document.documentElement.clientWidth"
                 )
@@ -82,7 +144,7 @@ def test_every_view_in_every_size_and_colour(place: Place, look: Look, node_modu
                         where = [node["html"] for node in one["nodes"]][:3]
                         found[f"{name} {width} {theme} {one['id']}"] = where
                 keep(page, f"dashboard-{name}-{theme}-{width}")
-    assert found == {}, json.dumps(found, indent=1)
+    return found
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -3,7 +3,10 @@ import type { Schema } from "./api/client";
 import { follow, type Connection } from "./api/events";
 
 export type LoggedEvent = Schema["LoggedEvent"];
-type Listener = (event: LoggedEvent) => void;
+type SessionState = Schema["SessionState"];
+/** What the hub tells of itself: what it was asked, and how its sessions are. */
+type News = { event: LoggedEvent } | { session: SessionState };
+type Listener = (news: News) => void;
 
 interface Live {
   connection: Connection;
@@ -20,9 +23,9 @@ export function LiveEvents({ children }: { children: ReactNode }) {
     () =>
       follow("/api/v1/events", {
         connection: setConnection,
-        event: ({ data }) => {
-          const event = JSON.parse(data) as LoggedEvent;
-          for (const listener of listeners.current) listener(event);
+        event: ({ type, data }) => {
+          const news: News = type === "session" ? { session: JSON.parse(data) as SessionState } : { event: JSON.parse(data) as LoggedEvent };
+          for (const listener of listeners.current) listener(news);
         },
       }),
     [],
@@ -46,19 +49,30 @@ export function useConnection(): Connection {
 
 /** Calls back with the log's events as they come, some at a time so that many do not slow the page. */
 export function useEvents(take: (events: LoggedEvent[]) => void): void {
+  useNews((news) => ("event" in news ? news.event : null), take);
+}
+
+/** Calls back with the states of the hub's sessions as they change. */
+export function useSessionStates(take: (states: SessionState[]) => void): void {
+  useNews((news) => ("session" in news ? news.session : null), take);
+}
+
+function useNews<T>(of: (news: News) => T | null, take: (some: T[]) => void): void {
   const { listen } = useContext(Context);
-  const latest = useRef(take);
-  latest.current = take;
+  const latest = useRef({ of, take });
+  latest.current = { of, take };
   useEffect(() => {
-    let waiting: LoggedEvent[] = [];
+    let waiting: T[] = [];
     let timer: ReturnType<typeof setTimeout> | null = null;
-    const stop = listen((event) => {
-      waiting.push(event);
+    const stop = listen((news) => {
+      const one = latest.current.of(news);
+      if (one === null) return;
+      waiting.push(one);
       timer ??= setTimeout(() => {
         timer = null;
         const some = waiting;
         waiting = [];
-        latest.current(some);
+        latest.current.take(some);
       }, 150);
     });
     return () => {

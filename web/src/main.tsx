@@ -4,6 +4,7 @@ import { applyTheme } from "./theme";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/parts.css";
+import "./style/session.css";
 
 applyTheme();
 const place = document.getElementById("page");

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { actionsOffered } from "./actions";
 import { api, data } from "./api/client";
 import { useResource } from "./api/resource";
 import { signOut } from "./api/session";
@@ -15,6 +16,7 @@ interface Command {
 
 const FIXED: Command[] = [
   ...VIEWS.map((view) => ({ words: `Go to ${view.title}`, hint: `g ${view.key}`, run: () => go(href([view.path])) })),
+  { words: "New session", hint: "", run: () => go(href(["session", "new"])) },
   { words: "Show errors in the log", hint: "", run: () => go(href(["log"], { outcome: "error" })) },
   { words: "Colours: light", hint: "", run: () => setTheme("light") },
   { words: "Colours: dark", hint: "", run: () => setTheme("dark") },
@@ -28,6 +30,8 @@ export function Palette({ close }: { close: () => void }) {
   const [at, setAt] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
   const pages = useResource("palette", () => data(api.GET("/api/v1/portfolio/pages")));
+  const sessions = useResource("palette sessions", () => data(api.GET("/api/v1/sessions", { params: { query: { limit: 100 } } })));
+  const [offered] = useState(() => actionsOffered().map(({ words, hint = "", run }) => ({ words, hint, run })));
 
   useEffect(() => dialog.current?.showModal(), []);
 
@@ -37,9 +41,14 @@ export function Palette({ close }: { close: () => void }) {
       hint: page.name,
       run: () => go(href(["portfolio", page.name])),
     }));
+    const talks = (sessions.data?.sessions ?? []).map((session) => ({
+      words: `Session: ${visible(session.title || "without a prompt yet")}`,
+      hint: `${session.agent}, ${session.state}`,
+      run: () => go(href(["session", session.id])),
+    }));
     const wanted = typed.toLowerCase().split(/\s+/);
-    return [...FIXED, ...files].filter(({ words, hint }) => wanted.every((word) => `${words} ${hint}`.toLowerCase().includes(word)));
-  }, [typed, pages.data]);
+    return [...offered, ...FIXED, ...talks, ...files].filter(({ words, hint }) => wanted.every((word) => `${words} ${hint}`.toLowerCase().includes(word)));
+  }, [typed, offered, pages.data, sessions.data]);
   const chosen = Math.min(at, found.length - 1);
 
   function run(command: Command | undefined): void {
@@ -73,7 +82,7 @@ export function Palette({ close }: { close: () => void }) {
       <ul id="commands" role="listbox" aria-label="Commands">
         {found.map((command, index) => (
           <li
-            key={`${command.words} ${command.hint}`}
+            key={index}
             id={`command-${index}`}
             role="option"
             aria-selected={index === chosen}

@@ -52,7 +52,7 @@ export function Shell() {
         ))}
       </nav>
       <main id="main" ref={main} tabIndex={-1}>
-        <Boundary key={route.path.join("/")}>
+        <Boundary key={route.path.slice(0, 2).join("/")}>
           <Suspense fallback={<Loading lines={6} />}>
             {view ? <view.component path={route.path.slice(1)} query={route.query} /> : <NotFound />}
           </Suspense>
@@ -117,6 +117,8 @@ function useShortcuts(toggle: () => void): void {
   useEffect(() => {
     let after = 0;
     const pressed = (event: KeyboardEvent) => {
+      // A shell has its own use for every key.
+      if (event.target instanceof HTMLElement && event.target.closest(".screen")) return;
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
         event.preventDefault();
         latest.current();

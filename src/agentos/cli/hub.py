@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -21,21 +22,56 @@ def up(host: Host = None, port: Port = None) -> None:
         typer.echo(f"agentos: {running.note}", err=True)
 
 
-def down() -> None:
-    """End the hub; requests that it has accepted may end first."""
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="End the sessions that it holds without asking.")
+]
+
+
+def down(yes: Yes = False) -> None:
+    """End the hub; requests that it has accepted may end first. The sessions that it holds end."""
     from agentos.hub.lifecycle import control
 
+    if not yes:
+        _ask_about_sessions()
     ended = control.down(state_dir())
     typer.echo(
         "The hub does not run." if ended is None else f"The hub has ended: {words_of(ended)}"
     )
 
 
-def restart() -> None:
-    """Start the hub anew without losing a request: the new one takes over the old one's port."""
+def restart(yes: Yes = False) -> None:
+    """Start the hub anew without losing a request: the new one takes over the old one's port.
+
+    The sessions that the old one holds end.
+    """
     from agentos.hub.lifecycle import control
 
+    if not yes:
+        _ask_about_sessions()
     typer.echo(f"The hub is ready: {words_of(control.restart(state_dir()))}")
+
+
+def _ask_about_sessions() -> None:
+    """Let nobody end sessions without knowing it.
+
+    Raises:
+        AgentOsError: The hub holds some, and nobody can be asked.
+    """
+    from agentos.errors import AgentOsError
+    from agentos.hub.lifecycle import control
+
+    held = control.held_sessions(state_dir())
+    if not held.live:
+        return
+    sessions = "1 session" if held.live == 1 else f"{held.live} sessions"
+    said = f"the hub holds {sessions}, {held.working or 'none'} at work"
+    if not sys.stdin.isatty():
+        raise AgentOsError(
+            f"{said}; what it holds would end",
+            code="sessions_live",
+            hint="--yes ends it; transcripts stay, and --resume goes on with them",
+        )
+    typer.confirm(f"{said[0].upper()}{said[1:]}. End what it holds?", abort=True, err=True)
 
 
 def status(

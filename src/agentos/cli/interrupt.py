@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import typer
 
-if TYPE_CHECKING:
-    from agentos.sessions import Session
-
 
 @contextlib.contextmanager
-def cancel_on_interrupt(session: Session) -> Iterator[None]:
-    """Cancel the session's turn on SIGINT, and on the next one everything around it."""
+def cancel_on_interrupt(cancel: Callable[[], Coroutine[Any, Any, object]]) -> Iterator[None]:
+    """Cancel a session's turn on SIGINT, and on the next one everything around it."""
     import asyncio
 
     loop = asyncio.get_running_loop()
     everything = asyncio.current_task()
-    cancelling: list[asyncio.Task[None]] = []
+    cancelling: list[asyncio.Task[object]] = []
 
     def interrupted() -> None:
         if cancelling:
@@ -28,7 +25,7 @@ def cancel_on_interrupt(session: Session) -> Iterator[None]:
                 everything.cancel("interrupted twice")
             return
         typer.echo("\nagentos: cancelling; press Ctrl-C again to end the machine", err=True)
-        cancelling.append(loop.create_task(session.cancel()))
+        cancelling.append(loop.create_task(cancel()))
 
     loop.add_signal_handler(signal.SIGINT, interrupted)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentos.cli.run import WORKSPACE
@@ -13,10 +13,18 @@ from agentos.cli.run import WORKSPACE
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from agentos.machine.workspace import Change
-    from agentos.sessions import Session, SessionEvent, TurnResult
+    from agentos.sessions import SessionEvent
 
 _MOST_LINES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiff:
+    """A file that the agent changed, and how git shows that."""
+
+    path: str
+    kind: str
+    diff: str
 
 
 class Renderer(Protocol):
@@ -28,13 +36,13 @@ class Renderer(Protocol):
     def event(self, event: SessionEvent) -> None:
         """Something that happened in the session."""
 
-    def ended(self, result: TurnResult) -> None:
+    def ended(self, stop_reason: str) -> None:
         """The turn ended."""
 
-    def kept(self, session: Session) -> None:
+    def kept(self, agent: str, session: str) -> None:
         """The session is over and can be resumed."""
 
-    def changes(self, changes: Sequence[Change]) -> None:
+    def changes(self, changes: Sequence[FileDiff]) -> None:
         """What the agent changed in the workspace."""
 
     def applied(self, path: str, count: int) -> None:
@@ -55,14 +63,14 @@ class JsonRenderer:
     def event(self, event: SessionEvent) -> None:
         self._write(asdict(event))
 
-    def ended(self, result: TurnResult) -> None:
-        del result  # the turn_ended event said it
+    def ended(self, stop_reason: str) -> None:
+        del stop_reason  # the turn_ended event said it
 
-    def kept(self, session: Session) -> None:
-        del session  # every event names it
+    def kept(self, agent: str, session: str) -> None:
+        del agent, session  # every event names it
 
-    def changes(self, changes: Sequence[Change]) -> None:
-        files = [{"path": c.path, "kind": c.kind, "diff": c.diff()} for c in changes]
+    def changes(self, changes: Sequence[FileDiff]) -> None:
+        files = [asdict(change) for change in changes]
         self._write({"type": "workspace_changes", "data": {"changes": files}})
 
     def applied(self, path: str, count: int) -> None:
@@ -157,15 +165,15 @@ class TextRenderer:
         """End the line that is being written."""
         self._end_speech()
 
-    def ended(self, result: TurnResult) -> None:
+    def ended(self, stop_reason: str) -> None:
         self._end_speech()
-        if result.stop_reason != "end_turn":
-            self._line(f"The turn ended: {result.stop_reason}.", "yellow")
+        if stop_reason != "end_turn":
+            self._line(f"The turn ended: {stop_reason}.", "yellow")
 
-    def kept(self, session: Session) -> None:
-        self._line(f'Go on: agentos run {session.agent} "..." --resume {session.id}', "dim")
+    def kept(self, agent: str, session: str) -> None:
+        self._line(f'Go on: agentos run {agent} "..." --resume {session}', "dim")
 
-    def changes(self, changes: Sequence[Change]) -> None:
+    def changes(self, changes: Sequence[FileDiff]) -> None:
         self._end_speech()
         if not changes:
             self._line("The workspace is unchanged.")
@@ -173,7 +181,7 @@ class TextRenderer:
         files = "1 file" if len(changes) == 1 else f"{len(changes)} files"
         self._line(f"\nWhat changed in the workspace ({files}):", "bold")
         for change in changes:
-            self._show_diff(change.diff())
+            self._show_diff(change.diff)
 
     def applied(self, path: str, count: int) -> None:
         self._line(f"Applied {count} changes to {path}.", "green")

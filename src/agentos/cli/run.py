@@ -43,7 +43,7 @@ WORKSPACE = "/home/agentos/workspace"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What an agent is asked to do, and where."""
+    """What an agent is asked to do, and where; `preset` and `allow` are what `network` is of."""
 
     agent: str
     prompt: str
@@ -58,6 +58,8 @@ class Task:
     permission: Permission = "allow"
     env: dict[str, str] = field(default_factory=dict)
     network: NetworkPolicy | None = None
+    preset: str | None = None
+    allow: Sequence[str] = ()
     apply: bool = False
     provider: ModelProvider | None = None
     budget: Budget | None = None
@@ -119,9 +121,15 @@ def run(
     pids: Pids = None,
     image: Image = "host",
     isolation: Isolation = "namespace",
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Here, also if a hub runs that could hold it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Let an agent work in a machine of its own: agentos run codex "PROMPT" -e OPENAI_API_KEY."""
+    """Let an agent work in a machine of its own: agentos run codex "PROMPT" -e OPENAI_API_KEY.
+
+    A hub that runs holds the session, so that the dashboard shows it, and says so.
+    """
     from agentos.cli.asking import permission_policy
     from agentos.cli.render import renderer
 
@@ -141,6 +149,8 @@ def run(
         permission=permission_policy(permission),
         env=environment(env),
         network=network_policy(network, allow),
+        preset=network,
+        allow=tuple(allow or ()),
         apply=apply,
         limits=limits(memory, cpus, pids),
         image=image,
@@ -148,7 +158,27 @@ def run(
         isolation=kind(isolation),
         resume=resume,
     )
-    raise typer.Exit(run_command(perform(task, renderer(as_json))))
+    raise typer.Exit(run_command(_perform(task, renderer(as_json), alone)))
+
+
+async def _perform(task: Task, show: Renderer, alone: bool) -> int:
+    """Do a task in the hub if that runs and can, else here."""
+    if not alone and _a_hub_runs():
+        from agentos.cli.run_in_hub import NotInHub, perform_in_hub
+
+        try:
+            return await perform_in_hub(task, show)
+        except NotInHub as reason:
+            typer.echo(f"agentos: {reason}; running here", err=True)
+    return await perform(task, show)
+
+
+def _a_hub_runs() -> bool:
+    from agentos.config import state_dir
+    from agentos.hub.lifecycle.running import read_running
+
+    running = read_running(state_dir())
+    return running is not None and running.alive
 
 
 def _budget(dollars: float | None) -> Budget | None:
@@ -166,11 +196,12 @@ async def perform(task: Task, show: Renderer) -> int:
         The exit code: 0 when the agent ended its turn, 130 when it was cancelled.
     """
     from agentos.agents import get_agent
+    from agentos.cli.render import FileDiff
     from agentos.cli.software import install_showing_progress
     from agentos.machine.machine import AgentOs
     from agentos.machine.workspace import Workspace as Copy
 
-    task = await _resuming(task) if task.resume else task
+    task = await resuming(task) if task.resume else task
     await install_showing_progress(get_agent(task.agent).software)
     async with AgentOs(
         image=task.image, network=task.network, limits=task.limits, isolation=task.isolation
@@ -183,7 +214,7 @@ async def perform(task: Task, show: Renderer) -> int:
         code = await _work(vm, task, show)
         if copy:
             changes = await copy.changes()
-            show.changes(changes)
+            show.changes([FileDiff(c.path, c.kind, c.diff()) for c in changes])
             if task.apply:
                 await copy.apply(changes)
                 show.applied(copy.host, len(changes))
@@ -195,12 +226,12 @@ async def _work(vm: AgentOs, task: Task, show: Renderer) -> int:
 
     async with await _open(vm, task) as session:
         turn = session.prompt(task.prompt)
-        with cancel_on_interrupt(session):
+        with cancel_on_interrupt(session.cancel):
             async for event in turn:
                 show.event(event)
             result = await turn
-    show.ended(result)
-    show.kept(session)
+    show.ended(result.stop_reason)
+    show.kept(session.agent, session.id)
     return 130 if result.stop_reason == "cancelled" else 0
 
 
@@ -224,7 +255,7 @@ async def _open(vm: AgentOs, task: Task) -> Session:
     )
 
 
-async def _resuming(task: Task) -> Task:
+async def resuming(task: Task) -> Task:
     """Find the session that a task goes on with, before anything is made."""
     from agentos.errors import ConfigInvalid
     from agentos.sessions.transcripts.keeper import open_transcripts

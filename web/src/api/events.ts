@@ -12,10 +12,14 @@ export interface ServerEvent {
 interface Handlers {
   event: (event: ServerEvent) => void;
   connection?: (state: Connection) => void;
+  /** Called when the hub says no; it is asked no more if what is followed is not there. */
+  refused?: (error: ApiError) => void;
 }
 
 /** Longer than the hub's heartbeat: a silence of this length means that it is gone. */
 const SILENCE = 40_000;
+/** Statuses that asking again does not change. */
+const NEVER = [401, 404];
 const LONGEST_WAIT = 10_000;
 
 /**
@@ -46,7 +50,8 @@ export function follow(url: string, handlers: Handlers, after: number | null = n
           if (event.data !== "") handlers.event(event);
         });
       } catch (error) {
-        if (error instanceof ApiError && error.status === 401) return handlers.connection?.("lost");
+        if (error instanceof ApiError) handlers.refused?.(error);
+        if (error instanceof ApiError && NEVER.includes(error.status)) return handlers.connection?.("lost");
       }
       if (ended) return;
       if (document.visibilityState === "hidden") continue;

@@ -5,7 +5,7 @@ export function Diff({ text, label }: { text: string; label: string }) {
   const lines = text.split("\n").filter((line, index, all) => index < all.length - 1 || line !== "");
   let inside = false;
   return (
-    <pre className="diff" role="region" tabIndex={0} aria-label={label}>
+    <pre className="diff" role="group" tabIndex={0} aria-label={label}>
       {lines.map((line, index) => {
         inside ||= line.startsWith("@@");
         return (

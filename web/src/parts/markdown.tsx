@@ -61,7 +61,7 @@ function list(token: Tokens.List, level: number): ReactNode {
 
 function table(token: Tokens.Table): ReactNode {
   return (
-    <div className="table" role="region" aria-label="Table" tabIndex={0}>
+    <div className="table" role="group" aria-label="Table" tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -5,8 +5,11 @@ import { Badge, Figure, Section, Table, ViewHead } from "../parts/layout";
 import { Empty, Loaded } from "../parts/notes";
 import { bytes, Time, Word } from "../parts/text";
 import { href } from "../route";
+import { HostSessions } from "../sessions/host_sessions";
+import { RunningSessions } from "../sessions/running";
+import { DriftFigure } from "../sessions/drift";
 
-/** How the hub is, who asks it, and what they did last. */
+/** What agents do, how the hub is, who asks it, and what they did last. */
 export default function Now() {
   const hub = useResource("hub", () => data(api.GET("/api/v1/hub")), 10);
   const clients = useResource("clients", () => data(api.GET("/api/v1/hub/clients")), 10);
@@ -14,7 +17,9 @@ export default function Now() {
   return (
     <>
       <ViewHead title="Now" />
+      <RunningSessions />
       <Loaded of={hub}>{(state) => <HubFigures state={state} />}</Loaded>
+      <HostSessions />
       <Section title="Clients in the last hour">
         <Loaded of={clients}>{({ clients: found }) => <Clients clients={found.filter((one) => !isFetchingThePage(one))} />}</Loaded>
       </Section>
@@ -68,6 +73,7 @@ function HubFigures({ state }: { state: Schema["HubState"] }) {
           {state.errors.toLocaleString()}
         </Figure>
         <Figure label="Memory">{bytes(state.memory_bytes)}</Figure>
+        <DriftFigure />
         <Figure label="Active project">{state.active_project === null ? "None" : <Word>{state.active_project}</Word>}</Figure>
       </div>
     </>

@@ -29,6 +29,11 @@ def answers(running: Running) -> bool:
         return False
 
 
+def get(running: Running, state: Path, path: str, *, timeout: float = _PATIENCE) -> dict[str, Any]:
+    """Ask a hub for something, as the user; see `post`."""
+    return _ask(running, state, "GET", path, None, timeout)
+
+
 def post(
     running: Running,
     state: Path,
@@ -52,13 +57,19 @@ def post(
     Raises:
         AgentOsError: The hub refuses, or does not answer.
     """
+    return _ask(running, state, "POST", path, json.dumps(body or {}).encode(), timeout)
+
+
+def _ask(
+    running: Running, state: Path, method: str, path: str, body: bytes | None, timeout: float
+) -> dict[str, Any]:
     headers = {
         "authorization": f"Bearer {read_token(state / 'token')}",
         "content-type": "application/json",
     }
     connection = _connect(running, timeout)
     try:
-        connection.request("POST", path, json.dumps(body or {}).encode(), headers)
+        connection.request(method, path, body, headers)
         response = connection.getresponse()
         said: dict[str, Any] = json.loads(response.read())
     except (OSError, HTTPException, ValueError) as error:

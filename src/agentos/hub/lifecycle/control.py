@@ -67,6 +67,26 @@ def _problem(running: Running, state: Path) -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class Held:
+    """How many sessions a hub holds, and how many of them are at work."""
+
+    live: int = 0
+    working: int = 0
+
+
+def held_sessions(state: Path) -> Held:
+    """Tell which sessions would end with the hub; none of one that does not answer."""
+    running = read_running(state)
+    if running is None or not running.alive:
+        return Held()
+    try:
+        said = client.get(running, state, "/api/v1/hub/sessions")
+    except (AgentOsError, OSError):
+        return Held()  # it is ill, or of a version that holds none
+    return Held(said["live"], said["working"])
+
+
 def up(state: Path, *, host: str | None = None, port: int | None = None) -> tuple[Running, bool]:
     """Have a hub run in the background.
 
