@@ -19,7 +19,7 @@ from agentos.hub.telemetry import part as telemetry
 from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
 from agentos.portfolio import rest as portfolio
-from agentos.usage import rest as usage
+from agentos.usage.rest import part as usage
 
 
 class Part(Protocol):
