@@ -18,6 +18,7 @@ from agentos.hub.mcp import part as mcp
 from agentos.hub.telemetry import part as telemetry
 from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
+from agentos.memories.rest import part as memories
 from agentos.portfolio import rest as portfolio
 from agentos.usage.rest import part as usage
 
@@ -42,6 +43,7 @@ PARTS: Sequence[Part] = (
     usage.add,
     hub_state.add,
     portfolio.add,
+    memories.add,
     doctor.add,
     web.add,
 )
