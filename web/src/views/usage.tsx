@@ -34,7 +34,7 @@ function Overview({ asked }: { asked: Asked }) {
       <Loaded of={series}>
         {(found) => (
           <>
-            <Totals total={found.total} currency={found.currency} zone={found.time_zone} />
+            <Totals total={found.total} currency={found.currency} />
             <Course key={JSON.stringify(query)} series={found} asked={asked} />
           </>
         )}
@@ -85,7 +85,7 @@ function Questions({ asked }: { asked: Asked }) {
           <option value="">as it suits</option>
           {STEPS.map((one) => (
             <option key={one} value={one}>
-              a {one} each
+              {one}s
             </option>
           ))}
         </select>

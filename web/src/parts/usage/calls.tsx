@@ -63,7 +63,7 @@ export function Calls({ asked }: { asked: Asked }) {
 function Rows({ calls, page }: { calls: Call[]; page: Page }) {
   if (calls.length === 0) return <Empty title="There are no such calls">Take a filter away, or choose another time.</Empty>;
   return (
-    <Table label="Calls" head={["Number", "When", "Model", "Client", "Project", "For", "Input", "Cached", "Output", "Cost", "Known"]}>
+    <Table label="Calls" head={["Number", "When", "Model", "Input", "Cached", "Output", "Cost", "Known", "For", "Client", "Project"]}>
       {calls.map((call) => (
         <tr key={call.number}>
           <th scope="row">
@@ -73,9 +73,6 @@ function Rows({ calls, page }: { calls: Call[]; page: Page }) {
             <time dateTime={call.at}>{moment(call.at, page.time_zone)}</time>
           </td>
           <td><bdi>{model(call)}</bdi></td>
-          <td><Word>{call.client}</Word></td>
-          <td className="wrap"><Word>{call.project}</Word></td>
-          <td><Word>{call.kind}</Word></td>
           {[call.tokens?.input, call.tokens?.cached_input, call.tokens?.output].map((count, at) => (
             <td key={at} className="number">
               {count === undefined ? <Badge tone="warn">unknown</Badge> : <Count of={count} />}
@@ -85,6 +82,9 @@ function Rows({ calls, page }: { calls: Call[]; page: Page }) {
             <CallCost call={call} currency={page.currency} />
           </td>
           <td><Known call={call} /></td>
+          <td><Word>{call.kind}</Word></td>
+          <td><Word>{call.client}</Word></td>
+          <td className="wrap"><Word>{call.project}</Word></td>
         </tr>
       ))}
     </Table>

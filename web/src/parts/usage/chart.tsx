@@ -97,7 +97,7 @@ function options(place: HTMLElement, latest: { current: Props }): uPlot.Options 
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.02 : 1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, splits: (self) => shown(steps.length, self.width), values: (_, at) => at.map((step) => steps[step] ?? "") },
+      { ...axis, size: 30, grid: { show: false }, splits: (self) => shown(steps.length, self.width), values: (_, at) => at.map((step) => steps[step] ?? "") },
       { ...axis, size: 64, grid: { stroke: look.borderTopColor, width: 1 }, values: (_, values) => values.map((value) => latest.current.format(value)) },
     ],
     series: [
@@ -134,7 +134,7 @@ function markUnknown(plot: uPlot, atLeast: boolean[], font: string, colour: stri
   ctx.font = font.replace("12px", `${12 * devicePixelRatio}px`);
   ctx.textAlign = "center";
   atLeast.forEach((is, at) => {
-    if (is) ctx.fillText("≥", plot.valToPos(at, "x", true), plot.valToPos(data[1]?.[at] ?? 0, "y", true) - 4 * devicePixelRatio);
+    if (is) ctx.fillText("+", plot.valToPos(at, "x", true), plot.valToPos(data[1]?.[at] ?? 0, "y", true) - 4 * devicePixelRatio);
   });
   ctx.restore();
 }

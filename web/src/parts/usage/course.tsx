@@ -21,6 +21,7 @@ export function Course({ series, asked }: { series: Series; asked: Asked }) {
   const title = `${what} by ${series.step} and ${asked.by}`;
   const choice = (
     <div className="row" role="group" aria-label="Show as">
+      <span className="quiet small">Days of {series.time_zone === "local" ? "the hub's zone" : series.time_zone}</span>
       {(["chart", "table"] as const).map((one) => (
         <button key={one} type="button" aria-pressed={how === one} onClick={() => setHow(one)}>
           {one === "chart" ? "Chart" : "Table"}

@@ -76,8 +76,10 @@ function Figures({ row, currency }: { row: Schema["UsageSum"]; currency: string 
   );
 }
 
+const callCount = (count: number) => `${count.toLocaleString()} ${count === 1 ? "call" : "calls"}`;
+
 /** The total in figures, and what they leave out. */
-export function Totals({ total, currency, zone }: { total: Schema["UsageSum"]; currency: string; zone: string }) {
+export function Totals({ total, currency }: { total: Schema["UsageSum"]; currency: string }) {
   const cached = total.input > 0 ? total.cached_input / total.input : 0;
   return (
     <>
@@ -88,15 +90,14 @@ export function Totals({ total, currency, zone }: { total: Schema["UsageSum"]; c
         <Figure label="Tokens">{compact(total.tokens)}</Figure>
         <Figure label="Calls">{total.calls.toLocaleString()}</Figure>
         <Figure label="Input from a cache">{cached.toLocaleString(undefined, { style: "percent" })}</Figure>
-        <Figure label="Days begin in">{zone === "local" ? "the hub's zone" : zone}</Figure>
       </div>
       {total.unpriced_calls > 0 && (
         <p className="note note-warn">
-          The price of {total.unpriced_calls.toLocaleString()} calls is not known: a cost with ≥ is of the others. <code>agentos prices list</code> shows what
+          The price of {callCount(total.unpriced_calls)} is not known: a cost with ≥, and a bar with +, is of the others. <code>agentos prices list</code> shows what
           is known, and <code>[prices]</code> in agentos.toml adds to it.
         </p>
       )}
-      {total.unmetered_calls > 0 && <p className="note note-warn">Of {total.unmetered_calls.toLocaleString()} calls nobody knows the tokens.</p>}
+      {total.unmetered_calls > 0 && <p className="note note-warn">Nobody knows the tokens of {callCount(total.unmetered_calls)}.</p>}
     </>
   );
 }
