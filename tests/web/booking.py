@@ -54,7 +54,7 @@ def month() -> list[ModelCall]:
         ("opencode", "local", "qwen3-coder", "/home/ada/notes", 1),
     ]
     now = datetime.now(UTC)
-    found = []
+    found: list[ModelCall] = []
     for day in range(20):
         for number, (client, provider, model, project, much) in enumerate(kinds):
             for hour in range((day * 7 + number * 3) % 5):

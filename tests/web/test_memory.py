@@ -105,7 +105,9 @@ def test_the_project_is_switched(place: Place, look: Look) -> None:
     go(page, "memory", "Memory")
     ours = page.get_by_role("region", name="AgentOS")
     expect(ours.get_by_text("project not active")).to_be_visible()
-    page.get_by_role("combobox", name="Active project").select_option("instrument")
+    active = page.get_by_role("combobox", name="Active project")
+    active.select_option("instrument")
+    expect(active).to_have_value("instrument")  # as the hub says
     expect(ours.get_by_text("project not active")).to_have_count(0)
     assert "deploy" in place.agentos("memory", "list", "--for", "codex")
     page.get_by_role("combobox", name="Of project").select_option("instrument")

@@ -96,7 +96,7 @@ def _require_series(page: Page, rows: list[dict[str, Any]], show: str) -> None:
     stacked = page.evaluate(CHART)
     assert len(stacked[0]) == len(days)
     page.get_by_role("button", name="Table").click()
-    table = page.get_by_role("region", name="by day and model")
+    table = page.get_by_role("region", name="as a table")
     assert table.locator("thead th").all_inner_texts() == ["day", *names, "Total"]
     lines = {
         row.locator("th").inner_text(): numbers(row) for row in table.locator("tbody tr").all()

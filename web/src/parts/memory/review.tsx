@@ -76,8 +76,9 @@ function Decision({ candidate, decided }: { candidate: Candidate; decided: (word
       .then(
         () => decided(words),
         (problem: unknown) => {
-          setError(asApiError(problem));
-          if (asApiError(problem).code === "candidate_closed") decided(asApiError(problem).message);
+          const no = asApiError(problem);
+          if (no.code === "candidate_closed") decided(no.message);
+          else setError(no);
         },
       )
       .finally(() => setBusy(false));

@@ -98,7 +98,7 @@ function ActiveProject({ changed }: { changed: () => void }) {
   });
   function use(name: string): void {
     setError(null);
-    data(api.POST("/set-project", { body: { project: name || null } })).then(
+    data(api.POST("/api/v1/set-project", { body: { project: name || null } })).then(
       () => (known.reload(), changed()),
       (problem: unknown) => setError(asApiError(problem)),
     );

@@ -106,7 +106,7 @@ function Bars({ title, series, lines, asked }: Parts) {
 
 function Numbers({ title, series, lines, asked }: Parts) {
   return (
-    <Table label={title} head={[series.step, ...lines.map((line) => line.name), "Total"]}>
+    <Table label={`${title}, as a table`} head={[series.step, ...lines.map((line) => line.name), "Total"]}>
       {series.steps.map((step, at) => (
         <tr key={step}>
           <th scope="row">
