@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from tests.memories.conftest import Write
 
 from agentos.errors import AgentOsError, ConfigInvalid, SecretsFound
+from agentos.memories.candidate import Changes
 from agentos.memories.clients.entry import Entry, Kind
-from agentos.memories.inbox import Changes, Inbox
+from agentos.memories.inbox import Inbox
 from agentos.memories.memory import MemoryType
 from agentos.memories.reading import load_memories
 

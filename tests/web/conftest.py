@@ -93,8 +93,11 @@ class Place:
     def __post_init__(self) -> None:
         self.home, self.state = self.root / "home", self.root / "state"
         self.portfolio = self.home / "context-portfolio"
+        self.user = self.root / "user"
         self.environment = {
             **os.environ,
+            "HOME": str(self.user),
+            "TZ": "UTC",
             "AGENTOS_STATE_DIR": str(self.state),
             "AGENTOS_HOME": str(self.home),
             "AGENTOS_STORE_URL": f"sqlite:///{self.root}/agentos.db",
@@ -104,7 +107,9 @@ class Place:
             "GEMINI_CLI_HOME": str(self.root / "gemini"),
             "XDG_CONFIG_HOME": str(self.root / "config"),
         }
-        self.environment.pop("DISPLAY", None)
+        for name in ("DISPLAY", "CODEX_HOME", "CLAUDE_CONFIG_DIR"):
+            self.environment.pop(name, None)
+        self.user.mkdir()
         self.portfolio.mkdir(parents=True)
         (self.root / "work" / "instrument").mkdir(parents=True)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, expect
+from tests.usage.reports.filling import made
+from tests.web.booking import book
+from tests.web.remembering import put
 from tests.web.sessions import played, store
 
 from agentos.models.rehearsal import Step
@@ -114,6 +119,87 @@ def test_nothing_that_others_wrote_runs(place: Place, look: Look) -> None:
         expect(page.get_by_role("heading", name="Who read it")).to_be_visible()
         require_text_only(page)
     assert all(url.startswith(place.url) for url in asked), asked
+
+
+def test_nothing_in_usage_runs(place: Place, look: Look) -> None:
+    calls = [
+        made(
+            number,
+            **dict.fromkeys(("model", "project", "client", "profile", "kind"), text[:300]),
+            provider=text[:50],
+            session=f"{number} {text}"[:200],
+            at=datetime.now(UTC),
+            price=0.1 + number,
+        )
+        for number, text in enumerate(text.replace("\0", "") for text in HOSTILE)
+    ]
+    book(place, calls)
+    for text in HOSTILE[:3]:
+        place.ask("PUT", "/api/v1/usage/budgets", {"tokens": 1000, "profile": text})
+    page = look(place.link(), viewport={"width": 1024, "height": 768})
+    for by in ("model", "project", "client", "profile", "session", "provider"):
+        visit(page, f"usage?by={by}&range=all", "Usage")
+        if by == "model":  # and then as many of the others
+            page.get_by_role("button", name="Show more").click()
+        rows = page.get_by_role("region", name=f"Sums by {by}").locator("tbody tr")
+        expect(rows).to_have_count(len(HOSTILE) + 1)
+        require_text_only(page)
+        page.get_by_role("button", name="Table").click()
+        expect(page.get_by_role("region", name="as a table")).to_be_visible()
+        require_text_only(page)
+    visit(page, "usage/calls?range=all", "Calls")
+    expect(page.get_by_text("<svg onload").first).to_be_attached()
+    require_text_only(page)
+    for number in range(1, len(HOSTILE) + 1, 4):
+        visit(page, f"usage/calls/{number}", f"Call {number}")
+        require_text_only(page)
+    for wrong in ("usage/calls/0", "usage/calls/javascript:1"):
+        page.evaluate("path => { location.hash = `#/${path}` }", wrong)
+        expect(page.get_by_role("alert")).to_be_visible()
+    visit(page, "usage?range=<script>&by=__proto__&step=[]&from=<img>&model=%00", "Usage")
+    require_text_only(page)
+
+
+def test_nothing_in_memories_runs(place: Place, look: Look) -> None:
+    notes = place.user / ".codex/memories/extensions/ad_hoc/notes"
+    claude = place.user / ".claude/memory"
+    for number, text in enumerate(HOSTILE):
+        put(notes / f"{number}.md", f"# {text}\n\nSay {number}: {text}\n")
+        head = json.dumps(text.replace("\n", " "))
+        put(claude / f"{number}.md", f"---\ndescription: {head}\n---\nKeep {number}. {text}\n")
+    page = look(place.link(), viewport={"width": 1024, "height": 768})
+    visit(page, "memory", "Memory")
+    for client in ("Codex", "Claude"):
+        column = page.get_by_role("region", name=client)
+        column.get_by_role("button", name="Show more").click()
+        expect(column.locator(".memory")).to_have_count(len(HOSTILE))
+    require_text_only(page)
+    links = [link.get_attribute("href") or "" for link in page.locator("main .memory").all()]
+    for link in links[::5]:
+        page.evaluate("hash => { location.hash = hash }", link)
+        expect(page.get_by_role("heading", name="Copies elsewhere")).to_be_visible()
+        expect(page.get_by_label("Loading")).to_have_count(0)
+        require_text_only(page)
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_role("status").filter(has_text="It is the memory")).to_be_visible()
+    require_text_only(page)
+    visit(page, "memory/inbox", "Memories to review")
+    page.get_by_role("button", name="Look for new ones").click()
+    expect(page.locator("article.candidate").first).to_be_visible()
+    require_text_only(page)
+    page.get_by_role("button", name="Reject").first.click()
+    expect(page.get_by_role("status").filter(has_text="is left out")).to_be_visible()
+    require_text_only(page)
+    page.evaluate("path => { location.hash = `#/${path}` }", "memory/..%2f..%2fhub")
+    expect(page.get_by_role("alert")).to_be_visible()
+    visit(page, "memory?q=<script>&project=<img>", "Memory")
+    require_text_only(page)
+
+
+def visit(page: Page, path: str, title: str) -> None:
+    page.evaluate("path => { location.hash = `#/${path}` }", path)
+    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
+    expect(page.get_by_label("Loading")).to_have_count(0)
 
 
 def test_what_would_hide_in_a_change_is_shown(place: Place, look: Look) -> None:

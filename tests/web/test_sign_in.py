@@ -62,9 +62,9 @@ def test_a_new_token_of_the_users_signs_every_browser_out(place: Place, look: Lo
 def test_every_view_is_reached_by_keys(place: Place, look: Look) -> None:
     page = look(place.link())
     expect(page.get_by_role("heading", name="Now", level=1)).to_be_visible()
-    for key, title in (("p", "Portfolio"), ("i", "Inbox"), ("l", "Log"), ("s", "Settings")):
+    for title in ("Usage", "Memory", "Portfolio", "Inbox", "Log", "Settings"):
         page.keyboard.press("g")
-        page.keyboard.press(key)
+        page.keyboard.press(title[0].lower())
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
         expect(page).to_have_title(re.compile(title))
     page.keyboard.press("Control+k")

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.web.booking import book, month
+from tests.web.remembering import write_memories
 from tests.web.sessions import played, store
 
 from agentos.models.rehearsal import Step
@@ -31,6 +33,11 @@ VIEWS = {
     "files": ("session/{session}/files", "Mend the parser of the instrument"),
     "terminal": ("session/{session}/terminal", "Mend the parser of the instrument"),
     "usage-of-session": ("session/{session}/usage", "Mend the parser of the instrument"),
+    "usage": ("usage?range=all", "Usage"),
+    "calls": ("usage/calls?range=all&model=anthropic/claude-opus-5-5", "Calls"),
+    "call": ("usage/calls/1", "Call 1"),
+    "memory": ("memory", "Memory"),
+    "review": ("memory/inbox", "Memories to review"),
     "portfolio": ("portfolio", "Portfolio"),
     "page": ("portfolio/identity", "Identity"),
     "inbox": ("inbox", "Inbox"),
@@ -60,6 +67,11 @@ def use(place: Place) -> None:
     place.propose("identity", "Small commits", "Commits of one idea", reason=reason, client="codex")
     old, new = "- No frameworks", "- Type hints in every test, too\n- No frameworks"
     place.propose("preferences", old, new, reason="Seen in three reviews.", client="claude")
+    book(place, month())
+    for whose in (["--money", "400"], ["--tokens", "900000", "--project", "/home/ada/site"]):
+        place.agentos("budget", "set", *whose)
+    write_memories(place)
+    place.agentos("memory", "inbox")
     place.agentos("token", "create", "--scope", "portfolio:read,fs:read", "--name", "editor")
 
 

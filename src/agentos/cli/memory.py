@@ -33,7 +33,6 @@ class Kind(StrEnum):
     REFERENCE = "reference"
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As list shows it: NAME, PROJECT/NAME.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As inbox shows it, or its beginning.")]
 Project = Annotated[
     str | None, typer.Option("--project", "-p", metavar="NAME", help="Where it holds.")
@@ -147,13 +146,26 @@ def search(
 
 
 @app.command()
-def promote(name: Name) -> None:
-    """Let a project's memory hold everywhere."""
+def promote(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A project's memory, or an id of list --all.")
+    ],
+    despite_findings: Despite = False,
+) -> None:
+    """Let a project's memory hold everywhere, or make a memory of what a client wrote."""
     from agentos.config import home_dir
     from agentos.memories.reading import find_memory
     from agentos.memories.writing import promote_memory
 
-    typer.echo(promote_memory(home_dir(), find_memory(_memories(None), name)))
+    try:
+        memory = find_memory(_memories(None), name)
+    except ConfigInvalid as error:
+        found = [each for each in _entries() if each.id.startswith(name)]
+        if len({each.id for each in found}) != 1:
+            raise error
+        typer.echo(_inbox().promote(found[0], despite_findings=despite_findings))
+        return
+    typer.echo(promote_memory(home_dir(), memory))
 
 
 @app.command()
@@ -205,7 +217,7 @@ def accept(
     despite_findings: Despite = False,
 ) -> None:
     """Make it a memory, and show where its file is; committing that is left to you."""
-    from agentos.memories.inbox import Changes
+    from agentos.memories.candidate import Changes
 
     changes = Changes(name, kind.value if kind else None, description, project)
     typer.echo(_inbox().accept(id, changes, despite_findings=despite_findings))

@@ -205,6 +205,7 @@ def _tell(
     no_read: bool,
 ) -> None:
     from agentos.cli import usage_table
+    from agentos.usage import spreadsheet
     from agentos.usage.questions import report
     from agentos.usage.reports import plain
 
@@ -214,7 +215,7 @@ def _tell(
     if as_json:
         typer.echo(json.dumps(plain(found), indent=2))
     elif as_csv:
-        sys.stdout.write(usage_table.as_csv(found))
+        sys.stdout.write(spreadsheet.as_csv(found))
     else:
         usage_table.show(found)
 

@@ -19,8 +19,9 @@ from agentos.hub.sessions import part as sessions
 from agentos.hub.telemetry import part as telemetry
 from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
+from agentos.memories.rest import part as memories
 from agentos.portfolio import rest as portfolio
-from agentos.usage import rest as usage
+from agentos.usage.rest import part as usage
 
 
 class Part(Protocol):
@@ -43,6 +44,7 @@ PARTS: Sequence[Part] = (
     usage.add,
     hub_state.add,
     portfolio.add,
+    memories.add,
     doctor.add,
     sessions.add,
     web.add,

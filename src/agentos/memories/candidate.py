@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -90,6 +90,32 @@ class Candidate:
             project=self.project,
             client=", ".join(self.clients),
             written=datetime.fromisoformat(written) if written else None,
+        )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the user wants otherwise in a memory; None leaves it.
+
+    Attributes:
+        name, type, description: Of the memory.
+        project: Where it holds; the empty text is everywhere.
+    """
+
+    name: str | None = None
+    type: MemoryType | None = None
+    description: str | None = None
+    project: str | None = None
+
+    def of(self, memory: Memory) -> Memory:
+        """Return a memory with the changes."""
+        project = memory.project if self.project is None else self.project or None
+        return replace(
+            memory,
+            name=self.name or memory.name,
+            type=self.type or memory.type,
+            description=self.description or memory.description,
+            project=project,
         )
 
 

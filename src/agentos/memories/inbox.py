@@ -22,6 +22,7 @@ from agentos.errors import AgentOsError
 from agentos.memories.candidate import (
     MOST_VARIANTS,
     Candidate,
+    Changes,
     Origin,
     candidate_of,
     files_of,
@@ -33,7 +34,7 @@ from agentos.memories.candidate import (
 from agentos.memories.clients.claude import slug
 from agentos.memories.clients.entry import Entry
 from agentos.memories.duplicates import are_near, fingerprint, grouped
-from agentos.memories.memory import Memory, MemoryType
+from agentos.memories.memory import Memory
 from agentos.memories.reading import full_name, load_memories
 from agentos.memories.screening import findings, require_clean
 from agentos.memories.writing import add_memory, free_name
@@ -59,32 +60,6 @@ class Pulled:
     merged: int = 0
     known: int = 0
     left_out: int = 0
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What the user wants otherwise in a memory; None leaves it.
-
-    Attributes:
-        name, type, description: Of the memory.
-        project: Where it holds; the empty text is everywhere.
-    """
-
-    name: str | None = None
-    type: MemoryType | None = None
-    description: str | None = None
-    project: str | None = None
-
-    def of(self, memory: Memory) -> Memory:
-        """Return a memory with the changes."""
-        project = memory.project if self.project is None else self.project or None
-        return replace(
-            memory,
-            name=self.name or memory.name,
-            type=self.type or memory.type,
-            description=self.description or memory.description,
-            project=project,
-        )
 
 
 class Inbox:
@@ -175,13 +150,35 @@ class Inbox:
         """
         with self._locked():
             candidate = self.find(said)
-            memory = (changes or Changes()).of(candidate.memory())
-            if changes is None or changes.name is None:
-                memory = free_name(self._home, memory)
-            if not despite_findings:
-                require_clean(self._home, memory, f"agentos memory accept {candidate.id}")
-            path = add_memory(self._home, memory)
+            command = None if despite_findings else f"agentos memory accept {candidate.id}"
+            path = self._add_memory(candidate, changes, command)
             self._close(candidate, "accepted", str(path.relative_to(self._home)))
+            return path
+
+    def promote(
+        self, entry: Entry, changes: Changes | None = None, *, despite_findings: bool = False
+    ) -> Path:
+        """Make what a client wrote a memory, whether it waits for review or not.
+
+        Args:
+            entry: What it wrote.
+            changes: What is to be otherwise.
+            despite_findings: Whether it is taken with the secrets and personal data in it.
+
+        Returns:
+            The memory's file. Nothing that says the same waits any more.
+
+        Raises:
+            SecretsFound: There are such in it; nothing is changed.
+            ConfigInvalid: There is a memory of this name, or it cannot be one.
+        """
+        with self._locked():
+            candidate = candidate_of([entry], self._project(entry.project), time.time())
+            command = None if despite_findings else f"agentos memory promote {entry.id}"
+            path = self._add_memory(candidate, changes, command)
+            for each in self.open():
+                if entry.id in (each.id, *map(fingerprint, each.variants)):
+                    self._close(each, "accepted", str(path.relative_to(self._home)))
             return path
 
     def reject(self, said: str, reason: str | None = None) -> Candidate:
@@ -192,6 +189,16 @@ class Inbox:
         """
         with self._locked():
             return self._close(self.find(said), "rejected", reason)
+
+    def _add_memory(
+        self, candidate: Candidate, changes: Changes | None, unless_clean: str | None
+    ) -> Path:
+        memory = (changes or Changes()).of(candidate.memory())
+        if changes is None or changes.name is None:
+            memory = free_name(self._home, memory)
+        if unless_clean is not None:
+            require_clean(self._home, memory, unless_clean)
+        return add_memory(self._home, memory)
 
     def _merge(
         self, fresh: Sequence[Entry], waiting: Sequence[Candidate], memories: Sequence[Memory]

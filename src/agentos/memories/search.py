@@ -12,6 +12,7 @@ from agentos.memories.reading import full_name
 
 if TYPE_CHECKING:
     from agentos.portfolio.pages import PortfolioText
+    from agentos.portfolio.search import Hit as Passage
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,36 @@ def search(
     Raises:
         AgentOsError: The query has no word.
     """
-    from agentos.portfolio.search import find
-
     known: dict[str, tuple[str | None, str]] = {}
-    pages = []
+    texts = []
     for memory in memories:
         known[full_name(memory)] = None, memory.description
-        pages.append(_page(full_name(memory), memory.description, memory.text))
+        texts.append((full_name(memory), memory.description, memory.text))
     for entry in entries:
         known[entry.id] = entry.client, entry.title
-        pages.append(_page(entry.id, entry.title, entry.text))
+        texts.append((entry.id, entry.title, entry.text))
     return [
         Hit(hit.name, *known[hit.name], hit.text, hit.found)
-        for hit in find(pages, query, limit, context)
+        for hit in passages(query, texts, limit=limit, context=context)
     ]
+
+
+def passages(
+    query: str, texts: Iterable[tuple[str, str, str]], *, limit: int = 20, context: int = 1
+) -> list[Passage]:
+    """Return the best passages of texts.
+
+    Args:
+        query: As `search` takes it.
+        texts: A name for each, its title and what it says.
+        limit, context: As `search` takes them.
+
+    Raises:
+        AgentOsError: The query has no word.
+    """
+    from agentos.portfolio.search import find
+
+    return find([_page(*each) for each in texts], query, limit, context)
 
 
 def _page(name: str, title: str, text: str) -> PortfolioText:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Table, and_, true
+from sqlalchemy import ColumnElement, Table, and_, case, true
 
 from agentos.usage.prices import Tokens
 
@@ -36,6 +36,7 @@ class Selection:
     Attributes:
         since: From then on, rounded down to a quarter of an hour in sums.
         until: Before then, rounded likewise.
+        model_names: Models as reports name them: `PROVIDER/MODEL`.
     """
 
     since: datetime | None = None
@@ -48,6 +49,7 @@ class Selection:
     profiles: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    model_names: tuple[str, ...] = ()
 
     def where(self, table: Table) -> ColumnElement[bool]:
         """Return the condition on the table of calls, or on that of their sums."""
@@ -56,6 +58,8 @@ class Selection:
         for name in _NAMES:
             if wanted := getattr(self, f"{name}s"):
                 terms.append(table.c[name].in_(wanted))
+        if self.model_names:
+            terms.append(_model_name(table).in_(self.model_names))
         return and_(*terms)
 
     def _times(self, table: Table) -> list[ColumnElement[bool]]:
@@ -71,6 +75,11 @@ class Selection:
         if self.until is not None:
             found.append(table.c.at < milliseconds(self.until))
         return found
+
+
+def _model_name(table: Table) -> ColumnElement[str]:
+    provider, model = table.c.provider, table.c.model
+    return case((provider == "", model), else_=provider + "/" + model)
 
 
 _NAMES = ("session", "model", "provider", "client", "project", "profile", "agent", "source")

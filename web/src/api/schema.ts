@@ -287,6 +287,171 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/memories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Memories
+         * @description List the memories of every client, the home's first; or what is found, best first.
+         */
+        get: operations["list_memories_api_v1_memories_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Candidates
+         * @description List what waits for review, the oldest first.
+         */
+        get: operations["list_candidates_api_v1_memories_inbox_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/inbox/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pull
+         * @description Look for what clients wrote since.
+         */
+        post: operations["pull_api_v1_memories_inbox_pull_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/inbox/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept
+         * @description Make it a memory of the home.
+         *
+         *     409 if it was changed since it was read, it was decided on, or there is one of this name:
+         *     nothing happens then.
+         */
+        post: operations["accept_api_v1_memories_inbox__id__accept_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/inbox/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject
+         * @description Leave it out; it does not come back.
+         */
+        post: operations["reject_api_v1_memories_inbox__id__reject_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Memory
+         * @description Read a memory, and learn where it has copies.
+         */
+        get: operations["read_memory_api_v1_memories__key__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/{key}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Memories
+         * @description Tell how one differs from another.
+         */
+        get: operations["compare_memories_api_v1_memories__key__difference_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/{key}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote
+         * @description Make what a client wrote a memory of the home, or let a project's hold everywhere.
+         *
+         *     409 if it was changed since it was read, or there is one of this name: nothing happens then.
+         */
+        post: operations["promote_api_v1_memories__key__promote_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolio/findings": {
         parameters: {
             query?: never;
@@ -737,6 +902,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/set-project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Project
+         * @description Set the active project, for everybody or for one client.
+         */
+        post: operations["set_project_api_v1_set_project_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/settings": {
         parameters: {
             query?: never;
@@ -889,9 +1074,17 @@ export interface paths {
          * @description Tell how far the budgets are used up, and how far they will be.
          */
         get: operations["budgets_api_v1_usage_budgets_get"];
-        put?: never;
+        /**
+         * Put Budget
+         * @description Set what may be used in a day; one for the same is replaced. Amounts are in US dollars.
+         */
+        put: operations["put_budget_api_v1_usage_budgets_put"];
         post?: never;
-        delete?: never;
+        /**
+         * Delete Budget
+         * @description Take a budget of a day away: a project's, a profile's, or that of all.
+         */
+        delete: operations["delete_budget_api_v1_usage_budgets_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -917,6 +1110,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/usage/calls/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Call
+         * @description Tell of one call, with the line that it was read from.
+         */
+        get: operations["call_api_v1_usage_calls__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Csv
+         * @description Sum up what was used as comma-separated values, all of it.
+         */
+        get: operations["csv_api_v1_usage_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explanation
+         * @description Tell which files and lines a number comes from, and what there was not counted.
+         */
+        get: operations["explanation_api_v1_usage_explanation_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage/series": {
         parameters: {
             query?: never;
@@ -926,7 +1179,7 @@ export interface paths {
         };
         /**
          * Series
-         * @description Tell how use went over time: the largest series, and the sum of all.
+         * @description Tell how use went over time: the largest series, what is left, and the sum of all.
          */
         get: operations["series_api_v1_usage_series_get"];
         put?: never;
@@ -1125,6 +1378,189 @@ export interface components {
             seconds: number;
         };
         /**
+         * BudgetChange
+         * @description What may be used in a day: by a project, by a profile, or else by all.
+         */
+        BudgetChange: {
+            /** Money */
+            money?: number | null;
+            /** Profile */
+            profile?: string | null;
+            /** Project */
+            project?: string | null;
+            /** Tokens */
+            tokens?: number | null;
+        };
+        /**
+         * BudgetInfo
+         * @description A budget, and how far it is used up; amounts are in US dollars.
+         *
+         *     `editable` ones are of a day, which PUT and DELETE change.
+         */
+        BudgetInfo: {
+            /** Cost */
+            cost: number | null;
+            /** Cost Ahead */
+            cost_ahead: number | null;
+            /** Editable */
+            editable: boolean;
+            /** Enforced */
+            enforced: boolean;
+            /** Money */
+            money: number | null;
+            /** Profile */
+            profile: string | null;
+            /** Project */
+            project: string | null;
+            /** Scope */
+            scope: string;
+            /** Share */
+            share: number | null;
+            /** Share Ahead */
+            share_ahead: number | null;
+            /** Tokens */
+            tokens: number | null;
+            /** Tokens Ahead */
+            tokens_ahead: number | null;
+            /** Unpriced */
+            unpriced: number;
+            /** Used */
+            used: number | null;
+        };
+        /**
+         * BudgetList
+         * @description The budgets of `agentos.toml`.
+         */
+        BudgetList: {
+            /** Budgets */
+            budgets: components["schemas"]["BudgetInfo"][];
+            currency: components["schemas"]["CurrencyInfo"];
+        };
+        /**
+         * CallInfo
+         * @description One model call; its cost, and the price that its source wrote, are in US dollars.
+         */
+        CallInfo: {
+            /** Agent */
+            agent: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Client */
+            client: string;
+            confidence: components["schemas"]["Confidence"];
+            /** Cost */
+            cost: number | null;
+            /** Identity */
+            identity: string;
+            /** Kind */
+            kind: string;
+            /** Model */
+            model: string;
+            /** Number */
+            number: number;
+            /** Price */
+            price: number | null;
+            /** Profile */
+            profile: string;
+            /** Project */
+            project: string;
+            provenance: components["schemas"]["ProvenanceInfo"];
+            /** Provider */
+            provider: string;
+            /** Response Id */
+            response_id: string;
+            /** Session */
+            session: string;
+            source: components["schemas"]["Source"];
+            /** Thread */
+            thread: string;
+            /** Tier */
+            tier: string;
+            tokens: components["schemas"]["TokensInfo"] | null;
+            /** Turn */
+            turn: string;
+        };
+        /**
+         * CallList
+         * @description Calls as they came into the ledger.
+         */
+        CallList: {
+            /** Calls */
+            calls: components["schemas"]["CallInfo"][];
+            currency: components["schemas"]["CurrencyInfo"];
+            /** Next */
+            next: number | null;
+            /** Time Zone */
+            time_zone: string;
+        };
+        /**
+         * CallText
+         * @description A call, and the line that it was read from; null if that is not there any more.
+         */
+        CallText: {
+            call: components["schemas"]["CallInfo"];
+            currency: components["schemas"]["CurrencyInfo"];
+            /** Line */
+            line: string | null;
+            /** Time Zone */
+            time_zone: string;
+        };
+        /**
+         * CandidateInfo
+         * @description What waits for review: by whom it was written, and what to be careful of.
+         */
+        CandidateInfo: {
+            /** About */
+            about: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Clients */
+            clients: string[];
+            /** Description */
+            description: string;
+            /** Findings */
+            findings: string[];
+            /** Id */
+            id: string;
+            /** Like */
+            like: string | null;
+            /** Like Diff */
+            like_diff: string | null;
+            /** Name */
+            name: string;
+            /** Origins */
+            origins: components["schemas"]["OriginInfo"][];
+            /** Project */
+            project: string | null;
+            /** Text */
+            text: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "user" | "feedback" | "project" | "reference";
+            /** Variants */
+            variants: string[];
+            /** Version */
+            version: string;
+        };
+        /**
+         * CandidateList
+         * @description What waits for review, the oldest first.
+         */
+        CandidateList: {
+            /** Candidates */
+            candidates: components["schemas"]["CandidateInfo"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
          * ClientList
          * @description Programs, the latest first.
          */
@@ -1191,6 +1627,16 @@ export interface components {
             project?: string | null;
         };
         /**
+         * Confidence
+         * @description How well the tokens of a call are known.
+         *
+         *     Attributes:
+         *         EXACT: The provider's own figures of this one call.
+         *         DERIVED: The difference between two readings of a running total.
+         * @enum {string}
+         */
+        Confidence: "exact" | "derived";
+        /**
          * Cost
          * @description What was paid, as a decimal number.
          */
@@ -1199,6 +1645,16 @@ export interface components {
             amount: string;
             /** Currency */
             currency: string;
+        };
+        /**
+         * CurrencyInfo
+         * @description What costs in US dollars are told in.
+         */
+        CurrencyInfo: {
+            /** Code */
+            code: string;
+            /** Per Dollar */
+            per_dollar: number;
         };
         /**
          * Event
@@ -1379,7 +1835,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        Kind: "http" | "tool" | "portfolio_read" | "command" | "project";
+        Kind: "http" | "tool" | "portfolio_read" | "command" | "project" | "usage";
         /**
          * Listing
          * @description A directory of a machine; `truncated` says whether there is more in it.
@@ -1533,6 +1989,129 @@ export interface components {
             pids: number;
         };
         /**
+         * MemoryChange
+         * @description What is to be otherwise in the memory that it becomes; null leaves it.
+         *
+         *     A project of the empty text is everywhere.
+         */
+        MemoryChange: {
+            /** Description */
+            description?: string | null;
+            /**
+             * Despite Findings
+             * @default false
+             */
+            despite_findings: boolean;
+            /** Name */
+            name?: string | null;
+            /** Project */
+            project?: string | null;
+            /** Type */
+            type?: ("user" | "feedback" | "project" | "reference") | null;
+        };
+        /**
+         * MemoryDifference
+         * @description A unified diff from one copy to another; empty if they say the same.
+         */
+        MemoryDifference: {
+            /** Diff */
+            diff: string;
+        };
+        /**
+         * MemoryInfo
+         * @description A memory as one client has it: `agentos` for the home's, or what the client wrote.
+         *
+         *     `same` are the keys of its copies elsewhere; `found` is the passage that was searched for.
+         */
+        MemoryInfo: {
+            /** About */
+            about: string | null;
+            /** Author */
+            author: string | null;
+            /** Client */
+            client: string;
+            /** Excerpt */
+            excerpt: string;
+            /** Found */
+            found: string | null;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "memory" | "note" | "rule" | "instructions" | "summary" | "raw" | "session";
+            /** Line */
+            line: number;
+            /** Name */
+            name: string | null;
+            /** Path */
+            path: string;
+            /** Project */
+            project: string | null;
+            /** Same */
+            same: string[];
+            /** Size */
+            size: number;
+            /** Title */
+            title: string;
+            /** Type */
+            type: ("user" | "feedback" | "project" | "reference") | null;
+            /** Version */
+            version: string;
+            /** Written */
+            written: string | null;
+        };
+        /**
+         * MemoryList
+         * @description Memories of every client, the home's first; those that were searched for, the best first.
+         */
+        MemoryList: {
+            /** Active Project */
+            active_project: string | null;
+            /** Clients */
+            clients: {
+                [key: string]: number;
+            };
+            /** Memories */
+            memories: components["schemas"]["MemoryInfo"][];
+            /** Next */
+            next: string | null;
+            /** Projects */
+            projects: string[];
+            /** Unreadable */
+            unreadable: string[];
+        };
+        /**
+         * MemoryMade
+         * @description The memory that it became: its file in the home, which is yours to commit.
+         */
+        MemoryMade: {
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
+        };
+        /**
+         * MemoryRejection
+         * @description Why it is left out.
+         */
+        MemoryRejection: {
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * MemoryText
+         * @description A memory, and its copies elsewhere.
+         */
+        MemoryText: {
+            /** Copies */
+            copies: components["schemas"]["MemoryInfo"][];
+            memory: components["schemas"]["MemoryInfo"];
+            /** Text */
+            text: string;
+        };
+        /**
          * NetworkAccess
          * @description What a machine may reach: what is allowed beside a preset.
          */
@@ -1664,6 +2243,20 @@ export interface components {
             name: string;
         };
         /**
+         * OriginInfo
+         * @description Where a candidate was written.
+         */
+        OriginInfo: {
+            /** Client */
+            client: string;
+            /** Line */
+            line: number;
+            /** Path */
+            path: string;
+            /** Written */
+            written: string | null;
+        };
+        /**
          * PageFinding
          * @description Something about a page that its owner should know.
          */
@@ -1774,6 +2367,20 @@ export interface components {
             message: string;
         };
         /**
+         * ProblemInfo
+         * @description A line, or a file, that was not counted.
+         */
+        ProblemInfo: {
+            /** File */
+            file: string;
+            /** Kind */
+            kind: string;
+            /** Line */
+            line: number;
+            /** Message */
+            message: string;
+        };
+        /**
          * ProjectChoice
          * @description The project to work on from now; null for none.
          */
@@ -1832,6 +2439,34 @@ export interface components {
             next: string | null;
             /** Proposals */
             proposals: components["schemas"]["ProposalInfo"][];
+        };
+        /**
+         * ProvenanceInfo
+         * @description Where a call is written: a line of a file, and where that begins.
+         */
+        ProvenanceInfo: {
+            /** File */
+            file: string;
+            /** Line */
+            line: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
+         * PullInfo
+         * @description What was found in the clients' files.
+         */
+        PullInfo: {
+            /** Known */
+            known: number;
+            /** Left Out */
+            left_out: number;
+            /** Merged */
+            merged: number;
+            /** New */
+            new: number;
+            /** Unreadable */
+            unreadable: string[];
         };
         /**
          * Queued
@@ -2044,6 +2679,25 @@ export interface components {
             tls: boolean;
         };
         /**
+         * ShareInfo
+         * @description What one file contributes.
+         */
+        ShareInfo: {
+            /** Calls */
+            calls: number;
+            /** Derived */
+            derived: number;
+            /** File */
+            file: string;
+            /** First Line */
+            first_line: number;
+            /** Gone */
+            gone: boolean;
+            /** Last Line */
+            last_line: number;
+            tokens: components["schemas"]["TokensInfo"];
+        };
+        /**
          * SignInCode
          * @description A code that signs one browser in, once.
          */
@@ -2065,6 +2719,12 @@ export interface components {
             /** Version */
             version: string;
         };
+        /**
+         * Source
+         * @description Who told of a call.
+         * @enum {string}
+         */
+        Source: "gateway" | "codex" | "claude" | "gemini" | "opencode";
         /**
          * State
          * @description What a session is at.
@@ -2168,6 +2828,24 @@ export interface components {
             reasoning: number;
         };
         /**
+         * TokensInfo
+         * @description Tokens of a call; the cached input and what was written to the cache are parts of input.
+         */
+        TokensInfo: {
+            /** Cache Write */
+            cache_write: number;
+            /** Cache Write Hour */
+            cache_write_hour: number;
+            /** Cached Input */
+            cached_input: number;
+            /** Input */
+            input: number;
+            /** Output */
+            output: number;
+            /** Reasoning */
+            reasoning: number;
+        };
+        /**
          * TurnSum
          * @description What a turn used; no end if it has none yet.
          */
@@ -2195,6 +2873,171 @@ export interface components {
         Typed: {
             /** Data */
             data: string;
+        };
+        /**
+         * UsageExplanation
+         * @description Where a number comes from: the tokens of its files add up to it.
+         */
+        UsageExplanation: {
+            /** Files */
+            files: components["schemas"]["ShareInfo"][];
+            /** Files Left Out */
+            files_left_out: number;
+            /** Problems */
+            problems: components["schemas"]["ProblemInfo"][];
+            /** Problems Left Out */
+            problems_left_out: number;
+            tokens: components["schemas"]["TokensInfo"];
+        };
+        /**
+         * UsageLine
+         * @description What has a name, and what it used in each step.
+         */
+        UsageLine: {
+            /** Name */
+            name: string;
+            /** Points */
+            points: components["schemas"]["UsagePoint"][];
+        };
+        /**
+         * UsagePoint
+         * @description What was used in a step.
+         */
+        UsagePoint: {
+            /** Calls */
+            calls: number;
+            /** Cost */
+            cost: number | null;
+            /** Tokens */
+            tokens: number;
+            /** Unpriced Calls */
+            unpriced_calls: number;
+        };
+        /**
+         * UsageSeries
+         * @description How use went over time: the largest, and what the others used together.
+         */
+        UsageSeries: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier";
+            /** Currency */
+            currency: string;
+            /** Left Out */
+            left_out: number;
+            /** Others */
+            others: components["schemas"]["UsagePoint"][];
+            /** Series */
+            series: components["schemas"]["UsageLine"][];
+            /** Spans */
+            spans: components["schemas"]["UsageStep"][];
+            /**
+             * Step
+             * @enum {string}
+             */
+            step: "hour" | "day" | "week" | "month";
+            /** Steps */
+            steps: string[];
+            /** Time Zone */
+            time_zone: string;
+            total: components["schemas"]["UsageSum"];
+        };
+        /**
+         * UsageStep
+         * @description An hour, day, week or month of the zone.
+         */
+        UsageStep: {
+            /** Name */
+            name: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * UsageSum
+         * @description What some calls used; of the groups, it has those that were asked for.
+         *
+         *     The cost is of the calls whose price is known; null if that is none of them.
+         */
+        UsageSum: {
+            /** Agent */
+            agent?: string | null;
+            /** Cache Write */
+            cache_write: number;
+            /** Cached Input */
+            cached_input: number;
+            /** Calls */
+            calls: number;
+            /** Client */
+            client?: string | null;
+            /** Cost */
+            cost: number | null;
+            /** Day */
+            day?: string | null;
+            /** Derived Calls */
+            derived_calls: number;
+            /** Hour */
+            hour?: string | null;
+            /** Input */
+            input: number;
+            /** Model */
+            model?: string | null;
+            /** Month */
+            month?: string | null;
+            /** Output */
+            output: number;
+            /** Profile */
+            profile?: string | null;
+            /** Project */
+            project?: string | null;
+            /** Provider */
+            provider?: string | null;
+            /** Reasoning */
+            reasoning: number;
+            /** Session */
+            session?: string | null;
+            /** Source */
+            source?: string | null;
+            /** Tier */
+            tier?: string | null;
+            /** Tokens */
+            tokens: number;
+            /** Unmetered Calls */
+            unmetered_calls: number;
+            /** Unpriced Calls */
+            unpriced_calls: number;
+            /** Week */
+            week?: string | null;
+        };
+        /**
+         * UsageSums
+         * @description Sums, and the sum of all.
+         */
+        UsageSums: {
+            /** By */
+            by: ("hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier")[];
+            /** Currency */
+            currency: string;
+            /** Next */
+            next: string | null;
+            /** Rows */
+            rows: components["schemas"]["UsageSum"][];
+            /** Since */
+            since: string | null;
+            /** Time Zone */
+            time_zone: string;
+            total: components["schemas"]["UsageSum"];
+            /** Until */
+            until: string | null;
         };
         /** ValidationError */
         ValidationError: {
@@ -2680,6 +3523,270 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TerminalOpened"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_memories_api_v1_memories_get: {
+        parameters: {
+            query?: {
+                /** @description Words and "phrases". */
+                q?: string;
+                client?: string | null;
+                /** @description Empty for what holds everywhere. */
+                project?: string | null;
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_candidates_api_v1_memories_inbox_get: {
+        parameters: {
+            query?: {
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    pull_api_v1_memories_inbox_pull_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullInfo"];
+                };
+            };
+        };
+    };
+    accept_api_v1_memories_inbox__id__accept_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `version` that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemoryChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryMade"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    reject_api_v1_memories_inbox__id__reject_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemoryRejection"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_memory_api_v1_memories__key__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    compare_memories_api_v1_memories__key__difference_get: {
+        parameters: {
+            query: {
+                to: string;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryDifference"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    promote_api_v1_memories__key__promote_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `version` that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemoryChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryMade"];
                 };
             };
             /** @description Validation Error */
@@ -3472,6 +4579,41 @@ export interface operations {
             };
         };
     };
+    set_project_api_v1_set_project_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectChoice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     settings_api_v1_settings_get: {
         parameters: {
             query?: never;
@@ -3654,13 +4796,20 @@ export interface operations {
                 until?: string | null;
                 /** @description In place of since and until. */
                 period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
                 session?: string[] | null;
                 model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
                 provider?: string[] | null;
                 client?: string[] | null;
                 project?: string[] | null;
                 profile?: string[] | null;
                 agent?: string[] | null;
+                source?: string[] | null;
             };
             header?: {
                 "If-None-Match"?: string | null;
@@ -3676,7 +4825,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["UsageSums"];
                 };
             };
             /** @description Validation Error */
@@ -3693,9 +4842,7 @@ export interface operations {
     budgets_api_v1_usage_budgets_get: {
         parameters: {
             query?: never;
-            header?: {
-                "If-None-Match"?: string | null;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -3707,7 +4854,63 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["BudgetList"];
+                };
+            };
+        };
+    };
+    put_budget_api_v1_usage_budgets_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_budget_api_v1_usage_budgets_delete: {
+        parameters: {
+            query?: {
+                project?: string | null;
+                profile?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
                 };
             };
             /** @description Validation Error */
@@ -3730,19 +4933,24 @@ export interface operations {
                 until?: string | null;
                 /** @description In place of since and until. */
                 period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
                 /** @description Where days begin. */
                 tz?: string | null;
                 session?: string[] | null;
                 model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
                 provider?: string[] | null;
                 client?: string[] | null;
                 project?: string[] | null;
                 profile?: string[] | null;
                 agent?: string[] | null;
+                source?: string[] | null;
             };
-            header?: {
-                "If-None-Match"?: string | null;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -3754,7 +4962,138 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["CallList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    call_api_v1_usage_calls__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    csv_api_v1_usage_csv_get: {
+        parameters: {
+            query?: {
+                by?: ("hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier")[] | null;
+                /** @description Where days begin. */
+                tz?: string | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description In place of since and until. */
+                period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
+                session?: string[] | null;
+                model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
+                provider?: string[] | null;
+                client?: string[] | null;
+                project?: string[] | null;
+                profile?: string[] | null;
+                agent?: string[] | null;
+                source?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    explanation_api_v1_usage_explanation_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                since?: string | null;
+                until?: string | null;
+                /** @description In place of since and until. */
+                period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
+                /** @description Where days begin. */
+                tz?: string | null;
+                session?: string[] | null;
+                model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
+                provider?: string[] | null;
+                client?: string[] | null;
+                project?: string[] | null;
+                profile?: string[] | null;
+                agent?: string[] | null;
+                source?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageExplanation"];
                 };
             };
             /** @description Validation Error */
@@ -3773,7 +5112,8 @@ export interface operations {
             query?: {
                 /** @description A series for each of these. */
                 by?: "hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier";
-                step?: "hour" | "day" | "week" | "month";
+                /** @description What suits the time, by default. */
+                step?: ("hour" | "day" | "week" | "month") | null;
                 /** @description Where days begin. */
                 tz?: string | null;
                 /** @description At most so many series. */
@@ -3782,13 +5122,20 @@ export interface operations {
                 until?: string | null;
                 /** @description In place of since and until. */
                 period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
                 session?: string[] | null;
                 model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
                 provider?: string[] | null;
                 client?: string[] | null;
                 project?: string[] | null;
                 profile?: string[] | null;
                 agent?: string[] | null;
+                source?: string[] | null;
             };
             header?: {
                 "If-None-Match"?: string | null;
@@ -3804,7 +5151,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["UsageSeries"];
                 };
             };
             /** @description Validation Error */

@@ -51,8 +51,8 @@ export function Table({ label, head, children }: { label: string; head: string[]
       <table>
         <thead>
           <tr>
-            {head.map((title) => (
-              <th key={title} scope="col">
+            {head.map((title, index) => (
+              <th key={index} scope="col">
                 {title}
               </th>
             ))}

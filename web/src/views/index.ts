@@ -19,6 +19,8 @@ export interface View {
 export const VIEWS: View[] = [
   { path: "now", title: "Now", key: "n", component: lazy(() => import("./now")) },
   { path: "session", title: "Sessions", key: "e", component: lazy(() => import("./session")) },
+  { path: "usage", title: "Usage", key: "u", component: lazy(() => import("./usage")) },
+  { path: "memory", title: "Memory", key: "m", component: lazy(() => import("./memory")) },
   { path: "portfolio", title: "Portfolio", key: "p", component: lazy(() => import("./portfolio")) },
   { path: "inbox", title: "Inbox", key: "i", component: lazy(() => import("./inbox")) },
   { path: "log", title: "Log", key: "l", component: lazy(() => import("./log")) },

@@ -8,7 +8,7 @@ import { Empty, ErrorNote, Loading } from "../parts/notes";
 import { go, href } from "../route";
 import type { ViewProps } from ".";
 
-const KINDS = ["http", "tool", "portfolio_read", "command", "project"] as const;
+const KINDS = ["http", "tool", "portfolio_read", "command", "project", "usage"] as const;
 const FIELDS = ["client", "name", "project"] as const;
 /** How many of the newest are kept while the log is followed. */
 const MOST_LIVE = 500;

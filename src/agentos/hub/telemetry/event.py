@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PORTFOLIO_READ = "portfolio_read"
     COMMAND = "command"
     PROJECT = "project"
+    USAGE = "usage"
 
 
 def _now() -> datetime:

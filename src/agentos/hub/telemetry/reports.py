@@ -74,6 +74,7 @@ async def command_log(report: CommandRun, request: Request, reporter: Reporter) 
 
 
 @router.post("/set-project")
+@router.post("/api/v1/set-project")  # where browsers send the cookie of the page
 async def set_project(
     choice: ProjectChoice, request: Request, reporter: Reporter
 ) -> dict[str, Any]:

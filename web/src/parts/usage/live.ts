@@ -1,0 +1,8 @@
+import { useEvents } from "../../live";
+
+/** Calls back when the hub has booked new calls. */
+export function useUsageEvents(booked: () => void): void {
+  useEvents((events) => {
+    if (events.some((event) => event.kind === "usage")) booked();
+  });
+}
