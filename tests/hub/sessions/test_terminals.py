@@ -51,7 +51,7 @@ async def test_bash_is_typed_into_resized_and_found_again(sessions: Open) -> Non
         more, _ = await shown(hub, terminal, "19 71", after=place)
         assert "30 100" not in more
         whole, _ = await shown(hub, terminal, "19 71")
-        assert whole == text + more
+        assert whole.startswith(text + more)
         machine = (await hub.said("GET", f"/sessions/{id}"))["machine"]
         assert (await hub.said("GET", f"/machines/{machine}"))["terminals"] == [terminal]
         await hub.said("DELETE", f"/terminals/{terminal}")
