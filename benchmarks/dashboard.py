@@ -187,7 +187,7 @@ async def measure() -> list[Figure]:
             await browser.close()
             alone, followed = await beside((await ask("POST", "/sessions", wanted))["id"])
     finally:
-        agentos("down")
+        agentos("down", "--yes")
     ratio = statistics.median(followed) / statistics.median(alone)
     spread = f"{min(views):.2f} to {max(views):.2f}; {VIEWS} runs"
     return [

@@ -29,6 +29,7 @@ BENCHMARKS = (
     "hub",
     "imports",
     "hub_mcp",
+    "dashboard",
     "sync",
 )
 

@@ -18,6 +18,12 @@ AGENTOS = [sys.executable, "-m", "agentos"]
 FIX = "*** Begin Patch\n*** Update File: a.txt\n@@\n-one\n+two\n*** End Patch\n"
 
 
+@pytest.fixture(autouse=True)
+def _no_hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no hub of the user's take what is run here."""
+    monkeypatch.setenv("AGENTOS_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     (tmp_path / "a.txt").write_text("one\n")

@@ -201,7 +201,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     try:
         yield found
     finally:
-        found.agentos("down")
+        found.agentos("down", "--yes")
 
 
 Look = Callable[..., Page]

@@ -62,9 +62,17 @@ def test_a_new_token_of_the_users_signs_every_browser_out(place: Place, look: Lo
 def test_every_view_is_reached_by_keys(place: Place, look: Look) -> None:
     page = look(place.link())
     expect(page.get_by_role("heading", name="Now", level=1)).to_be_visible()
-    for title in ("Usage", "Memory", "Portfolio", "Inbox", "Log", "Settings"):
+    for key, title in (
+        ("e", "Sessions"),
+        ("u", "Usage"),
+        ("m", "Memory"),
+        ("p", "Portfolio"),
+        ("i", "Inbox"),
+        ("l", "Log"),
+        ("s", "Settings"),
+    ):
         page.keyboard.press("g")
-        page.keyboard.press(title[0].lower())
+        page.keyboard.press(key)
         expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
         expect(page).to_have_title(re.compile(title))
     page.keyboard.press("Control+k")

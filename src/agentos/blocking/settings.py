@@ -50,3 +50,5 @@ class SessionSettings(ResumeSettings, total=False):
 
     cwd: str | None
     instructions: str | None
+    id: str | None
+    notes: Mapping[str, Any]

@@ -186,6 +186,8 @@ class SessionOwner:
         """End every session, now and from now on."""
         self._closing = True
         self._stir()
+        for live in self._held:
+            live.feed.wake()  # who follows is told at once
         async with asyncio.TaskGroup() as group:
             for live in list(self._held):
                 group.create_task(self._end(live))

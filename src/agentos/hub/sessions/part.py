@@ -36,14 +36,17 @@ async def _running(app: FastAPI, hub: Hub) -> AsyncIterator[None]:
     app.state.sessions, app.state.machines = sessions, machines
     app.state.hub_closing = hub.closing
     try:
-        async with background(_end_with(hub.closing, sessions), sessions.count_costs()):
+        async with background(_end_with(hub.closing, sessions, machines), sessions.count_costs()):
             yield
     finally:
         await machines.end_all()
         await sessions.end_all()
 
 
-async def _end_with(closing: asyncio.Event, sessions: SessionOwner) -> None:
-    """Streams and sessions end while the last requests are answered, not after them."""
+async def _end_with(
+    closing: asyncio.Event, sessions: SessionOwner, machines: MachineOwner
+) -> None:
+    """Streams, sessions and machines end while the last requests are answered, not after them."""
     await closing.wait()
     await sessions.end_all()
+    await machines.end_all()
