@@ -19,6 +19,7 @@ from agentos.hub.telemetry import part as telemetry
 from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
 from agentos.portfolio import rest as portfolio
+from agentos.sync import rest as sync
 from agentos.usage import rest as usage
 
 
@@ -42,6 +43,7 @@ PARTS: Sequence[Part] = (
     usage.add,
     hub_state.add,
     portfolio.add,
+    sync.add,
     doctor.add,
     web.add,
 )
