@@ -19,6 +19,7 @@ from agentos.hub.telemetry import part as telemetry
 from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
 from agentos.portfolio import rest as portfolio
+from agentos.skills import rest as skills
 from agentos.sync import rest as sync
 from agentos.usage import rest as usage
 
@@ -44,6 +45,7 @@ PARTS: Sequence[Part] = (
     hub_state.add,
     portfolio.add,
     sync.add,
+    skills.add,
     doctor.add,
     web.add,
 )

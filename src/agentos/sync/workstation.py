@@ -13,6 +13,7 @@ from agentos.sync.run import Sync
 from agentos.sync.store import Store
 
 if TYPE_CHECKING:
+    from agentos.sync.client import Client, Places
     from agentos.sync.deployment import Deployment
 
 
@@ -52,5 +53,18 @@ class Workstation:
         """
         from agentos.sync.deployment import deployments
 
-        versions = self.state / "sync" / "versions.json"
-        return deployments(self.home, clients, versions=versions, env=self.env)
+        return deployments(self.home, clients, versions=self._versions, env=self.env)
+
+    def places(self, client: str) -> tuple[Client, Places]:
+        """Find a client, and where its files are.
+
+        Raises:
+            SyncError: There is no client of that name.
+        """
+        from agentos.sync.deployment import places_of
+
+        return places_of(self.home, client, versions=self._versions, env=self.env)
+
+    @property
+    def _versions(self) -> Path:
+        return self.state / "sync" / "versions.json"
