@@ -20,7 +20,9 @@ from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
 from agentos.portfolio import rest as portfolio
 from agentos.skills import rest as skills
+from agentos.sync import profiles_rest as profiles
 from agentos.sync import rest as sync
+from agentos.usage import prices_rest as prices
 from agentos.usage import rest as usage
 
 
@@ -46,6 +48,8 @@ PARTS: Sequence[Part] = (
     portfolio.add,
     sync.add,
     skills.add,
+    profiles.add,
+    prices.add,
     doctor.add,
     web.add,
 )
