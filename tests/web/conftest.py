@@ -80,6 +80,27 @@ command = ["make", "all"]
 name = "instrument"
 path = "{root}/work/instrument"
 portfolio = ["identity", "pref*"]
+
+[sync]
+clients = ["codex", "claude"]
+"""
+SKILL = """---
+name: {name}
+description: How {name} is done here. Use when asked for it.
+groups: {groups}
+---
+
+# {name}
+
+You are {{{{client}}}}. Run `{{{{skills_dir}}}}/{name}/check.sh` first.
+"""
+FRAGMENT = 'approval_policy = "on-request"\nsandbox_mode = "workspace-write"\n'
+CONFIG = """# Ada's own settings: comments stay.
+model = "gpt-5.5"          # the usual one
+approval_policy = "never"  # she wants it so
+
+[mcp_servers.scope]  # the oscilloscope
+command = "scope-mcp"
 """
 
 
@@ -93,13 +114,17 @@ class Place:
     def __post_init__(self) -> None:
         self.home, self.state = self.root / "home", self.root / "state"
         self.portfolio = self.home / "context-portfolio"
+        self.user = self.root / "user"
         self.environment = {
             **os.environ,
             "AGENTOS_STATE_DIR": str(self.state),
             "AGENTOS_HOME": str(self.home),
+            "HOME": str(self.user),
             "AGENTOS_STORE_URL": f"sqlite:///{self.root}/agentos.db",
         }
-        self.environment.pop("DISPLAY", None)
+        for name in ("DISPLAY", "CODEX_HOME", "CLAUDE_CONFIG_DIR", "CURSOR_CONFIG_DIR"):
+            self.environment.pop(name, None)
+        self.user.mkdir()
         self.portfolio.mkdir(parents=True)
         (self.root / "work" / "instrument").mkdir(parents=True)
 
@@ -112,6 +137,24 @@ class Place:
         ):
             (self.portfolio / f"{name}.md").write_text(text)
         (self.home / "agentos.toml").write_text(SETTINGS.format(root=self.root))
+        self.furnish_sync()
+
+    def furnish_sync(self) -> None:
+        """Put there what is deployed to clients, and what stands in their files."""
+        clients = self.home / "clients"
+        for name, groups in (("review-pr", "[daily]"), ("release-notes", "[releases, daily]")):
+            skill = clients / "shared/skills" / name
+            skill.mkdir(parents=True)
+            (skill / "SKILL.md").write_text(SKILL.format(name=name, groups=groups))
+        (clients / "codex").mkdir()
+        (clients / "codex/config-fragment.toml").write_text(FRAGMENT)
+        (self.user / ".codex").mkdir()
+        self.config.write_text(CONFIG)
+
+    @property
+    def config(self) -> Path:
+        """Codex's own settings."""
+        return self.user / ".codex/config.toml"
 
     def agentos(self, *words: str) -> str:
         ran = subprocess.run(

@@ -22,6 +22,11 @@ VIEWS = {
     "portfolio": ("portfolio", "Portfolio"),
     "page": ("portfolio/identity", "Identity"),
     "inbox": ("inbox", "Inbox"),
+    "sync": ("sync", "Sync"),
+    "sync-undo": ("sync/undo", "Sync"),
+    "sync-pull": ("sync/pull?client=codex", "Sync"),
+    "skills": ("skills", "Skills"),
+    "skill": ("skills/review-pr?client=codex", "review-pr"),
     "log": ("log", "Log"),
     "settings": ("settings", "Settings"),
 }
@@ -48,7 +53,17 @@ def use(place: Place) -> None:
     place.propose("identity", "Small commits", "Commits of one idea", reason=reason, client="codex")
     old, new = "- No frameworks", "- Type hints in every test, too\n- No frameworks"
     place.propose("preferences", old, new, reason="Seen in three reviews.", client="claude")
+    _sync(place)
     place.agentos("token", "create", "--scope", "portfolio:read,fs:read", "--name", "editor")
+
+
+def _sync(place: Place) -> None:
+    """Leave a backup, a conflict, a change of each side and something that was taken over."""
+    place.agentos("sync", "push", "--theirs", "--yes")
+    fragment = place.home / "clients/codex/config-fragment.toml"
+    fragment.write_text('approval_policy = "untrusted"\nsandbox_mode = "read-only"\n')
+    (place.home / "clients/claude").mkdir()
+    (place.home / "clients/claude/CLAUDE.md").write_text("Answer briefly.\n")
 
 
 def _call_tools(place: Place) -> None:

@@ -316,6 +316,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prices
+         * @description List what models cost, by name.
+         */
+        get: operations["list_prices_api_v1_prices_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prices/own": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Price
+         * @description Write a price of one's own into `agentos.toml`.
+         */
+        put: operations["set_price_api_v1_prices_own_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prices/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refresh
+         * @description Fetch prices; those known before stay if that fails.
+         */
+        post: operations["refresh_api_v1_prices_refresh_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Profiles
+         * @description List the profiles, those that are switched off last.
+         */
+        get: operations["list_profiles_api_v1_profiles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Profile
+         * @description Change a profile in `agentos.toml`, or add one; a push deploys it.
+         */
+        patch: operations["change_profile_api_v1_profiles__name__patch"];
+        trace?: never;
+    };
+    "/api/v1/profiles/{name}/trial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try One
+         * @description Start Codex with a profile and get an answer, which takes some seconds.
+         */
+        post: operations["try_one_api_v1_profiles__name__trial_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/settings": {
         parameters: {
             query?: never;
@@ -330,6 +450,254 @@ export interface paths {
         get: operations["settings_api_v1_settings_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/skill-findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lint
+         * @description Tell what is wrong with the skills: front matter, links, tokens, secrets, size.
+         */
+        get: operations["lint_api_v1_skill_findings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/skill-switches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch Skill
+         * @description Switch a skill or a group on or off in `agentos.toml`; a push makes it so.
+         */
+        post: operations["switch_skill_api_v1_skill_switches_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/skills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Skills
+         * @description List the skills by name: who gets each, where it is, who used it.
+         */
+        get: operations["list_skills_api_v1_skills_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/skills/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read One
+         * @description Read a skill's SKILL.md, as it is or as a client gets it.
+         */
+        get: operations["read_one_api_v1_skills__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync/clean": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clean
+         * @description Remove what is AgentOS's from the clients' files and deploy it anew.
+         */
+        post: operations["clean_api_v1_sync_clean_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sync History
+         * @description List the backups, the newest first; an undo takes the first of them.
+         */
+        get: operations["sync_history_api_v1_sync_history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sync Plan
+         * @description Tell what a push, or a clean, would do to each file; nothing is changed.
+         */
+        get: operations["sync_plan_api_v1_sync_plan_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Pull Plan
+         * @description Tell what a pull would bring into the AgentOS home; nothing is changed.
+         */
+        get: operations["pull_plan_api_v1_sync_pull_get"];
+        put?: never;
+        /**
+         * Pull
+         * @description Bring what the clients have into the AgentOS home, to look at.
+         */
+        post: operations["pull_api_v1_sync_pull_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push
+         * @description Deploy the AgentOS home to the clients, as was looked at.
+         */
+        post: operations["push_api_v1_sync_push_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resolve
+         * @description Settle one thing: `ours` writes what AgentOS has, `theirs` leaves what stands there.
+         */
+        post: operations["resolve_api_v1_sync_resolve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sync Status
+         * @description Tell how each client stands; cheap while nothing changes.
+         */
+        get: operations["sync_status_api_v1_sync_status_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sync/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Undo Plan
+         * @description Tell what an undo would bring back; nothing is changed.
+         */
+        get: operations["undo_plan_api_v1_sync_undo_get"];
+        put?: never;
+        /**
+         * Undo
+         * @description Bring back what the last push or clean changed, exactly.
+         */
+        post: operations["undo_api_v1_sync_undo_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -596,6 +964,43 @@ export interface components {
             principal: string;
         };
         /**
+         * Applied
+         * @description What was done; `backup` undoes it, if a file changed.
+         */
+        Applied: {
+            /** Backup */
+            backup: number | null;
+            /** Files */
+            files: string[];
+        };
+        /**
+         * BackupInfo
+         * @description A backup that can be undone, after those that are newer.
+         */
+        BackupInfo: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Clients */
+            clients: string[];
+            /** Files */
+            files: string[];
+            /** Number */
+            number: number;
+        };
+        /**
+         * BackupList
+         * @description Backups, the newest first.
+         */
+        BackupList: {
+            /** Backups */
+            backups: components["schemas"]["BackupInfo"][];
+            /** Next */
+            next: number | null;
+        };
+        /**
          * BrowserSession
          * @description The half of a browser's token that its page keeps.
          */
@@ -617,6 +1022,32 @@ export interface components {
              * Format: date-time
              */
             since: string;
+        };
+        /**
+         * ClientStanding
+         * @description How one client stands.
+         */
+        ClientStanding: {
+            /** Client */
+            client: string;
+            /** Conflicts */
+            conflicts: number;
+            /** Directory */
+            directory: string;
+            /** Drift */
+            drift: number;
+            error: components["schemas"]["Problem"] | null;
+            /** Installed */
+            installed: boolean;
+            /** Last Applied At */
+            last_applied_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "in_sync" | "drift" | "conflict" | "error";
+            /** Version */
+            version: string | null;
         };
         /**
          * CommandRun
@@ -645,6 +1076,21 @@ export interface components {
             project?: string | null;
         };
         /**
+         * Content
+         * @description What stands, or is to stand, in a place; `text` is none of what is not there, or no text.
+         */
+        Content: {
+            /**
+             * Cut
+             * @default false
+             */
+            cut: boolean;
+            /** Text */
+            text: string | null;
+            /** There */
+            there: boolean;
+        };
+        /**
          * Examination
          * @description What works on this host; nothing was examined yet if there is no time.
          */
@@ -664,6 +1110,20 @@ export interface components {
         FindingList: {
             /** Findings */
             findings: components["schemas"]["PageFinding"][];
+        };
+        /**
+         * GroupInfo
+         * @description A group, and for which clients it is switched off.
+         */
+        GroupInfo: {
+            /** Enabled */
+            enabled: boolean;
+            /** Name */
+            name: string;
+            /** Off For */
+            off_for: string[];
+            /** Skills */
+            skills: number;
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -786,6 +1246,59 @@ export interface components {
             request_id: string;
         };
         /**
+         * ModelPrice
+         * @description A model's prices, oldest first; the last one holds now.
+         */
+        ModelPrice: {
+            /** Known */
+            known: boolean;
+            /** Name */
+            name: string;
+            /** Own */
+            own: boolean;
+            /** Periods */
+            periods: components["schemas"]["PriceFrom"][];
+            /** Read */
+            read: string;
+            /** Source */
+            source: string;
+        };
+        /**
+         * Moved
+         * @description Who changed something since it was last applied.
+         * @enum {string}
+         */
+        Moved: "source" | "file" | "both";
+        /**
+         * OpenConflict
+         * @description What has to be chosen: what AgentOS has, or what stands in the file.
+         */
+        OpenConflict: {
+            /** Client */
+            client: string;
+            moved: components["schemas"]["Moved"];
+            /** Name */
+            name: string;
+            ours: components["schemas"]["Content"];
+            theirs: components["schemas"]["Content"];
+        };
+        /**
+         * OwnPrice
+         * @description A price of the user's own, which goes before all others.
+         */
+        OwnPrice: {
+            /** Cache Write */
+            cache_write?: number | null;
+            /** Cached Input */
+            cached_input?: number | null;
+            /** Input */
+            input: number;
+            /** Name */
+            name: string;
+            /** Output */
+            output: number;
+        };
+        /**
          * PageFinding
          * @description Something about a page that its owner should know.
          */
@@ -851,6 +1364,47 @@ export interface components {
             warnings: string[];
         };
         /**
+         * PlannedChange
+         * @description A key, a section or, without a name, a whole file that changes.
+         */
+        PlannedChange: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "add" | "change" | "remove" | "keep";
+            after: components["schemas"]["Content"] | null;
+            before: components["schemas"]["Content"] | null;
+            /** Client */
+            client: string;
+            moved: components["schemas"]["Moved"];
+            /** Name */
+            name: string;
+        };
+        /**
+         * PlannedFile
+         * @description What a sync would do to a file, thing by thing.
+         */
+        PlannedFile: {
+            /**
+             * Becomes
+             * @enum {string}
+             */
+            becomes: "made" | "changed" | "removed" | "same";
+            /** Binary */
+            binary: boolean;
+            /** Changes */
+            changes: components["schemas"]["PlannedChange"][];
+            /** Conflicts */
+            conflicts: components["schemas"]["OpenConflict"][];
+            /** Cut */
+            cut: boolean;
+            /** Diff */
+            diff: string;
+            /** Path */
+            path: string;
+        };
+        /**
          * PortfolioRead
          * @description A portfolio file was read from disk, past the hub.
          */
@@ -861,6 +1415,122 @@ export interface components {
             file: string;
             /** Project */
             project?: string | null;
+        };
+        /**
+         * PriceFrom
+         * @description What a million tokens cost in US dollars from a day on; all are null if that is unknown.
+         */
+        PriceFrom: {
+            /** Cache Write */
+            cache_write: number | null;
+            /** Cached Input */
+            cached_input: number | null;
+            /** Input */
+            input: number | null;
+            /** Long Above */
+            long_above: number | null;
+            /** Output */
+            output: number | null;
+            /** Since */
+            since: string | null;
+            /** Tiers */
+            tiers: string[];
+        };
+        /**
+         * PriceList
+         * @description Prices by name, and the models in use without one.
+         */
+        PriceList: {
+            /** Next */
+            next: string | null;
+            /** Prices */
+            prices: components["schemas"]["ModelPrice"][];
+            /** Total */
+            total: number;
+            /** Unpriced */
+            unpriced: components["schemas"]["UnpricedModel"][];
+        };
+        /**
+         * Problem
+         * @description Why something is unknown, and what to do.
+         */
+        Problem: {
+            /** Code */
+            code: string;
+            /** Hint */
+            hint: string | null;
+            /** Message */
+            message: string;
+        };
+        /**
+         * ProfileChange
+         * @description What is to be said of a profile; all else stays.
+         */
+        ProfileChange: {
+            /** Base Url */
+            base_url?: string | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Env Key */
+            env_key?: string | null;
+            /** Model */
+            model?: string | null;
+            /** Provider */
+            provider?: string | null;
+            /** Settings */
+            settings?: {
+                [key: string]: string;
+            } | null;
+        };
+        /**
+         * ProfileInfo
+         * @description A role: a model and its settings, started by name. The key itself is nowhere.
+         */
+        ProfileInfo: {
+            /** Base Url */
+            base_url: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Env Key */
+            env_key: string;
+            /** Key Found */
+            key_found: boolean;
+            /** Model */
+            model: string;
+            /** Name */
+            name: string;
+            /** Provider */
+            provider: string;
+            /** Settings */
+            settings: {
+                [key: string]: string;
+            };
+            tried: components["schemas"]["ProfileTrial"] | null;
+        };
+        /**
+         * ProfileList
+         * @description Profiles, the usual ones first.
+         */
+        ProfileList: {
+            /** Profiles */
+            profiles: components["schemas"]["ProfileInfo"][];
+        };
+        /**
+         * ProfileTrial
+         * @description What came of trying a profile; a played model answered unless it was `live`.
+         */
+        ProfileTrial: {
+            /** Answer */
+            answer: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Live */
+            live: boolean;
+            /** Works */
+            works: boolean;
         };
         /**
          * ProjectChoice
@@ -923,6 +1593,49 @@ export interface components {
             proposals: components["schemas"]["ProposalInfo"][];
         };
         /**
+         * PullPlan
+         * @description What a pull would bring, and where to.
+         */
+        PullPlan: {
+            /** Digest */
+            digest: string;
+            /** Files */
+            files: components["schemas"]["PulledFile"][];
+            /** Folders */
+            folders: {
+                [key: string]: string;
+            };
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * PulledFile
+         * @description A file that a pull would bring.
+         */
+        PulledFile: {
+            /** Client */
+            client: string;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "new" | "changed" | "same";
+        };
+        /**
+         * RefreshedPrices
+         * @description What a refresh has found.
+         */
+        RefreshedPrices: {
+            /** Changed */
+            changed: string[];
+            /** Prices */
+            prices: number;
+        };
+        /**
          * Rejection
          * @description What its proposer shall know.
          */
@@ -947,6 +1660,51 @@ export interface components {
             push_approval: boolean;
         };
         /**
+         * Resolving
+         * @description A choice about one thing: a conflict, or what is yours and shall be AgentOS's again.
+         */
+        Resolving: {
+            /**
+             * Choice
+             * @enum {string}
+             */
+            choice: "ours" | "theirs";
+            /** Client */
+            client: string;
+            /** Clients */
+            clients?: string[] | null;
+            /** Digest */
+            digest: string;
+            /** File */
+            file: string;
+            /**
+             * Key
+             * @default
+             */
+            key: string;
+        };
+        /**
+         * RestoredFile
+         * @description What an undo would do to a file, and whether somebody changed it since.
+         */
+        RestoredFile: {
+            /**
+             * Becomes
+             * @enum {string}
+             */
+            becomes: "made" | "changed" | "removed" | "same";
+            /** Binary */
+            binary: boolean;
+            /** Changed Since */
+            changed_since: boolean;
+            /** Cut */
+            cut: boolean;
+            /** Diff */
+            diff: string;
+            /** Path */
+            path: string;
+        };
+        /**
          * RootInfo
          * @description A directory that the file tools see.
          */
@@ -962,6 +1720,16 @@ export interface components {
          * @enum {string}
          */
         Scope: "*" | "portfolio:read" | "portfolio:propose" | "fs:read" | "fs:write" | "git:read" | "git:commit" | "git:push" | "ext:run" | "telemetry:write" | "status:read";
+        /**
+         * Seen
+         * @description What its owner looked at.
+         */
+        Seen: {
+            /** Clients */
+            clients?: string[] | null;
+            /** Digest */
+            digest: string;
+        };
         /**
          * SettingsInfo
          * @description The hub's settings.
@@ -1023,12 +1791,179 @@ export interface components {
             version: string;
         };
         /**
+         * SkillFinding
+         * @description Something about a skill that its owner should know.
+         */
+        SkillFinding: {
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "error" | "warning";
+            /** Line */
+            line: number;
+            /** Message */
+            message: string;
+            /** Path */
+            path: string;
+            /** Skill */
+            skill: string;
+        };
+        /**
+         * SkillFindings
+         * @description What is wrong with the skills.
+         */
+        SkillFindings: {
+            /** Findings */
+            findings: components["schemas"]["SkillFinding"][];
+        };
+        /**
+         * SkillForClient
+         * @description What a client gets of a skill; `allowed` is what its front matter says.
+         */
+        SkillForClient: {
+            /** Allowed */
+            allowed: boolean;
+            /** Client */
+            client: string;
+            /**
+             * Copy There
+             * @enum {string}
+             */
+            copy_there: "deployed" | "yours" | "absent";
+            /** Enabled */
+            enabled: boolean;
+        };
+        /**
+         * SkillInfo
+         * @description A skill without its text; `broken` says why it cannot be read.
+         */
+        SkillInfo: {
+            /** Broken */
+            broken: string | null;
+            /** Clients */
+            clients: components["schemas"]["SkillForClient"][];
+            /** Description */
+            description: string;
+            /** Groups */
+            groups: string[];
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
+            /** Uses */
+            uses: components["schemas"]["SkillUse"][];
+        };
+        /**
+         * SkillList
+         * @description Skills by name, and the clients that are synced.
+         */
+        SkillList: {
+            /** Clients */
+            clients: string[];
+            /** Groups */
+            groups: components["schemas"]["GroupInfo"][];
+            /** Next */
+            next: string | null;
+            /** Skills */
+            skills: components["schemas"]["SkillInfo"][];
+        };
+        /**
+         * SkillSwitch
+         * @description A skill, or a group of them, that is switched; for every client if none is named.
+         */
+        SkillSwitch: {
+            /** Client */
+            client?: string | null;
+            /**
+             * Group
+             * @default false
+             */
+            group: boolean;
+            /** Name */
+            name: string;
+            /** On */
+            on: boolean;
+        };
+        /**
+         * SkillText
+         * @description A SKILL.md as it stands in the home or, for a client, as that gets it.
+         */
+        SkillText: {
+            /** Client */
+            client: string | null;
+            /** Files */
+            files: string[];
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+            /** Warnings */
+            warnings: string[];
+        };
+        /**
+         * SkillUse
+         * @description How often a client used a skill, as it reported.
+         */
+        SkillUse: {
+            /** Client */
+            client: string;
+            /** Count */
+            count: number;
+            /** Failed */
+            failed: number;
+            /**
+             * Last
+             * Format: date-time
+             */
+            last: string;
+        };
+        /**
          * Successor
          * @description The process that took over.
          */
         Successor: {
             /** Pid */
             pid: number;
+        };
+        /**
+         * SyncPlan
+         * @description What a sync would do; its digest is how `push` and `clean` know that it was looked at.
+         */
+        SyncPlan: {
+            /** Clients */
+            clients: string[];
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Digest */
+            digest: string;
+            /** Files */
+            files: components["schemas"]["PlannedFile"][];
+            /** In Sync */
+            in_sync: boolean;
+            /** Next */
+            next: string | null;
+            /**
+             * Verb
+             * @enum {string}
+             */
+            verb: "push" | "clean";
+            /** Warnings */
+            warnings: string[];
+            /** Yielded */
+            yielded: components["schemas"]["Yielded"][];
+        };
+        /**
+         * SyncStatus
+         * @description How the clients stand that are synced; none without an AgentOS home.
+         */
+        SyncStatus: {
+            /** Clients */
+            clients: components["schemas"]["ClientStanding"][];
+            /** Home Found */
+            home_found: boolean;
         };
         /**
          * TokenInfo
@@ -1063,6 +1998,56 @@ export interface components {
             /** Tokens */
             tokens: components["schemas"]["TokenInfo"][];
         };
+        /**
+         * TrialWish
+         * @description How a profile is tried; the provider itself is asked only if it is to be `live`.
+         */
+        TrialWish: {
+            /**
+             * Live
+             * @default false
+             */
+            live: boolean;
+        };
+        /**
+         * UndoPlan
+         * @description What an undo would bring back.
+         */
+        UndoPlan: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Backup */
+            backup: number;
+            /** Digest */
+            digest: string;
+            /** Files */
+            files: components["schemas"]["RestoredFile"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * Undoing
+         * @description An undo that was looked at; files that were changed since need a side.
+         */
+        Undoing: {
+            /** Digest */
+            digest: string;
+            /** Side */
+            side?: ("ours" | "theirs") | null;
+        };
+        /**
+         * UnpricedModel
+         * @description A model that was used, and of which calls have no price.
+         */
+        UnpricedModel: {
+            /** Calls */
+            calls: number;
+            /** Name */
+            name: string;
+        };
         /** ValidationError */
         ValidationError: {
             /** Context */
@@ -1075,6 +2060,18 @@ export interface components {
             msg: string;
             /** Error Type */
             type: string;
+        };
+        /**
+         * Yielded
+         * @description What was ours and is the user's now: they removed it, or chose what stands there.
+         */
+        Yielded: {
+            /** Client */
+            client: string;
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
         };
     };
     responses: never;
@@ -1571,6 +2568,183 @@ export interface operations {
             };
         };
     };
+    list_prices_api_v1_prices_get: {
+        parameters: {
+            query?: {
+                /** @description Words of the name. */
+                search?: string;
+                /** @description Only the user's. */
+                own?: boolean;
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    set_price_api_v1_prices_own_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPrice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    refresh_api_v1_prices_refresh_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefreshedPrices"];
+                };
+            };
+        };
+    };
+    list_profiles_api_v1_profiles_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileList"];
+                };
+            };
+        };
+    };
+    change_profile_api_v1_profiles__name__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    try_one_api_v1_profiles__name__trial_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileTrial"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     settings_api_v1_settings_get: {
         parameters: {
             query?: never;
@@ -1587,6 +2761,446 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SettingsInfo"];
+                };
+            };
+        };
+    };
+    lint_api_v1_skill_findings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillFindings"];
+                };
+            };
+        };
+    };
+    switch_skill_api_v1_skill_switches_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SkillSwitch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_skills_api_v1_skills_get: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before. */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_one_api_v1_skills__name__get: {
+        parameters: {
+            query?: {
+                client?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SkillText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    clean_api_v1_sync_clean_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Seen"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sync_history_api_v1_sync_history_get: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before. */
+                after?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sync_plan_api_v1_sync_plan_get: {
+        parameters: {
+            query?: {
+                /** @description By default those of agentos.toml. */
+                client?: string[] | null;
+                verb?: "push" | "clean";
+                /** @description The `next` of the page before. */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncPlan"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    pull_plan_api_v1_sync_pull_get: {
+        parameters: {
+            query?: {
+                /** @description By default those of agentos.toml. */
+                client?: string[] | null;
+                /** @description The `next` of the page before. */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullPlan"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    pull_api_v1_sync_pull_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Seen"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    push_api_v1_sync_push_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Seen"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    resolve_api_v1_sync_resolve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resolving"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sync_status_api_v1_sync_status_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncStatus"];
+                };
+            };
+        };
+    };
+    undo_plan_api_v1_sync_undo_get: {
+        parameters: {
+            query?: {
+                side?: ("ours" | "theirs") | null;
+                /** @description The `next` of the page before. */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoPlan"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    undo_api_v1_sync_undo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Undoing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

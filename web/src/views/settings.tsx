@@ -5,6 +5,8 @@ import { signOut } from "../api/session";
 import { Badge, Section, Table, ViewHead } from "../parts/layout";
 import { Empty, ErrorNote, Loaded } from "../parts/notes";
 import { bytes, Time, visible, Word, zone } from "../parts/text";
+import { Prices } from "./settings/prices";
+import { Profiles } from "./settings/profiles";
 
 type Settings = Schema["SettingsInfo"];
 
@@ -19,6 +21,8 @@ export default function SettingsView() {
         </button>
       </ViewHead>
       <Tokens />
+      <Profiles />
+      <Prices />
       <Loaded of={settings}>
         {(found) => (
           <>

@@ -1,0 +1,102 @@
+import { useState } from "react";
+import { api, data, type Schema } from "../api/client";
+import { useResource } from "../api/resource";
+import { Badge, Section, Table, ViewHead, type Tone } from "../parts/layout";
+import { Empty, Loaded } from "../parts/notes";
+import { Time, visible } from "../parts/text";
+import { href } from "../route";
+import { Plan } from "./sync/plan";
+import { Pull } from "./sync/pull";
+import { Undo } from "./sync/undo";
+import type { ViewProps } from ".";
+
+type Standing = Schema["ClientStanding"];
+/** What of sync is looked at: a step of the path. */
+const PLACES = [
+  ["", "Push"],
+  ["clean", "Clean"],
+  ["pull", "Pull"],
+  ["undo", "Undo"],
+] as const;
+const TONES: Record<Standing["state"], [string, Tone]> = {
+  in_sync: ["in sync", "good"],
+  drift: ["drifted", "accent"],
+  conflict: ["conflict", "warn"],
+  error: ["unknown", "bad"],
+};
+
+/** The clients' files and the AgentOS home: what is not in step, and bringing it so. */
+export default function Sync({ path, query }: ViewProps) {
+  const client = query.get("client") ?? "";
+  const place = path[0] ?? "";
+  const status = useResource("sync", () => data(api.GET("/api/v1/sync/status")), 10);
+  const [said, setSaid] = useState("");
+  const moved = JSON.stringify(status.data);
+  const shared = { client, moved, done: (words: string) => (setSaid(words), status.reload()) };
+  return (
+    <>
+      <ViewHead title="Sync" />
+      <p role="status" className="said">
+        {said && <span className="note note-good">{visible(said)}</span>}
+      </p>
+      <Loaded of={status}>
+        {(found) =>
+          found.home_found ? (
+            <>
+              <Clients clients={found.clients} client={client} place={place} />
+              <nav className="tabs" aria-label="What to do">
+                {PLACES.map(([step, title]) => (
+                  <a key={step} href={href(step ? ["sync", step] : ["sync"], { client })} aria-current={step === place ? "page" : undefined} onClick={() => setSaid("")}>
+                    {title}
+                  </a>
+                ))}
+              </nav>
+              {place === "pull" ? <Pull key={client} {...shared} /> : place === "undo" ? <Undo {...shared} /> : <Plan key={`${place} ${client}`} verb={place === "clean" ? "clean" : "push"} {...shared} />}
+            </>
+          ) : (
+            <Empty title="There is no AgentOS home">
+              <code>agentos init</code> makes one: what is deployed to the clients lies there.
+            </Empty>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+function Clients({ clients, client, place }: { clients: Standing[]; client: string; place: string }) {
+  const to = (name: string) => href(place ? ["sync", place] : ["sync"], { client: name });
+  return (
+    <Section title="Clients" aside={client !== "" && <a href={to("")}>All clients</a>}>
+      {clients.length ? (
+        <Table label="List of clients" head={["Client", "State", "To change", "Conflicts", "Last changed", "Its files"]}>
+          {clients.map((one) => (
+            <tr key={one.client}>
+              <td>
+                <a href={to(one.client)} aria-current={one.client === client ? "true" : undefined}>
+                  {one.client}
+                </a>
+              </td>
+              <td>
+                <Badge tone={TONES[one.state][1]}>{TONES[one.state][0]}</Badge>
+              </td>
+              <td className="number">{one.drift.toLocaleString()}</td>
+              <td className="number">{one.conflicts.toLocaleString()}</td>
+              <td>{one.last_applied_at ? <Time at={one.last_applied_at} /> : <span className="quiet">no backup tells</span>}</td>
+              <td className="wrap">
+                <code>{visible(one.directory)}</code>
+                {!one.installed && <div className="quiet">It is not installed for the hub&apos;s PATH.</div>}
+                {one.version && <div className="quiet">version {visible(one.version)}</div>}
+                {one.error && <div className="quiet">{visible(one.error.message)}</div>}
+              </td>
+            </tr>
+          ))}
+        </Table>
+      ) : (
+        <Empty title="No client is synced">
+          Name some in <code>agentos.toml</code>, under <code>[sync]</code>: <code>clients = [&quot;codex&quot;]</code>.
+        </Empty>
+      )}
+    </Section>
+  );
+}
