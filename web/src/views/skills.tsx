@@ -162,7 +162,7 @@ function Uses({ skill }: { skill: Skill }) {
   const last = skill.uses.map((one) => one.last).sort().at(-1);
   return (
     <>
-      <a href={href(["log"], { kind: "command", name: skill.name })} aria-label={`Uses of ${visible(skill.name)} in the log`}>
+      <a href={href(["log"], { kind: "command", name: skill.name })} aria-label={`${total.toLocaleString()}× in the log: ${visible(skill.name)}`}>
         {total.toLocaleString()}×
       </a>{" "}
       {last !== undefined && <Time at={last} />}

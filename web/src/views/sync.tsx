@@ -69,7 +69,7 @@ function Clients({ clients, client, place }: { clients: Standing[]; client: stri
   return (
     <Section title="Clients" aside={client !== "" && <a href={to("")}>All clients</a>}>
       {clients.length ? (
-        <Table label="List of clients" head={["Client", "State", "To change", "Conflicts", "Last changed", "Its files"]}>
+        <Table label="List of clients" head={["Client", "State", "To change", "Conflicts", "Last changed"]}>
           {clients.map((one) => (
             <tr key={one.client}>
               <td>
@@ -83,12 +83,6 @@ function Clients({ clients, client, place }: { clients: Standing[]; client: stri
               <td className="number">{one.drift.toLocaleString()}</td>
               <td className="number">{one.conflicts.toLocaleString()}</td>
               <td>{one.last_applied_at ? <Time at={one.last_applied_at} /> : <span className="quiet">no backup tells</span>}</td>
-              <td className="wrap">
-                <code>{visible(one.directory)}</code>
-                {!one.installed && <div className="quiet">It is not installed for the hub&apos;s PATH.</div>}
-                {one.version && <div className="quiet">version {visible(one.version)}</div>}
-                {one.error && <div className="quiet">{visible(one.error.message)}</div>}
-              </td>
             </tr>
           ))}
         </Table>
@@ -97,6 +91,26 @@ function Clients({ clients, client, place }: { clients: Standing[]; client: stri
           Name some in <code>agentos.toml</code>, under <code>[sync]</code>: <code>clients = [&quot;codex&quot;]</code>.
         </Empty>
       )}
+      {clients.filter((one) => one.client === client || one.error).map((one) => (
+        <About key={one.client} client={one} />
+      ))}
     </Section>
+  );
+}
+
+function About({ client }: { client: Standing }) {
+  return (
+    <>
+      {client.error && (
+        <div className="note note-bad">
+          <p className="note-text">{visible(client.error.message)}</p>
+          {client.error.hint && <p className="quiet">{visible(client.error.hint)}</p>}
+        </div>
+      )}
+      <p className="quiet">
+        {client.client} has its files in <code>{visible(client.directory)}</code>.{" "}
+        {client.installed ? client.version && `Version ${visible(client.version)} is installed.` : "Its program is not in the PATH of the hub."}
+      </p>
+    </>
   );
 }

@@ -51,7 +51,7 @@ export function Profiles() {
               <Form key={edited} profile={found.find((one) => one.name === edited)} busy={busy !== ""} cancel={() => setEdited(null)} save={(name, body) => change(name, body, () => setEdited(null))} />
             )}
             {found.length ? (
-              <Table label="List of profiles" head={["Name", "Model", "Provider", "Key", "Tried", ""]}>
+              <Table label="List of profiles" head={["Name", "Model", "Key", "Tried", "Do"]}>
                 {found.map((one) => (
                   <tr key={one.name}>
                     <td>
@@ -61,7 +61,7 @@ export function Profiles() {
                       </label>
                     </td>
                     <td className="wrap">
-                      <code>{visible(one.model)}</code>
+                      <code>{visible(one.model)}</code> <span className="quiet">of {visible(one.provider)}</span>
                       {Object.entries(one.settings).map(([key, value]) => (
                         <div key={key} className="quiet">
                           <code>
@@ -70,15 +70,14 @@ export function Profiles() {
                         </div>
                       ))}
                     </td>
-                    <td>{visible(one.provider)}</td>
                     <td>
-                      <code>${visible(one.env_key)}</code> {one.key_found ? <Badge tone="good">set</Badge> : <Badge tone="warn">not set</Badge>}
+                      <code className="whole">${visible(one.env_key)}</code> {one.key_found ? <Badge tone="good">set</Badge> : <Badge tone="warn">not set</Badge>}
                     </td>
-                    <td className="wrap">
+                    <td>
                       <Tried profile={one} />
                     </td>
                     <td>
-                      <div className="row">
+                      <div className="row whole">
                         <button type="button" disabled={busy !== ""} aria-label={`Change ${one.name}`} onClick={() => setEdited(one.name)}>
                           Change
                         </button>

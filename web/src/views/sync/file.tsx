@@ -100,14 +100,14 @@ function Choice({ file, conflict, busy, resolve }: { file: Planned; conflict: Co
       <div className="sides">
         <SideOf title="AgentOS has" content={conflict.ours} absent="It is not among what AgentOS deploys any more." label={`What AgentOS has of ${visible(what)}`}>
           {resolve && (
-            <button type="button" disabled={busy} onClick={() => resolve(conflict, "ours")} aria-label={`Write what AgentOS has: ${visible(what)}, ${visible(file.path)}`}>
+            <button type="button" disabled={busy} onClick={() => resolve(conflict, "ours")} aria-label={`Write this: what AgentOS has of ${visible(what)}, ${visible(file.path)}`}>
               Write this
             </button>
           )}
         </SideOf>
         <SideOf title="The file has" content={conflict.theirs} absent="It is not there." label={`What the file has of ${visible(what)}`}>
           {resolve && (
-            <button type="button" disabled={busy} onClick={() => resolve(conflict, "theirs")} aria-label={`Leave what the file has: ${visible(what)}, ${visible(file.path)}`}>
+            <button type="button" disabled={busy} onClick={() => resolve(conflict, "theirs")} aria-label={`Leave this: what the file has of ${visible(what)}, ${visible(file.path)}`}>
               Leave this
             </button>
           )}

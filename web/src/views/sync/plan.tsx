@@ -85,7 +85,7 @@ function Yours({ yielded, busy, again }: { yielded: Schema["Yielded"][]; busy: b
   return (
     <Section title="What you took over">
       <p className="quiet">You removed these, or chose what stands there: a push leaves them alone.</p>
-      <Table label="What is yours" head={["Client", "File", "What", ""]}>
+      <Table label="What is yours" head={["Client", "File", "What", "Take it back"]}>
         {yielded.map((one) => (
           <tr key={`${one.client} ${one.path} ${one.name}`}>
             <td>{one.client}</td>
