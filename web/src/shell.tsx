@@ -1,6 +1,7 @@
 import { Suspense, useEffect, useRef, useState } from "react";
 import { api, data } from "./api/client";
 import { useResource } from "./api/resource";
+import { useDrift } from "./drift";
 import { useConnection } from "./live";
 import { Boundary } from "./parts/boundary";
 import { Loading } from "./parts/notes";
@@ -98,7 +99,7 @@ function Waiting() {
 
 /** How many clients are not in step. */
 function Drift() {
-  const status = useResource("drift", () => data(api.GET("/api/v1/sync/status")), 30);
+  const status = useDrift(30);
   const count = status.data?.clients.filter((one) => one.state !== "in_sync").length ?? 0;
   return count > 0 ? (
     <span className="count" aria-label={`${count} not in sync`}>

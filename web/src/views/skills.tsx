@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { api, data, type ApiError, type Schema } from "../api/client";
 import { asApiError, useResource } from "../api/resource";
+import { driftMoved } from "../drift";
 import { Badge, Section, Table, ViewHead, type Tone } from "../parts/layout";
 import { Empty, ErrorNote, Loaded } from "../parts/notes";
 import { Time, visible, Word } from "../parts/text";
@@ -80,7 +81,7 @@ function useSwitch(done: (words: string) => void): { busy: boolean; error: ApiEr
     api
       .POST("/api/v1/skill-switches", { body: change })
       .then(
-        () => done(what),
+        () => (done(what), driftMoved()),
         (problem: unknown) => setError(asApiError(problem)),
       )
       .finally(() => setBusy(false));

@@ -1,6 +1,6 @@
 import { useState } from "react";
-import { api, data, type Schema } from "../api/client";
-import { useResource } from "../api/resource";
+import type { Schema } from "../api/client";
+import { driftMoved, useDrift } from "../drift";
 import { Badge, Section, Table, ViewHead, type Tone } from "../parts/layout";
 import { Empty, Loaded } from "../parts/notes";
 import { Time, visible } from "../parts/text";
@@ -29,10 +29,10 @@ const TONES: Record<Standing["state"], [string, Tone]> = {
 export default function Sync({ path, query }: ViewProps) {
   const client = query.get("client") ?? "";
   const place = path[0] ?? "";
-  const status = useResource("sync", () => data(api.GET("/api/v1/sync/status")), 10);
+  const status = useDrift(10);
   const [said, setSaid] = useState("");
   const moved = JSON.stringify(status.data);
-  const shared = { client, moved, done: (words: string) => (setSaid(words), status.reload()) };
+  const shared = { client, moved, done: (words: string) => (setSaid(words), driftMoved()) };
   return (
     <>
       <ViewHead title="Sync" />
