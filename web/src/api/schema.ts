@@ -236,6 +236,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/portfolio/pages/{name}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open Page
+         * @description Open a page in the editor that `agentos.toml` names, on the computer of the hub.
+         */
+        post: operations["open_page_api_v1_portfolio_pages__name__open_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/portfolio/proposals": {
         parameters: {
             query?: never;
@@ -1353,10 +1373,14 @@ export interface components {
         /**
          * PageText
          * @description A page: its Markdown without the front matter, and why not to rely on it.
+         *
+         *     `editor` is the program that `open` starts; there is none if the user has set none.
          */
         PageText: {
             /** Body */
             body: string;
+            /** Editor */
+            editor: string | null;
             page: components["schemas"]["PageInfo"];
             /** Path */
             path: string;
@@ -1741,6 +1765,8 @@ export interface components {
             allowed_hosts: string[];
             /** Allowed Origins */
             allowed_origins: string[];
+            /** Editor */
+            editor: string | null;
             /** Home */
             home: string;
             /** Host */
@@ -2426,6 +2452,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PageText"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    open_page_api_v1_portfolio_pages__name__open_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {

@@ -185,6 +185,7 @@ function Rest({ settings }: { settings: Settings }) {
     ["The log is kept", `${settings.retention_days.toLocaleString()} days`],
     ["A page is old after", `${settings.stale_after_days.toLocaleString()} days`],
     ["Traces go to", settings.otlp_endpoint === null ? "nowhere" : visible(settings.otlp_endpoint)],
+    ["Editor", settings.editor === null ? "none is set" : <code key="editor">{visible(settings.editor)}</code>],
     ["Times are shown in", zone],
   ];
   return (
