@@ -27,10 +27,10 @@ def test_a_text_is_a_skill() -> None:
     ("text", "words"),
     [
         ("no front matter\n", "no front matter"),
-        ("---\nname: a\ndescription: b\n", "no front matter"),
+        ("---\nname: a\ndescription: b\n", "front matter does not end"),
         ("\n---\nname: a\ndescription: b\n---\n", "no front matter"),
-        ("---\nname: [\n---\n", "not YAML"),
-        ("---\n- a\n---\n", "without fields"),
+        ("---\nname: [\n---\n", "not valid YAML"),
+        ("---\n- a\n---\n", "has no keys"),
         ("---\ndescription: b\n---\n", "has no name"),
         ("---\nname: a\n---\n", "'a' has no description"),
         ("---\nname: a\ndescription: ''\n---\n", "'a' has no description"),

@@ -44,7 +44,7 @@ def test_a_skill_is_made_shown_and_found_in_order(home: Path) -> None:
     assert "Ships: a release" in skills(home, "list").stdout
     assert "{{skills_dir}}" in skills(home, "show", "ship-it").stdout
     shown = skills(home, "show", "ship-it", "--client", "codex").stdout
-    assert "/skills/ship-it." in shown
+    assert "/.agents/skills/ship-it." in shown
     assert "log-command ship-it --client codex" in shown
     assert skills(home, "new", "ship-it", "-d", "Again.").returncode == 1
     assert "small letters" in skills(home, "new", "Ship It", "-d", "x").stderr

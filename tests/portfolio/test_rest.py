@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agentos.hub.scopes import Scope
+from agentos.hub.settings import HubSettings
 from agentos.portfolio import Portfolio
 
 if TYPE_CHECKING:
@@ -95,3 +97,26 @@ async def test_agents_tokens_decide_nothing(asking: Started, portfolio: Portfoli
             body: object = {} if method == "POST" else None
             answer = await hub.ask(method, f"{BASE}{path}", token=token, body=body)
             assert answer.status_code == 403
+
+
+async def test_a_page_is_opened_in_the_editor_that_is_set(
+    asking: Started, portfolio: Portfolio, tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    editor = (sys.executable, "-c", f"import sys; open({str(opened)!r}, 'w').write(sys.argv[1])")
+    async with asking(HubSettings(editor=editor)) as hub:
+        said = (await hub.ask("GET", "/api/v1/portfolio/pages/b")).json()
+        assert said["editor"] == sys.executable
+        answer = await hub.ask("POST", "/api/v1/portfolio/pages/b/open", body={})
+        assert answer.status_code == 204, answer.text
+        assert opened.read_text() == said["path"]
+        answer = await hub.ask("POST", "/api/v1/portfolio/pages/..%2Fx/open", body={})
+        assert answer.status_code == 404
+    for wrong, code in (
+        (("no-such-editor",), "action_no_editor"),
+        ((sys.executable, "-c", "import sys; sys.exit(3)"), "action_failed"),
+        ((), "editor_unset"),
+    ):
+        async with asking(HubSettings(editor=wrong)) as hub:
+            answer = await hub.ask("POST", "/api/v1/portfolio/pages/b/open", body={})
+            assert answer.json()["error"]["code"] == code

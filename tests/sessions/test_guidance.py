@@ -94,6 +94,25 @@ async def test_the_model_sees_skill_instructions_and_memories(
     assert (placed / "run").readlink() == Path("scripts/tag.sh")
 
 
+async def test_tokens_of_a_skill_become_what_they_are_in_the_machine(
+    machine: HostMachine, seen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "agentos.toml").write_text('[skills.tokens]\nteam = "blue"\n')
+    monkeypatch.setenv("AGENTOS_HOME", str(tmp_path))
+    directory = tmp_path / "ship"
+    directory.mkdir()
+    said_there = "I am {{client}} of {{team}}, in {{skills_dir}}; \\{{this}} stays.\n"
+    (directory / "SKILL.md").write_text(f"---\ndescription: How to ship.\n---\n{said_there}")
+    (directory / "page.tmpl").write_text("{{client}} {{unknown}}\n")
+    text = said(await seen("$ship it", skills=[directory]))
+    placed = machine.home / ".codex/skills"
+    assert f"I am codex of blue, in {placed}; {{{{this}}}} stays." in text
+    assert (placed / "ship/page.tmpl").read_text() == "codex {{unknown}}\n"
+    (directory / "SKILL.md").write_text("---\ndescription: How to ship.\n---\n{{taem}}\n")
+    with pytest.raises(ConfigInvalid, match=r"ship/SKILL.md:4: there is no token \{\{taem\}\}"):
+        await seen(skills=[directory])
+
+
 async def test_a_large_agents_file_is_read_whole(seen: Any) -> None:
     lines = "".join(f"Rule {n}: water plant {n}.\n" for n in range(4000))
     assert "Rule 3999: water plant 3999." in said(await seen(instructions_file=lines))

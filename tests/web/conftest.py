@@ -80,6 +80,27 @@ command = ["make", "all"]
 name = "instrument"
 path = "{root}/work/instrument"
 portfolio = ["identity", "pref*"]
+
+[sync]
+clients = ["codex", "claude"]
+"""
+SKILL = """---
+name: {name}
+description: How {name} is done here. Use when asked for it.
+groups: {groups}
+---
+
+# {name}
+
+You are {{{{client}}}}. Run `{{{{skills_dir}}}}/{name}/check.sh` first.
+"""
+FRAGMENT = 'approval_policy = "on-request"\nsandbox_mode = "workspace-write"\n'
+CONFIG = """# Ada's own settings: comments stay.
+model = "gpt-5.5"          # the usual one
+approval_policy = "never"  # she wants it so
+
+[mcp_servers.scope]  # the oscilloscope
+command = "scope-mcp"
 """
 
 
@@ -96,18 +117,14 @@ class Place:
         self.user = self.root / "user"
         self.environment = {
             **os.environ,
-            "HOME": str(self.user),
             "TZ": "UTC",
             "AGENTOS_STATE_DIR": str(self.state),
             "AGENTOS_HOME": str(self.home),
+            "HOME": str(self.user),
             "AGENTOS_STORE_URL": f"sqlite:///{self.root}/agentos.db",
-            # Nobody's own records are read.
-            "CODEX_HOME": str(self.root / "codex"),
-            "CLAUDE_CONFIG_DIR": str(self.root / "claude"),
-            "GEMINI_CLI_HOME": str(self.root / "gemini"),
-            "XDG_CONFIG_HOME": str(self.root / "config"),
         }
-        for name in ("DISPLAY", "CODEX_HOME", "CLAUDE_CONFIG_DIR"):
+        nobody = ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "CURSOR_CONFIG_DIR", "GEMINI_CLI_HOME")
+        for name in ("DISPLAY", "XDG_CONFIG_HOME", *nobody):  # whose records are not read
             self.environment.pop(name, None)
         self.user.mkdir()
         self.portfolio.mkdir(parents=True)
@@ -122,6 +139,24 @@ class Place:
         ):
             (self.portfolio / f"{name}.md").write_text(text)
         (self.home / "agentos.toml").write_text(SETTINGS.format(root=self.root))
+        self.furnish_sync()
+
+    def furnish_sync(self) -> None:
+        """Put there what is deployed to clients, and what stands in their files."""
+        clients = self.home / "clients"
+        for name, groups in (("review-pr", "[daily]"), ("release-notes", "[releases, daily]")):
+            skill = clients / "shared/skills" / name
+            skill.mkdir(parents=True)
+            (skill / "SKILL.md").write_text(SKILL.format(name=name, groups=groups))
+        (clients / "codex").mkdir()
+        (clients / "codex/config-fragment.toml").write_text(FRAGMENT)
+        (self.user / ".codex").mkdir()
+        self.config.write_text(CONFIG)
+
+    @property
+    def config(self) -> Path:
+        """Codex's own settings."""
+        return self.user / ".codex/config.toml"
 
     def agentos(self, *words: str) -> str:
         ran = subprocess.run(

@@ -210,6 +210,35 @@ def test_what_would_hide_in_a_change_is_shown(place: Place, look: Look) -> None:
     expect(page.get_by_text("⟨U+202E⟩stimmoc⟨U+202C⟩ ⟨U+200B⟩commits")).to_be_visible()
 
 
+def test_nothing_that_clients_files_and_skills_say_runs(place: Place, look: Look) -> None:
+    _hostile_clients(place)
+    asked: list[str] = []
+    page = look(place.link(), viewport={"width": 1024, "height": 768})
+    page.on("request", lambda request: asked.append(request.url))
+    views = {
+        "sync": "What a push would change",
+        "sync?client=codex": "What a push would change",
+        "sync/pull": "What a pull would bring",
+        "sync/undo": "What an undo would bring back: backup 2",
+        "skills": "All skills",
+        "settings": "Profiles",
+        **{f"skills/s{number:02}?client=claude": f"s{number:02}" for number in range(3)},
+    }
+    for path, heading in views.items():
+        if path == "sync/undo":
+            place.agentos("sync", "push", "--theirs", "--yes")
+        if path == "skills":
+            for text in HOSTILE:  # no skill: why not is said, and sync goes no further
+                (place.home / "clients/shared/skills" / f"no {_file_name(text)}").mkdir()
+        page.evaluate("path => { location.hash = `#/${path}` }", path)
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        expect(page.get_by_label("Loading")).to_have_count(0)
+        page.evaluate("document.querySelectorAll('details.file').forEach(one => one.open = true)")
+        expect(page.locator("main").get_by_text("top.ran=1").first).to_be_attached()
+        require_text_only(page)
+    assert all(url.startswith(place.url) for url in asked), asked
+
+
 OPEN_ALL = "() => document.querySelectorAll('.virtual details').forEach(one => { one.open = true })"
 
 
@@ -319,3 +348,36 @@ def test_nothing_that_is_in_a_machine_runs(place: Place, look: Look) -> None:
         page.keyboard.type("cat *; clear; echo THE END\n")
         expect(page.locator(".xterm-rows")).to_contain_text("THE END")
         require_text_only(page)
+
+
+def _file_name(text: str) -> str:
+    return "".join(c for c in text.replace("/", "\u2215") if c.isprintable())[:60]
+
+
+def _hostile_clients(place: Place) -> None:
+    """Have strings in what AgentOS deploys, in the clients' files, and in their names."""
+    place.agentos("sync", "push", "--theirs", "--yes")
+    skills, memories = place.home / "clients/shared/skills", place.user / ".codex/memories"
+    memories.mkdir()
+    ours, theirs, profiles = [], [], []
+    for number, text in enumerate(HOSTILE):
+        quoted = json.dumps(text, ensure_ascii=False)
+        name = _file_name(text)
+        skill = skills / f"s{number:02}"
+        skill.mkdir()
+        head = f"---\nname: {skill.name}\ndescription: {json.dumps(text)}\n---\n\n"
+        body = text.replace("{{", r"\{{").replace("\0", "")
+        (skill / "SKILL.md").write_text(f"{head}{body}\n")
+        (skill / f"{name}.txt").write_text(text.replace("\0", ""))
+        (memories / f"{name}.md").write_text(text)
+        ours.append(f"{quoted} = {quoted}\n")
+        theirs.append(f"{quoted} = {json.dumps(text + ' theirs', ensure_ascii=False)}\n")
+        profiles.append(f"[profiles.p{number}]\nmodel = {quoted}\nenv_key = {quoted}\n")
+        profiles.append(f"[prices.{json.dumps('x/' + text, ensure_ascii=False)}]\n")
+        profiles.append("input = 1\noutput = 1\n")
+        report = {"command": skill.name, "client": text.replace("\n", " ")[:100]}
+        place.ask("POST", "/command-log", report)
+    with (place.home / "agentos.toml").open("a") as file:
+        file.writelines(profiles)
+    (place.home / "clients/codex/config-fragment.toml").write_text("".join(ours))
+    place.config.write_text("".join(theirs) + place.config.read_text())

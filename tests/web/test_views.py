@@ -41,6 +41,11 @@ VIEWS = {
     "portfolio": ("portfolio", "Portfolio"),
     "page": ("portfolio/identity", "Identity"),
     "inbox": ("inbox", "Inbox"),
+    "sync": ("sync", "Sync"),
+    "sync-undo": ("sync/undo", "Sync"),
+    "sync-pull": ("sync/pull?client=codex", "Sync"),
+    "skills": ("skills", "Skills"),
+    "skill": ("skills/review-pr?client=codex", "review-pr"),
     "log": ("log", "Log"),
     "settings": ("settings", "Settings"),
 }
@@ -72,6 +77,7 @@ def use(place: Place) -> None:
         place.agentos("budget", "set", *whose)
     write_memories(place)
     place.agentos("memory", "inbox")
+    _sync(place)
     place.agentos("token", "create", "--scope", "portfolio:read,fs:read", "--name", "editor")
 
 
@@ -117,6 +123,15 @@ def working(place: Place) -> Iterator[str]:
         model.answer(session, "printf", "accept")
         model.waits(session, "rm")
         yield session
+
+
+def _sync(place: Place) -> None:
+    """Leave a backup, a conflict, a change of each side and something that was taken over."""
+    place.agentos("sync", "push", "--theirs", "--yes")
+    fragment = place.home / "clients/codex/config-fragment.toml"
+    fragment.write_text('approval_policy = "untrusted"\nsandbox_mode = "read-only"\n')
+    (place.home / "clients/claude").mkdir()
+    (place.home / "clients/claude/CLAUDE.md").write_text("Answer briefly.\n")
 
 
 def _call_tools(place: Place) -> None:

@@ -1,6 +1,7 @@
 import { Suspense, useEffect, useRef, useState } from "react";
 import { api, data } from "./api/client";
 import { useResource } from "./api/resource";
+import { useDrift } from "./drift";
 import { useConnection } from "./live";
 import { Boundary } from "./parts/boundary";
 import { Loading } from "./parts/notes";
@@ -48,6 +49,7 @@ export function Shell() {
           <a key={one.path} href={href([one.path])} aria-current={one === view ? "page" : undefined}>
             {one.title}
             {one.path === "inbox" && <Waiting />}
+            {one.path === "sync" && <Drift />}
           </a>
         ))}
       </nav>
@@ -90,6 +92,17 @@ function Waiting() {
   const count = proposals.data?.proposals.length ?? 0;
   return count > 0 ? (
     <span className="count" aria-label={`${count} waiting`}>
+      {count}
+    </span>
+  ) : null;
+}
+
+/** How many clients are not in step. */
+function Drift() {
+  const status = useDrift(30);
+  const count = status.data?.clients.filter((one) => one.state !== "in_sync").length ?? 0;
+  return count > 0 ? (
+    <span className="count" aria-label={`${count} not in sync`}>
       {count}
     </span>
   ) : null;

@@ -5,6 +5,7 @@ Memories go into AGENTS.md: Codex's own feature for them makes model calls that 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from stat import S_IFREG
 
@@ -15,6 +16,8 @@ from agentos.agents.machine import AgentMachine
 from agentos.agents.provisions import Provisions, Section
 from agentos.agents.skills import FILE
 from agentos.machine.patch import Entry
+from agentos.skills.settings import load_skill_settings
+from agentos.skills.tokens import client_tokens
 
 
 async def codex_files(machine: AgentMachine, request: AgentRequest) -> Provisions | None:
@@ -24,7 +27,9 @@ async def codex_files(machine: AgentMachine, request: AgentRequest) -> Provision
         return None
     home = codex_home(machine.environment(request.env))
     files: dict[str, Entry] = {}
-    for skill in request.guidance.skills:
+    settings = await asyncio.to_thread(load_skill_settings)
+    tokens = client_tokens(settings, "codex", skills_dir=f"{home}/skills", hub_url="")
+    for skill in (each.expanded(tokens) for each in request.guidance.skills):
         place = f"skills/{skill.name}"
         files[f"{place}/{FILE}"] = Entry(S_IFREG | 0o644, skill.text.encode())
         files |= {f"{place}/{path}": entry for path, entry in skill.files.items()}

@@ -6,12 +6,14 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from agentos.agents.given import is_text
 from agentos.errors import ConfigInvalid
+from agentos.home.front_matter import read_head
 from agentos.machine.patch import Entry
+from agentos.skills.rendering import expanded
 
 FILE = "SKILL.md"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -48,7 +50,7 @@ class Skill:
     description: str = field(init=False)
 
     def __post_init__(self) -> None:
-        said = _front_matter(self.text)
+        said = read_head(self.name or FILE, self.text).values
         name, description = said.get("name", self.name), said.get("description")
         fits = isinstance(name, str) and len(name) <= _LONGEST_NAME and _NAME.fullmatch(name)
         if not fits:
@@ -81,6 +83,21 @@ class Skill:
             return given
         return cls(str(given)) if is_text(given) else cls.read(Path(given))
 
+    def expanded(self, tokens: Mapping[str, str]) -> Skill:
+        """Return it with what they stand for in the place of tokens such as `{{client}}`.
+
+        Raises:
+            ConfigInvalid: In Markdown a token stands for nothing.
+        """
+        files = {
+            path: replace(entry, content=expanded(f"{self.name}/{path}", entry.content, tokens))
+            if stat.S_ISREG(entry.mode)
+            else entry
+            for path, entry in self.files.items()
+        }
+        text = expanded(f"{self.name}/{FILE}", self.text.encode(), tokens).decode()
+        return Skill(text, files, self.name)
+
     @classmethod
     def read(cls, directory: Path) -> Skill:
         """Read a skill's directory, with mode bits and the links that stay within.
@@ -104,23 +121,6 @@ class Skill:
             raise ConfigInvalid(
                 f"{directory / FILE}: {error.message}", code=error.code, hint=error.hint
             ) from error
-
-
-def _front_matter(text: str) -> Mapping[str, object]:
-    import yaml
-
-    lines = text.splitlines()
-    ends = [n for n, line in enumerate(lines) if line.rstrip() == "---"]
-    if len(ends) < 2 or ends[0] != 0:
-        raise ConfigInvalid(f"a {FILE} has no front matter", hint=_EXAMPLE)
-    try:
-        said = yaml.safe_load("\n".join(lines[1 : ends[1]]))
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigInvalid(f"a {FILE} has front matter that is not YAML: {reason}") from error
-    if not isinstance(said, dict):
-        raise ConfigInvalid(f"a {FILE} has front matter without fields", hint=_EXAMPLE)
-    return said
 
 
 def _files(root: Path) -> Iterator[tuple[str, Entry]]:

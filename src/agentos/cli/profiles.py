@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -56,31 +56,25 @@ def set_(
 ) -> None:
     """Change a profile in agentos.toml, or add one; agentos sync push deploys it."""
     from agentos.errors import ConfigInvalid
-    from agentos.settings.editing import parse_key, parse_value, set_values
     from agentos.settings.file import settings_file
+    from agentos.sync.profile_editing import set_profile
 
-    said: dict[str, Any] = {
-        "model": model,
-        "provider": provider,
-        "base_url": base_url,
-        "env_key": env_key,
-        "enabled": False if off else True if on else None,
-    }
-    at = ("profiles", name)
-    changes: dict[tuple[str | int, ...], object] = {
-        (*at, key): value for key, value in said.items() if value is not None
-    }
+    further: dict[str, str] = {}
     for setting in settings or ():
         key, equals, value = setting.partition("=")
         if not equals:
             raise ConfigInvalid(f"{setting!r} sets nothing", hint="--setting KEY=VALUE")
-        changes[(*at, "settings", *parse_key(key))] = parse_value(value.strip())
-    if not changes:
-        raise ConfigInvalid("nothing is said of the profile", hint="name a model, or an option")
-    file = settings_file()
-    if not file.parent.is_dir():
-        raise ConfigInvalid(f"there is no AgentOS home at {file.parent}", hint="run agentos init")
-    set_values(file, changes)
+        further[key] = value.strip()
+    set_profile(
+        settings_file(),
+        name,
+        model=model,
+        provider=provider,
+        base_url=base_url,
+        env_key=env_key,
+        enabled=False if off else True if on else None,
+        settings=further,
+    )
     typer.echo(f"{name} is set; `agentos sync push --client codex` deploys it.")
 
 

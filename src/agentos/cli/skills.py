@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentos.cli.options import Json
-from agentos.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from agentos.skills.skill import Skill
@@ -69,20 +68,15 @@ def show(
 ) -> None:
     """Show a skill's SKILL.md, as it is or as a client gets it."""
     from agentos.skills.reading import FILE
-    from agentos.skills.rendering import render
-    from agentos.skills.settings import load_skill_settings
     from agentos.skills.support import unsupported
-    from agentos.skills.tokens import client_tokens
 
     skill = _skill(name)
     text = skill.text
     if client:
-        settings = load_skill_settings()
-        tokens = client_tokens(
-            settings, client, skills_dir=f"~/.{client}/skills", hub_url=_hub_url()
-        )
-        files = render(skill, client, tokens, report=settings.command_log)
-        text = files[FILE].content.decode()
+        from agentos.sync.skill_copies import copy_of
+        from agentos.sync.workstation import Workstation
+
+        text = copy_of(skill, client, Workstation.current())[FILE].content.decode()
         for warning in unsupported(skill, client):
             typer.echo(f"agentos: {warning}", err=True)
     typer.echo(_plain(text) if sys.stdout.isatty() else text, nl=not text.endswith("\n"))
@@ -155,22 +149,10 @@ def log_command(
 
 
 def _switch(name: str, client: str | None, group: bool, *, on: bool) -> None:
-    from agentos.settings.editing import set_value
     from agentos.settings.file import settings_file
-    from agentos.skills.settings import GROUP, TABLE
+    from agentos.skills.switching import switch
 
-    skills = _skills()
-    known = {each for skill in skills for each in (skill.groups if group else (skill.name,))}
-    if name not in known:
-        raise _unknown(name, known, "group" if group else "skill")
-    clients = next((skill.clients for skill in skills if skill.name == name), None)
-    if on and client and not group and clients is not None and client not in clients:
-        raise ConfigInvalid(
-            f"{name} is for {', '.join(sorted(clients))} alone", hint="its front matter says so"
-        )
-    key = GROUP + name if group else name
-    place = (TABLE, "clients", client, key) if client else (TABLE, "enabled", key)
-    set_value(settings_file(), place, "true" if on else "false")
+    switch(settings_file(), _skills(), name, on=on, client=client, group=group)
     whose = f" for {client}" if client else ""
     what = f"the group {name}" if group else name
     typer.echo(f"{what} is {'on' if on else 'off'}{whose}; agentos sync push makes it so")
@@ -192,31 +174,12 @@ def _skill(name: str) -> Skill:
 def _directory(name: str) -> Path:
     from agentos.config import home_dir
     from agentos.skills.reading import skill_directories
+    from agentos.skills.switching import unknown
 
     places = {place.name: place for place in skill_directories(home_dir())}
     if name not in places:
-        raise _unknown(name, set(places), "skill")
+        raise unknown(name, places, "skill")
     return places[name]
-
-
-def _unknown(name: str, known: set[str], what: str) -> ConfigInvalid:
-    from agentos.settings.mistakes import nearest
-
-    return ConfigInvalid(
-        f"there is no {what} {name!r}", code=f"{what}_unknown", hint=nearest(name, known)
-    )
-
-
-def _hub_url() -> str:
-    from agentos.config import state_dir
-    from agentos.hub.lifecycle.running import read_running
-    from agentos.hub.settings import load_hub_settings
-
-    running = read_running(state_dir())
-    if running:
-        return running.url
-    settings = load_hub_settings()
-    return f"http://{settings.host}:{settings.port}"
 
 
 def _plain(text: str) -> str:

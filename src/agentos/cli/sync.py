@@ -74,29 +74,28 @@ def pull(
     client: Clients = None, dry_run: DryRun = False, as_json: Json = False, yes: Yes = False
 ) -> None:
     """Bring what stands in the clients' files into clients/NAME/pulled/, to look at."""
-    from agentos.sync import pull as pulling
+    from agentos.sync.pull import FOLDER, read_clients, replace_folder
 
     del yes  # nothing is asked
-    home, sync = home_dir(), current_sync()
-    pulled: dict[str, list[str]] = {}
-    everything = []
-    for each in deployed(client):
-        _progress(f"reading {each.client.name}")
-        collected = each.client.collect(each.places)
-        found = pulling.collect(collected, sync.state.of(each.client.name), sync.files)
-        folder = home / "clients" / each.client.name / pulling.FOLDER
-        pulling.check_secrets(found, folder, home)
-        everything.append((folder, found))
-        pulled[each.client.name] = [str(folder / place) for place in sorted(found)]
-    for folder, found in () if dry_run else everything:
-        pulling.replace_folder(folder, found)
+    sync = current_sync()
+    with sync.alone("pull"):
+        _progress("reading the clients' files")
+        pulled = read_clients(deployed(client), sync, home_dir())
+        for each in () if dry_run else pulled:
+            replace_folder(each.folder, each.files)
     _progress("")
     if as_json:
-        typer.echo(json.dumps({"pulled": pulled, "dry_run": dry_run}, indent=2))
+        found = {
+            each.client: [str(each.folder / place) for place in sorted(each.files)]
+            for each in pulled
+        }
+        typer.echo(json.dumps({"pulled": found, "dry_run": dry_run}, indent=2))
         return
-    for name, paths in pulled.items():
+    for each in pulled:
         verb = "would bring" if dry_run else "brought"
-        typer.echo(f"{name}: {verb} {len(paths)} files to clients/{name}/{pulling.FOLDER}/")
+        typer.echo(
+            f"{each.client}: {verb} {len(each.files)} files to clients/{each.client}/{FOLDER}/"
+        )
 
 
 @app.command()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentos.config import home_dir, state_dir
 from agentos.errors import AgentOsError
 
 if TYPE_CHECKING:
     from agentos.sync.deployment import Deployment
     from agentos.sync.run import Sync
+    from agentos.sync.workstation import Workstation
 
 
 def run_check(client: str | None, *, as_json: bool) -> int:
@@ -41,19 +39,15 @@ def run_check(client: str | None, *, as_json: bool) -> int:
 
 def current_sync() -> Sync:
     """Return the sync of this computer."""
-    from agentos.sync.run import Sync
-    from agentos.sync.store import Store
-
-    return Sync(Store(_directory()))
+    return _here().sync
 
 
 def deployed(client: str | None) -> list[Deployment]:
     """Work out what clients are to have, as `--client` names them."""
-    from agentos.sync.deployment import deployments
-
-    names = [name.strip() for name in client.split(",")] if client else None
-    return deployments(home_dir(), names, versions=_directory() / "versions.json", env=os.environ)
+    return _here().deployed([name.strip() for name in client.split(",")] if client else None)
 
 
-def _directory() -> Path:
-    return state_dir() / "sync"
+def _here() -> Workstation:
+    from agentos.sync.workstation import Workstation
+
+    return Workstation.current()

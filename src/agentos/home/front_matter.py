@@ -19,6 +19,14 @@ _KEY = re.compile(
 )
 
 
+class MalformedHead(Exception):
+    """A front matter that cannot be read; `line` is that of the file, counted from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 @dataclass(frozen=True)
 class Head:
     """A file's front matter, and the rest of it.
@@ -96,13 +104,19 @@ def split_head(where: str, text: str) -> tuple[str, str]:
     Raises:
         ConfigInvalid: There is none.
     """
-    found = _BLOCK.match(text)
+    found = find_block(text)
     if found:
-        return found.group(1), text[found.end() :]
+        return found
     begun = text.partition("\n")[0].strip() == "---"
     message = "the front matter does not end" if begun else "there is no front matter"
     hint = "begin the file with a line ---, keys such as description: ..., and a line ---"
     raise ConfigInvalid(f"{where}:1: {message}", hint="add a line ---" if begun else hint)
+
+
+def find_block(text: str) -> tuple[str, str] | None:
+    """Return the text of a front matter and what comes after it; None if there is none."""
+    found = _BLOCK.match(text)
+    return (found.group(1), text[found.end() :]) if found else None
 
 
 def without_keys(block: str, keys: Iterable[str]) -> str:
@@ -124,7 +138,12 @@ def key_lines(block: str) -> Iterable[tuple[int, str]]:
             yield number, next(name for name in found.groups() if name is not None)
 
 
-def _values(where: str, block: str) -> Mapping[str, Any]:
+def values_of(block: str) -> dict[str, Any]:
+    """Return what a front matter says.
+
+    Raises:
+        MalformedHead: It cannot be read, or has no keys.
+    """
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -134,12 +153,15 @@ def _values(where: str, block: str) -> Mapping[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = (mark.line if mark else 0) + 2  # after the first ---
         problem = getattr(error, "problem", None) or str(error)
-        raise ConfigInvalid(
-            f"{where}:{line}: the front matter is not valid YAML: {problem}",
-            hint='a text with a colon in it stands in quotes: description: "one: two"',
-        ) from error
+        raise MalformedHead(line, f"the front matter is not valid YAML: {problem}") from error
     if not isinstance(values, dict):
-        raise ConfigInvalid(
-            f"{where}:2: the front matter has no keys", hint="write description: ..."
-        )
+        raise MalformedHead(2, "the front matter has no keys")
     return {str(key): value for key, value in values.items()}
+
+
+def _values(where: str, block: str) -> Mapping[str, Any]:
+    try:
+        return values_of(block)
+    except MalformedHead as error:
+        hint = 'write description: ...; a text with a colon in it stands in quotes: "one: two"'
+        raise ConfigInvalid(f"{where}:{error.line}: {error}", hint=hint) from error

@@ -7,9 +7,16 @@ import secrets
 import stat
 from pathlib import Path
 
+_FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
 
 def replace_file(
-    path: Path, content: bytes, *, mode: int | None = None, follow: bool = True
+    path: Path,
+    content: bytes,
+    *,
+    mode: int | None = None,
+    follow: bool = True,
+    private: bool = False,
 ) -> None:
     """Give a file new content, at once or not at all; it keeps its mode and owner.
 
@@ -18,16 +25,22 @@ def replace_file(
         content: All of it.
         mode: The permissions of one that was not there; by default what the umask leaves.
         follow: Whether of a symbolic link the target is replaced, or the link itself.
+        private: Whether it is its owner's alone from now on, whatever its mode was.
 
     Raises:
         OSError: It cannot be written; the old content is still there.
     """
     target = Path(os.path.realpath(path)) if follow else path
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode or 0o666)
+    fd = os.open(
+        fresh,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
+        0o600 if private else mode or 0o666,
+    )
     try:
         with open(fd, "wb") as file:
-            _like(target, fd)
+            if not private:
+                _like(target, fd)
             file.write(content)
             file.flush()
             os.fsync(fd)
@@ -40,12 +53,13 @@ def replace_file(
     sync_directory(target.parent)
 
 
-def create_file(path: Path, content: bytes) -> None:
+def create_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Make a file, complete from the first moment it is there.
 
     Args:
         path: The file; its directory is there.
         content: All of it.
+        mode: Its permissions, but for what the umask takes away.
 
     Raises:
         FileExistsError: There is one already, which is left alone.
@@ -53,7 +67,7 @@ def create_file(path: Path, content: bytes) -> None:
     """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with fresh.open("xb") as file:
+        with open(os.open(fresh, _FRESH, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

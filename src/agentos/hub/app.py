@@ -21,6 +21,10 @@ from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
 from agentos.memories.rest import part as memories
 from agentos.portfolio import rest as portfolio
+from agentos.skills import rest as skills
+from agentos.sync import profiles_rest as profiles
+from agentos.sync import rest as sync
+from agentos.usage import prices_rest as prices
 from agentos.usage.rest import part as usage
 
 
@@ -45,6 +49,10 @@ PARTS: Sequence[Part] = (
     hub_state.add,
     portfolio.add,
     memories.add,
+    sync.add,
+    skills.add,
+    profiles.add,
+    prices.add,
     doctor.add,
     sessions.add,
     web.add,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from agentos.config import state_dir
 from agentos.errors import ConfigInvalid
+from agentos.home.replacing import replace_file
 from agentos.hub.settings import Project
 
 FILE = "project.json"
@@ -165,17 +165,8 @@ class ActiveProjects:
             os.close(lock)
 
     def _write(self, choice: Choice) -> None:
-        descriptor, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=f".{FILE}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(choice), file, indent=2)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        said = json.dumps(asdict(choice), indent=2) + "\n"
+        replace_file(self._path, said.encode(), private=True)
 
 
 def active_project(

@@ -74,6 +74,7 @@ class HubSettings:
         repositories, actions, projects: What is registered.
         retention_days: How long requests are remembered.
         otlp_endpoint: Where traces go; `$OTEL_EXPORTER_OTLP_ENDPOINT` otherwise.
+        editor: The command that opens a file in a window, for the dashboard; empty for none.
         stale_after_days: When a portfolio file that calls itself evolving is not to be relied on.
     """
 
@@ -91,6 +92,7 @@ class HubSettings:
     projects: tuple[Project, ...] = ()
     retention_days: float = 30.0
     otlp_endpoint: str | None = None
+    editor: tuple[str, ...] = ()
     stale_after_days: float = 60.0
 
     def project(self, name: str) -> Project:

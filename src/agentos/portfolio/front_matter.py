@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from agentos.home.front_matter import MalformedHead, find_block, values_of
+
 STABILITIES = ("stable", "evolving", "draft")
-_BLOCK = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,32 +36,25 @@ def split(text: str) -> tuple[FrontMatter | None, str]:
     """Return a page's front matter, if it has any, and the rest of it."""
     if not text.startswith("---"):
         return None, text
-    block = _BLOCK.match(text)
-    if block is None:
+    found = find_block(text)
+    if found is None:
         first = text.partition("\n")[0].strip()
         unclosed = FrontMatter(mistake=(1, "the front matter does not end: add a line ---"))
         return (unclosed if first == "---" else None), text
-    return _parse(block.group(1)), text[block.end() :]
+    block, body = found
+    return _parse(block), body
 
 
 @lru_cache(maxsize=256)
 def _parse(block: str) -> FrontMatter:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        values = yaml.load(block, loader)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
-        mark = getattr(error, "problem_mark", None)
-        line = (mark.line if mark else 0) + 2  # after the first ---
-        problem = getattr(error, "problem", None) or str(error)
-        return FrontMatter(mistake=(line, f"the front matter is not valid YAML: {problem}"))
-    if not isinstance(values, dict):
-        return FrontMatter(mistake=(2, "the front matter has no keys: write updated: 2026-01-31"))
+        values = values_of(block)
+    except MalformedHead as error:
+        return FrontMatter(mistake=(error.line, str(error)))
     stability = values.get("stability")
     scope = values.get("scope")
     return FrontMatter(
-        {str(key): value for key, value in values.items()},
+        values,
         _day(values.get("updated")),
         stability if stability in STABILITIES else None,
         None if scope is None else str(scope),

@@ -12,9 +12,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentos.hub.actions.opening import Editor
 from agentos.hub.auth.needs import needs
+from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
 from agentos.hub.scopes import Principal, Scope
+from agentos.hub.settings import HubSettings
 from agentos.hub.tagged import tagged
 from agentos.portfolio.pages import PortfolioFile
 from agentos.portfolio.portfolio import Portfolio
@@ -59,10 +62,14 @@ class PageList(BaseModel):
 
 
 class PageText(BaseModel):
-    """A page: its Markdown without the front matter, and why not to rely on it."""
+    """A page: its Markdown without the front matter, and why not to rely on it.
+
+    `editor` is the program that `open` starts; there is none if the user has set none.
+    """
 
     page: PageInfo
     path: str
+    editor: str | None
     body: str
     warnings: list[str]
 
@@ -127,12 +134,14 @@ def add(app: FastAPI, hub: Hub) -> None:
     """Add the routes."""
     portfolio = Portfolio(hub.home, state=hub.state, stale_after=hub.settings.stale_after_days)
     router = APIRouter(prefix="/api/v1/portfolio", tags=["portfolio"])
-    _add_pages(router, portfolio)
+    _add_pages(router, portfolio, hub.settings)
     _add_proposals(router, portfolio)
     app.include_router(router)
 
 
-def _add_pages(router: APIRouter, portfolio: Portfolio) -> None:
+def _add_pages(router: APIRouter, portfolio: Portfolio, settings: HubSettings) -> None:
+    editor = Editor(settings.editor) if settings.editor else None
+
     @router.get("/pages", response_model=PageList)
     async def list_pages(
         request: Request, owner: Owner, after: After = None, limit: Limit = 100
@@ -152,10 +161,21 @@ def _add_pages(router: APIRouter, portfolio: Portfolio) -> None:
         text = PageText(
             page=PageInfo.of(page.file),
             path=str(portfolio.path(page.file.name)),
+            editor=settings.editor[0] if settings.editor else None,
             body=page.body,
             warnings=list(page.warnings),
         )
         return tagged(request, text)
+
+    @router.post("/pages/{name}/open", status_code=204)
+    async def open_page(owner: Owner, name: str) -> None:
+        """Open a page in the editor that `agentos.toml` names, on the computer of the hub."""
+        page = await portfolio.read(name)
+        if editor is None:
+            message = "no editor is set"
+            hint = 'write editor = "code" into the [hub] table of agentos.toml'
+            raise Refused(409, "editor_unset", message, hint=hint)
+        await editor.open(portfolio.path(page.file.name))
 
     @router.get("/findings", response_model=FindingList)
     async def check_pages(request: Request, owner: Owner) -> Response:

@@ -57,6 +57,7 @@ class HubTable(Table):
     requests_per_minute: int = Field(default=60_000, ge=1)
     retention_days: float = Field(default=30.0, gt=0)
     otlp_endpoint: Said | None = None
+    editor: Command | None = None
 
 
 class FsTable(Table):
@@ -156,6 +157,7 @@ def hub_settings(document: Document) -> HubSettings:
         projects=_projects(document, said),
         retention_days=said.hub.retention_days,
         otlp_endpoint=said.hub.otlp_endpoint,
+        editor=tuple(said.hub.editor or ()),
         stale_after_days=said.portfolio.stale_after_days,
     )
 

@@ -80,15 +80,29 @@ def _main(skill: Skill, client: str, tokens: Mapping[str, str], report: bool) ->
     return f"---{newline}{without_keys(block, _OURS)}---{newline}{body}"
 
 
+def expanded(where: str, content: bytes, tokens: Mapping[str, str]) -> bytes:
+    """Return a file with its tokens expanded; one that is no text stays as it is.
+
+    Args:
+        where: The file, by its ending and for messages.
+        content: What it has.
+        tokens: What each token stands for.
+
+    Raises:
+        ConfigInvalid: It is Markdown, and there is no token of a name.
+    """
+    if b"{{" not in content or not is_text(content):
+        return content
+    if Path(where).suffix.lower() in MARKDOWN:
+        return _expanded(where, content.decode(), tokens).encode()
+    return expand(content.decode(), tokens, keep_unknown=True).encode()
+
+
 def _further(skill: Skill, name: str, tokens: Mapping[str, str]) -> RenderedFile:
     path = skill.path / name
     content, found = read_bytes(path, MOST_BYTES)
     mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
-    if b"{{" not in content or not is_text(content):
-        return RenderedFile(content, mode)
-    if Path(name).suffix.lower() in MARKDOWN:
-        return RenderedFile(_expanded(str(path), content.decode(), tokens).encode(), mode)
-    return RenderedFile(expand(content.decode(), tokens, keep_unknown=True).encode(), mode)
+    return RenderedFile(expanded(str(path), content, tokens), mode)
 
 
 def _expanded(where: str, text: str, tokens: Mapping[str, str]) -> str:

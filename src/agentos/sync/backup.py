@@ -20,6 +20,38 @@ _MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
+class BackupHead:
+    """What a backup is, without the files' content.
+
+    Attributes:
+        number: Counted from 1.
+        at: When it was made, in ISO form.
+        clients: Whose files it holds.
+        files: Each of them.
+    """
+
+    number: int
+    at: str
+    clients: tuple[str, ...]
+    files: tuple[Path, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> BackupHead:
+        """Read it from the archive, of which the rest is left alone.
+
+        Raises:
+            SyncError: It is damaged.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                said = json.loads(archive.read(_MANIFEST))
+            files = tuple(map(Path, said["files"]))
+            return cls(said["number"], said["at"], tuple(said["records"]), files)
+        except (zipfile.BadZipFile, ValueError, KeyError) as error:
+            raise _unreadable(path, error) from error
+
+
+@dataclass(frozen=True)
 class Backup:
     """What undoes one apply.
 
@@ -78,8 +110,7 @@ class Backup:
                     for name, entry in manifest["files"].items()
                 }
         except (zipfile.BadZipFile, ValueError, KeyError) as error:
-            message = f"{path}: the backup cannot be read: {error}"
-            raise SyncError(message, code="backup_unreadable", path=str(path)) from error
+            raise _unreadable(path, error) from error
         return cls(
             manifest["number"],
             manifest["at"],
@@ -95,6 +126,11 @@ class Backup:
             for path, (before, _) in self.files.items()
             if now[path] != before
         )
+
+
+def _unreadable(path: Path, error: Exception) -> SyncError:
+    message = f"{path}: the backup cannot be read: {error}"
+    return SyncError(message, code="backup_unreadable", path=str(path))
 
 
 def _entry(before: FileState | None, member: str, after: str | None) -> dict[str, Any]:

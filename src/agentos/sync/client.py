@@ -72,6 +72,10 @@ class Client(Protocol):
         """
         ...
 
+    def skills(self, places: Places) -> Path:
+        """Return where it reads the skills of a user."""
+        ...
+
     def desired(self, source: Source, places: Places) -> Desired:
         """Work out what is to stand in its files; nothing is read."""
         ...

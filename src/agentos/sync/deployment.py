@@ -56,6 +56,26 @@ def deployments(
     return found
 
 
+def places_of(
+    home: Path, name: str, *, versions: Path, env: Mapping[str, str] = os.environ
+) -> tuple[Client, Places]:
+    """Find a client, and where its files are.
+
+    Args:
+        home, versions, env: As of `deployments`.
+        name: The client.
+
+    Raises:
+        SyncError: There is no client of that name.
+        ConfigInvalid: `agentos.toml` is wrong.
+    """
+    client, known = _client(name), _Versions.load(versions)
+    directories = load_sync_settings(home / "agentos.toml").directories
+    places = _places(client, directories, known, env)
+    known.save()
+    return client, places
+
+
 def _client(name: str) -> Client:
     try:
         return CLIENTS[name]
@@ -71,13 +91,20 @@ def _deployment(
     versions: _Versions,
     env: Mapping[str, str],
 ) -> Deployment:
+    places = _places(client, directories, versions, env)
+    return Deployment(client, places, client.desired(source, places))
+
+
+def _places(
+    client: Client, directories: Mapping[str, str], versions: _Versions, env: Mapping[str, str]
+) -> Places:
     places = client.places(env)
     if client.name in directories:
         places = replace(places, directory=Path(directories[client.name]).expanduser())
     program = shutil.which(client.program, path=env.get("PATH")) if client.program else None
     if program:
         places = replace(places, version=versions.of(client, Path(os.path.realpath(program))))
-    return Deployment(client, places, client.desired(source, places))
+    return places
 
 
 class _Versions:

@@ -13,11 +13,12 @@ from agentos.sync.text import Text
 
 def diff(plan: Plan) -> str:
     """Write what a plan does to each file, as a unified diff."""
-    return "".join(line for edit in plan.edits for line in _lines(edit))
+    return "".join(line for edit in plan.edits for line in diff_lines(edit))
 
 
-def _lines(edit: Edit) -> Iterator[str]:
-    before, after = _text(edit.before), _text(edit.after)
+def diff_lines(edit: Edit) -> Iterator[str]:
+    """Yield what becomes of one file, as lines of a unified diff."""
+    before, after = text_of(edit.before), text_of(edit.after)
     if before is None or after is None:
         yield f"{edit.path}: binary content changes\n"
         return
@@ -28,7 +29,8 @@ def _lines(edit: Edit) -> Iterator[str]:
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
-def _text(state: FileState | None) -> str | None:
+def text_of(state: FileState | None) -> str | None:
+    """Return the text of a file, empty where there is none; None if it is no text."""
     if state is None:
         return ""
     try:

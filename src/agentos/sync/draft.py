@@ -129,6 +129,8 @@ class Draft:
     def _merged(
         self, client: str, name: str, base: Known | None, ours: Any, theirs: Any, shared: bool
     ) -> Merged:
+        if self.choices.leaves(self.path, name):
+            return Merged(base)
         if shared and ours is ABSENT:
             return Merged(None)  # another client still has it
         choice, restore = self.choices.of(self.path, name), self.choices.restores(self.path, name)

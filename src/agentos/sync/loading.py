@@ -81,7 +81,7 @@ def hub_entry(home: Path, settings: SyncSettings, env: Mapping[str, str]) -> Hub
         told["AGENTOS_HOME"] = str(home)
     return HubEntry(
         command=bridge_command(),
-        url=f"{_hub_url(home)}/mcp",
+        url=f"{hub_url(home)}/mcp",
         over_http=settings.hub == "http",
         env=told,
         distribution=env.get("WSL_DISTRO_NAME") or None,
@@ -97,7 +97,7 @@ def bridge_command() -> tuple[str, ...]:
     return (sys.executable, "-m", "agentos", "mcp")
 
 
-def _hub_url(home: Path) -> str:
+def hub_url(home: Path) -> str:
     """Where the hub listens, or did at last; if it never ran, where it would."""
     from agentos.hub.lifecycle.running import read_running
 

@@ -15,6 +15,11 @@ from agentos.sync.target import FileState
 Action = Literal["add", "change", "remove", "keep"]
 
 
+def thing(path: Path, name: str) -> str:
+    """Name a key or a section of a file, or the whole of it."""
+    return f"{path}: {name}" if name else str(path)
+
+
 @dataclass(frozen=True)
 class Change:
     """One thing that a sync would change.
@@ -58,7 +63,7 @@ class Conflict:
     theirs: Any
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.name}" if self.name else str(self.path)
+        return thing(self.path, self.name)
 
 
 @dataclass(frozen=True)
@@ -69,15 +74,21 @@ class Choices:
         side: Whose side all conflicts take.
         sides: Whose side single ones take, by `str(conflict)`.
         restore: Keys, sections or files that the user removed and wants again.
+        only: The single things, by `str(conflict)`, that are synced; all if None.
     """
 
     side: Side | None = None
     sides: Mapping[str, Side] = field(default_factory=dict)
     restore: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
 
     def of(self, path: Path, name: str) -> Side | None:
         """Whose side a conflict takes."""
-        return self.sides.get(f"{path}: {name}" if name else str(path), self.side)
+        return self.sides.get(thing(path, name), self.side)
+
+    def leaves(self, path: Path, name: str) -> bool:
+        """Whether something stays as it is, whoever changed it."""
+        return self.only is not None and thing(path, name) not in self.only
 
     def restores(self, path: Path, name: str) -> bool:
         """Whether something that was removed is wanted again."""

@@ -6,9 +6,10 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentos.errors import SecretsFound, SyncError
 from agentos.home.allowed_secrets import allowed_secrets
@@ -21,8 +22,45 @@ from agentos.sync.target import Target
 from agentos.sync.text import Text
 from agentos.sync.values import ABSENT, look_up, put
 
+if TYPE_CHECKING:
+    from agentos.sync.deployment import Deployment
+    from agentos.sync.run import Sync
+
 #: Where it goes, in `clients/NAME/`: beside what is deployed from there, and never over it.
 FOLDER = "pulled"
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull brings of one client.
+
+    Attributes:
+        client: Its name.
+        folder: Where it goes.
+        files: By their place there.
+    """
+
+    client: str
+    folder: Path
+    files: Mapping[PurePosixPath, bytes]
+
+
+def read_clients(deployed: Iterable[Deployment], sync: Sync, home: Path) -> list[Pulled]:
+    """Read what a pull brings of clients; nothing is changed.
+
+    Raises:
+        SecretsFound: It holds a secret.
+        SyncError: A file cannot be read.
+    """
+    found = []
+    state = sync.state
+    for each in deployed:
+        name = each.client.name
+        files = collect(each.client.collect(each.places), state.of(name), sync.files)
+        folder = home / "clients" / name / FOLDER
+        check_secrets(files, folder, home)
+        found.append(Pulled(name, folder, files))
+    return found
 
 
 def collect(

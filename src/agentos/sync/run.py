@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentos.errors import SyncConflict, SyncError
 from agentos.sync.desired import Desired
@@ -17,6 +18,24 @@ from agentos.sync.planning import make_plan
 from agentos.sync.state import State
 from agentos.sync.store import Store
 from agentos.sync.target import Target, digest_of
+
+if TYPE_CHECKING:
+    from agentos.sync.backup import Backup
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What an undo would do.
+
+    Attributes:
+        backup: What it brings back.
+        changed: Files that were changed since.
+        plan: The edits.
+    """
+
+    backup: Backup
+    changed: frozenset[Path]
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -89,11 +108,35 @@ class Sync:
 
         return apply(plan, self.store, self.files)
 
-    def undo(self, *, side: Side | None = None) -> list[Path]:
+    def plan_undo(self, side: Side | None = None) -> Undo:
+        """Work out how to bring back what the last apply changed; nothing is changed.
+
+        Args:
+            side: As of `undo`.
+
+        Raises:
+            SyncError: There is nothing to undo, or a file cannot be read.
+        """
+        state = self.state
+        if state.last == 0:
+            raise SyncError("there is nothing to undo", code="no_backup")
+        backup = self.store.backup(state.last)
+        now = {path: self.files.look(path) for path in backup.files}
+        changed = frozenset(
+            path
+            for path, (before, after) in backup.files.items()
+            if now[path] != before and digest_of(now[path]) != after
+        )
+        kept = changed if side == "theirs" else frozenset[Path]()
+        edits = tuple(edit for edit in backup.edits(now) if edit.path not in kept)
+        return Undo(backup, changed, Plan(edits=edits, records=backup.records))
+
+    def undo(self, *, side: Side | None = None, planned: Undo | None = None) -> list[Path]:
         """Bring back what the last apply changed; only within `alone`.
 
         Args:
             side: `ours` brings back files that were changed since, too; `theirs` leaves those.
+            planned: What `plan_undo` worked out for that side, if it has.
 
         Returns:
             The files, which are exactly as they were: content, mode, owner, absence, links.
@@ -104,25 +147,14 @@ class Sync:
         """
         from agentos.sync.apply import apply
 
-        state = self.state
-        if state.last == 0:
-            raise SyncError("there is nothing to undo", code="no_backup")
-        backup = self.store.backup(state.last)
-        now = {path: self.files.look(path) for path in backup.files}
-        changed = {
-            path
-            for path, (before, after) in backup.files.items()
-            if now[path] != before and digest_of(now[path]) != after
-        }
-        if changed and side is None:
+        undo = planned or self.plan_undo(side)
+        if undo.changed and side is None:
+            names = tuple(map(str, sorted(undo.changed)))
             raise SyncConflict(
-                f"{len(changed)} files were changed after the sync that is to be undone:"
-                f" {', '.join(map(str, sorted(changed)))}",
+                f"{len(names)} files were changed after the sync that is to be undone:"
+                f" {', '.join(names)}",
                 hint="nothing was changed; --ours brings them back too, --theirs leaves them",
-                names=tuple(map(str, sorted(changed))),
+                names=names,
             )
-        kept = changed if side == "theirs" else set()
-        edits = tuple(edit for edit in backup.edits(now) if edit.path not in kept)
-        plan = Plan(edits=edits, records=backup.records)
-        apply(plan, self.store, self.files, undoes=backup)
-        return [edit.path for edit in edits]
+        apply(undo.plan, self.store, self.files, undoes=undo.backup)
+        return [edit.path for edit in undo.plan.edits]

@@ -38,12 +38,14 @@ class SyncSettings:
         hub: How clients reach the hub: the stdio bridge, HTTP, or not at all.
         directories: Of clients that are elsewhere, as one of Windows seen from its Linux.
         profiles: The roles, in the order of their names in the file; the usual ones first.
+        off: The roles that are switched off.
     """
 
     clients: tuple[str, ...] = ("codex", "claude", "cursor")
     hub: HubAccess = "stdio"
     directories: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[Profile, ...] = DEFAULT_PROFILES
+    off: tuple[Profile, ...] = ()
 
 
 def load_sync_settings(path: Path | None = None) -> SyncSettings:
@@ -71,12 +73,13 @@ def load_sync_settings(path: Path | None = None) -> SyncSettings:
 
 def settings_of(said: Mapping[str, Any]) -> SyncSettings:
     """Return what a document says that is known to be right."""
-    sync = said.get("sync", {})
+    sync, profiles = said.get("sync", {}), list(_profiles(said.get("profiles", {})))
     return SyncSettings(
         clients=tuple(sync.get("clients", SyncSettings.clients)),
         hub=sync.get("hub", SyncSettings.hub),
         directories=sync.get("directories", {}),
-        profiles=tuple(_profiles(said.get("profiles", {}))),
+        profiles=tuple(each for each, on in profiles if on),
+        off=tuple(each for each, on in profiles if not on),
     )
 
 
@@ -96,19 +99,18 @@ def lacks(name: str, table: Mapping[str, Any]) -> str | None:
     return next((each for each in ("base_url", "env_key") if each not in table), None)
 
 
-def _profiles(said: Mapping[str, Any]) -> Iterator[Profile]:
+def _profiles(said: Mapping[str, Any]) -> Iterator[tuple[Profile, bool]]:
     usual = {each.name: each for each in DEFAULT_PROFILES}
     for name in (*usual, *(name for name in said if name not in usual)):
         table = dict(said.get(name, {}))
-        if not table.pop("enabled", True):
-            continue
-        yield replace(usual.get(name, Profile(name, "")), **table)
+        on = table.pop("enabled", True)
+        yield replace(usual.get(name, Profile(name, "")), **table), on
 
 
 def _is_sync(sync: Any) -> bool:
     return (
         isinstance(sync, dict)
-        and sync.keys() <= {each.name for each in fields(SyncSettings)} - {"profiles"}
+        and sync.keys() <= {each.name for each in fields(SyncSettings)} - {"profiles", "off"}
         and isinstance(clients := sync.get("clients", []), list)
         and all(is_client(each) for each in clients)
         and sync.get("hub", "stdio") in get_args(HubAccess)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from agentos.errors import SyncError
 from agentos.sync.desired import KeyPath
 from agentos.sync.merge import Known
+from agentos.sync.values import dotted
 
 VERSION = 1
 Format = Literal["toml", "json", "jsonc"]
@@ -38,6 +39,13 @@ class Record:
 
     def __bool__(self) -> bool:
         return bool(self.keys or self.sections or self.whole)
+
+    @property
+    def yielded(self) -> list[str]:
+        """The keys, the sections and, with an empty name, the file that are the user's now."""
+        names = [dotted(key) for key, known in self.keys.items() if known.yielded]
+        names += [name for name, known in self.sections.items() if known.yielded]
+        return [*names, ""] if self.whole and self.whole.yielded else names
 
 
 #: By client and file.

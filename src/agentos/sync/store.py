@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from agentos.sync.state import State, decode, encode
 from agentos.sync.target import Reader, Target
 
 if TYPE_CHECKING:
-    from agentos.sync.backup import Backup
+    from agentos.sync.backup import Backup, BackupHead
 
 _MOST_BACKUPS = 50
 
@@ -88,6 +89,17 @@ class Store:
             message = f"there is no backup {number}"
             hint = "`agentos sync status` lists them"
             raise SyncError(message, code="no_backup", path=str(path), hint=hint) from error
+
+    def heads(self, state: State) -> Iterator[BackupHead]:
+        """Yield what the backups are that can be undone, newest first.
+
+        Raises:
+            SyncError: One of them is damaged.
+        """
+        from agentos.sync.backup import BackupHead
+
+        for number in reversed(self.backups(state)):
+            yield BackupHead.read(self._backup(number))
 
     def _state(self) -> State:
         try:

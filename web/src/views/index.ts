@@ -23,6 +23,8 @@ export const VIEWS: View[] = [
   { path: "memory", title: "Memory", key: "m", component: lazy(() => import("./memory")) },
   { path: "portfolio", title: "Portfolio", key: "p", component: lazy(() => import("./portfolio")) },
   { path: "inbox", title: "Inbox", key: "i", component: lazy(() => import("./inbox")) },
+  { path: "sync", title: "Sync", key: "y", component: lazy(() => import("./sync")) },
+  { path: "skills", title: "Skills", key: "k", component: lazy(() => import("./skills")) },
   { path: "log", title: "Log", key: "l", component: lazy(() => import("./log")) },
   { path: "settings", title: "Settings", key: "s", component: lazy(() => import("./settings")) },
 ];

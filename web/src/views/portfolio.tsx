@@ -1,9 +1,10 @@
-import { api, data, type Schema } from "../api/client";
-import { useResource } from "../api/resource";
+import { useState } from "react";
+import { api, data, type ApiError, type Schema } from "../api/client";
+import { asApiError, useResource } from "../api/resource";
 import { useEvents } from "../live";
 import { Badge, Section, Table, ViewHead, type Tone } from "../parts/layout";
 import { Markdown } from "../parts/markdown";
-import { Empty, Loaded } from "../parts/notes";
+import { Empty, ErrorNote, Loaded } from "../parts/notes";
 import { bytes, day, Time, visible, Word } from "../parts/text";
 import { href } from "../route";
 import type { ViewProps } from ".";
@@ -37,6 +38,7 @@ function Pages() {
         }
       </Loaded>
       {findings.data && findings.data.findings.length > 0 && <Findings findings={findings.data.findings} />}
+      {pages.data && pages.data.pages.length > 0 && <Readers />}
     </>
   );
 }
@@ -101,9 +103,7 @@ function Page({ name }: { name: string }) {
         {(text) => (
           <>
             <ViewHead title={<Word>{text.page.title}</Word>}>
-              <a className="button" href={`vscode://file${encodeURI(text.path)}`}>
-                Open in VS Code
-              </a>
+              <Open page={text} />
             </ViewHead>
             <p className="row small">
               <Freshness page={text.page} />
@@ -131,27 +131,62 @@ function Page({ name }: { name: string }) {
   );
 }
 
+/** Opens the page where the user edits: in the editor of agentos.toml, or by a link that VS Code takes. */
+function Open({ page }: { page: Schema["PageText"] }) {
+  const [error, setError] = useState<ApiError | null>(null);
+  if (page.editor === null) {
+    return (
+      <a className="button" href={`vscode://file${encodeURI(page.path)}`}>
+        Open in VS Code
+      </a>
+    );
+  }
+  const open = () => {
+    setError(null);
+    const params = { path: { name: page.page.name } };
+    api
+      .POST("/api/v1/portfolio/pages/{name}/open", { params, headers: { "Content-Type": "application/json" } })
+      .catch((problem: unknown) => setError(asApiError(problem)));
+  };
+  return (
+    <>
+      <button type="button" onClick={open}>
+        Open in {visible(page.editor)}
+      </button>
+      {error && <ErrorNote error={error} />}
+    </>
+  );
+}
+
 /** The first heading is what the view is called already. */
 function withoutTitle(body: string): string {
   return body.replace(/^\s*#[ \t]+.*(?:\n|$)/, "");
 }
 
-function Readers({ name }: { name: string }) {
+function Readers({ name }: { name?: string }) {
+  const wanted = name === undefined ? {} : { name };
   const reads = useResource(
-    `reads ${name}`,
-    () => data(api.GET("/api/v1/log", { params: { query: { kind: "portfolio_read", name, limit: 20 } } })),
+    `reads ${name ?? ""}`,
+    () => data(api.GET("/api/v1/log", { params: { query: { kind: "portfolio_read", ...wanted, limit: 20 } } })),
   );
   useEvents((events) => {
-    if (events.some((event) => event.kind === "portfolio_read" && event.name === name)) reads.reload();
+    if (events.some((event) => event.kind === "portfolio_read" && (name === undefined || event.name === name))) reads.reload();
   });
   return (
-    <Section title="Who read it" aside={<a href={href(["log"], { kind: "portfolio_read", name })}>All in the log</a>}>
+    <Section title={name === undefined ? "Who read what" : "Who read it"} aside={<a href={href(["log"], { kind: "portfolio_read", ...wanted })}>All in the log</a>}>
       <Loaded of={reads}>
         {({ events }) =>
           events.length ? (
-            <Table label="Readers" head={["Client", "Project", "When"]}>
+            <Table label="Readers" head={[...(name === undefined ? ["Page"] : []), "Client", "Project", "When"]}>
               {events.map((event) => (
                 <tr key={event.id}>
+                  {name === undefined && (
+                    <td>
+                      <a href={href(["portfolio", event.name])}>
+                        <Word>{event.name}</Word>
+                      </a>
+                    </td>
+                  )}
                   <td>
                     <Word>{event.client}</Word>
                   </td>
@@ -163,7 +198,7 @@ function Readers({ name }: { name: string }) {
               ))}
             </Table>
           ) : (
-            <Empty title="No agent has read this page yet">Agents that are connected to the hub read it when they need it.</Empty>
+            <Empty title={name === undefined ? "No agent has read a page yet" : "No agent has read this page yet"}>Agents that are connected to the hub read it when they need it.</Empty>
           )
         }
       </Loaded>

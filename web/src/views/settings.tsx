@@ -5,6 +5,8 @@ import { signOut } from "../api/session";
 import { Badge, Section, Table, ViewHead } from "../parts/layout";
 import { Empty, ErrorNote, Loaded } from "../parts/notes";
 import { bytes, Time, visible, Word, zone } from "../parts/text";
+import { Prices } from "./settings/prices";
+import { Profiles } from "./settings/profiles";
 
 type Settings = Schema["SettingsInfo"];
 
@@ -19,6 +21,8 @@ export default function SettingsView() {
         </button>
       </ViewHead>
       <Tokens />
+      <Profiles />
+      <Prices />
       <Loaded of={settings}>
         {(found) => (
           <>
@@ -181,6 +185,7 @@ function Rest({ settings }: { settings: Settings }) {
     ["The log is kept", `${settings.retention_days.toLocaleString()} days`],
     ["A page is old after", `${settings.stale_after_days.toLocaleString()} days`],
     ["Traces go to", settings.otlp_endpoint === null ? "nowhere" : visible(settings.otlp_endpoint)],
+    ["Editor", settings.editor === null ? "none is set" : <code key="editor">{visible(settings.editor)}</code>],
     ["Times are shown in", zone],
   ];
   return (

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from agentos.errors import AgentOsError, ConfigInvalid
+from agentos.home.replacing import create_file, replace_file
 
 Mark = tuple[int, int, int, int, int]
 
@@ -90,11 +91,9 @@ def create_private(path: Path, text: str) -> bool:
         False if there is one already, which is left alone.
     """
 
-    def put(temporary: str) -> None:
-        os.link(temporary, path)
-
     try:
-        _write(path, text, put)
+        with _space_for(path):
+            create_file(path, text.encode(), mode=0o600)
     except FileExistsError:
         return False
     return True
@@ -102,20 +101,14 @@ def create_private(path: Path, text: str) -> bool:
 
 def replace_private(path: Path, text: str) -> None:
     """Write a private file as a whole; after a crash there is the old one or the new one."""
-    _write(path, text, lambda temporary: os.replace(temporary, path))
+    with _space_for(path):
+        replace_file(path, text.encode(), follow=False, private=True)
 
 
-def _write(path: Path, text: str, put: Callable[[str], None]) -> None:
+@contextmanager
+def _space_for(path: Path) -> Iterator[None]:
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(descriptor)
-            put(temporary)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from datetime import UTC, datetime
 from typing import Annotated
@@ -100,6 +101,7 @@ class SettingsInfo(BaseModel):
     retention_days: float
     stale_after_days: float
     otlp_endpoint: str | None
+    editor: str | None
     roots: list[RootInfo]
     repositories: list[RepositoryInfo]
     actions: list[ActionInfo]
@@ -139,6 +141,7 @@ def _settings(hub: Hub) -> SettingsInfo:
         retention_days=said.retention_days,
         stale_after_days=said.stale_after_days,
         otlp_endpoint=said.otlp_endpoint,
+        editor=shlex.join(said.editor) or None,
         roots=[RootInfo(path=str(root), found=root.is_dir()) for root in said.fs_roots],
         repositories=[
             RepositoryInfo(

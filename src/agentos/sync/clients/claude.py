@@ -32,9 +32,12 @@ class ClaudeCode:
     def probe(self, program: Path) -> str | None:
         return ask_version(program)
 
+    def skills(self, places: Places) -> Path:
+        return places.directory / "skills"
+
     def desired(self, source: Source, places: Places) -> Desired:
         directory, memory = places.directory, memory_place(places)
-        skills, commands = directory / "skills", directory / "commands"
+        skills, commands = self.skills(places), directory / "commands"
         settings = flat(source.settings.get(self.name, {}))
         servers = _server(source.hub, places) if source.hub is not None else {}
         warnings: list[str] = []
@@ -54,7 +57,7 @@ class ClaudeCode:
             {
                 "memory": memory_place(places),
                 "memory-of-projects": places.directory / "projects",
-                "skills": places.directory / "skills",
+                "skills": self.skills(places),
                 "commands-of-claude": places.directory / "commands",
             },
             frozenset({".git"}),

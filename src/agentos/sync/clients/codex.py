@@ -39,6 +39,12 @@ class Codex:
     def probe(self, program: Path) -> str | None:
         return ask_version(program, CODEX_HOME=os.devnull)  # else it begins to fill its home
 
+    def skills(self, places: Places) -> Path:
+        version = parse_version(places.version)
+        if version is not None and version < SHARED_SKILLS:
+            return places.directory / "skills"
+        return places.user_home / ".agents" / "skills"
+
     def desired(self, source: Source, places: Places) -> Desired:
         version = parse_version(places.version)
         warnings: list[str] = []
@@ -50,7 +56,7 @@ class Codex:
             values |= legacy_keys(source.profiles)
         if source.hub is not None:
             values |= _server(source.hub, places)
-        skills, memory = skills_root(places), memory_root(places)
+        skills, memory = self.skills(places), memory_root(places)
         owned: tuple[Owned, ...] = (
             OwnedKeys(places.directory / "config.toml", "toml", values, marked=True),
             *profiles,
@@ -61,18 +67,10 @@ class Codex:
         return Desired(self.name, owned, roots=(skills, memory), warnings=tuple(warnings))
 
     def collect(self, places: Places) -> Collected:
-        trees = {"memory": places.directory / "memories", "skills": skills_root(places)}
+        trees = {"memory": places.directory / "memories", "skills": self.skills(places)}
         if (own := places.directory / "skills") not in trees.values():
             trees["skills-of-codex"] = own
         return Collected(trees, OWN_STATE)
-
-
-def skills_root(places: Places) -> Path:
-    """Return where the installed Codex reads the skills of a user."""
-    version = parse_version(places.version)
-    if version is not None and version < SHARED_SKILLS:
-        return places.directory / "skills"
-    return places.user_home / ".agents" / "skills"
 
 
 def memory_root(places: Places) -> Path:

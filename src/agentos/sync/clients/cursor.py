@@ -37,8 +37,11 @@ class Cursor:
     def probe(self, program: Path) -> str | None:
         return None
 
+    def skills(self, places: Places) -> Path:
+        return places.directory / "skills"
+
     def desired(self, source: Source, places: Places) -> Desired:
-        plugin, skills = plugin_root(places), places.directory / "skills"
+        plugin, skills = plugin_root(places), self.skills(places)
         servers = _server(source.hub, places) if source.hub is not None else {}
         warnings: list[str] = []
         owned: tuple[Owned, ...] = (
@@ -52,7 +55,7 @@ class Cursor:
         return Collected(
             {
                 "memory": plugin_root(places) / "memory",
-                "skills": places.directory / "skills",
+                "skills": self.skills(places),
                 "rules-of-cursor": places.directory / "rules",
             },
             frozenset({".git"}),

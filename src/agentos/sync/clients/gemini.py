@@ -26,9 +26,12 @@ class Gemini:
     def probe(self, program: Path) -> str | None:
         return ask_version(program)
 
+    def skills(self, places: Places) -> Path:
+        return places.directory / "skills"
+
     def desired(self, source: Source, places: Places) -> Desired:
         directory, memory = places.directory, memory_place(places)
-        skills = directory / "skills"
+        skills = self.skills(places)
         values = flat(source.settings.get(self.name, {}))
         if source.hub is not None:
             values |= _server(source.hub, places)
@@ -42,7 +45,7 @@ class Gemini:
         return Desired(self.name, owned, roots=(skills, memory), warnings=tuple(warnings))
 
     def collect(self, places: Places) -> Collected:
-        trees = {"memory": memory_place(places), "skills": places.directory / "skills"}
+        trees = {"memory": memory_place(places), "skills": self.skills(places)}
         return Collected(trees, frozenset({".git"}))
 
 

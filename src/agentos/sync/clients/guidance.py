@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from agentos.skills.settings import SkillSettings
 from agentos.sync.client import Places
 from agentos.sync.desired import OwnedFile, OwnedSection
-from agentos.sync.source import Source
+from agentos.sync.source import HubEntry, Source
 
 #: The name of the managed section in AGENTS.md, CLAUDE.md and GEMINI.md.
 SECTION = "agentos"
@@ -63,15 +64,23 @@ def skill_files(
     from agentos.skills.rendering import render
     from agentos.skills.support import unsupported
     from agentos.skills.switches import skills_for
-    from agentos.skills.tokens import client_tokens
 
     settings = source.skill_settings
-    url = source.hub.url if source.hub is not None else ""
-    tokens = client_tokens(settings, client, skills_dir=str(root), hub_url=url)
+    tokens = skill_tokens(settings, client, root, source.hub)
     for skill in skills_for(client, source.skills, settings):
         warnings.extend(unsupported(skill, client))
         for path, file in render(skill, client, tokens, report=settings.command_log).items():
             yield OwnedFile(root / skill.name / path, file.content, file.mode, kind="skill")
+
+
+def skill_tokens(
+    settings: SkillSettings, client: str, root: Path, hub: HubEntry | None
+) -> dict[str, str]:
+    """Return what each token of a skill stands for in a client, whose skills are at a root."""
+    from agentos.skills.tokens import client_tokens
+
+    url = hub.url if hub is not None else ""
+    return client_tokens(settings, client, skills_dir=str(root), hub_url=url)
 
 
 def own_files(source: Source, client: str, folder: str, root: Path) -> Iterator[OwnedFile]:

@@ -33,9 +33,12 @@ class OpenCode:
     def probe(self, program: Path) -> str | None:
         return ask_version(program)
 
+    def skills(self, places: Places) -> Path:
+        return places.directory / "skills"
+
     def desired(self, source: Source, places: Places) -> Desired:
         directory, memory = places.directory, memory_place(places)
-        skills, commands = directory / "skills", directory / "commands"
+        skills, commands = self.skills(places), directory / "commands"
         values = flat(source.settings.get(self.name, {}))
         if source.hub is not None:
             values |= _server(source.hub, places)
@@ -51,7 +54,7 @@ class OpenCode:
         return Desired(self.name, owned, roots=roots, warnings=tuple(warnings))
 
     def collect(self, places: Places) -> Collected:
-        trees = {"memory": memory_place(places), "skills": places.directory / "skills"}
+        trees = {"memory": memory_place(places), "skills": self.skills(places)}
         return Collected(trees, frozenset({".git"}))
 
 
