@@ -69,6 +69,20 @@ def test_memories_are_added_found_and_promoted(home: Path) -> None:
     assert "did you mean tone?" in memory(home, "show", "tones").stderr
 
 
+def test_what_a_client_wrote_is_promoted(home: Path) -> None:
+    note = home.parent / "user/.codex/memories/extensions/ad_hoc/notes/tea.md"
+    note.parent.mkdir(parents=True)
+    note.write_text(f"Ada takes tea. {KEY}")
+    [entry] = rows(memory(home, "list", "--all", "--json"))
+    short = str(entry["id"])[:6]
+    refused = memory(home, "promote", short)
+    assert refused.returncode == 1
+    assert f"agentos memory promote {entry['id']} --despite-findings" in refused.stderr
+    ran = memory(home, "promote", short, "--despite-findings")
+    assert ran.stdout == f"{home}/clients/shared/memory/tea.md\n"
+    assert memory(home, "promote", "nothing").returncode == 1
+
+
 def test_what_a_client_gets_is_what_its_active_project_has(home: Path) -> None:
     memory(home, "add", "tone", "-d", "How to answer", "Briefly.")
     memory(home, "add", "deploy", "-d", "How to deploy", "-p", "site", "By rsync.")
