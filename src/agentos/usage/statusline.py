@@ -24,6 +24,7 @@ from agentos.usage.prices import Prices, Tokens
 
 _TOKENS = ("input", "cached_input", "cache_write", "output", "reasoning", "cache_write_hour")
 _GROUPS = ("provider", "model", "tier", "context", "priced")
+_SUMS = "usage_quarter join usage_caller on id = caller_id"
 _SESSION_DAYS = 30
 _LARGEST = 1_000_000
 
@@ -120,8 +121,9 @@ def _add(
 ) -> None:
     sums = ", ".join(f"sum({name})" for name in ("calls", "unmetered", "price", *_TOKENS))
     groups = ", ".join(_GROUPS)
-    where = "quarter >= ? and quarter < ?" + (" and session = ?" if session else "")
-    query = f"select {groups}, {sums} from usage_quarter where {where} group by {groups}"
+    whose = " and caller_id in (select id from usage_caller where session = ?)"
+    where = "quarter >= ? and quarter < ?" + (whose if session else "")
+    query = f"select {groups}, {sums} from {_SUMS} where {where} group by {groups}"
     bound = (begin, end, session) if session else (begin, end)
     for (
         provider,
@@ -177,7 +179,7 @@ def _settings() -> dict[str, Any]:
 
 def _prices(settings: dict[str, Any], database: sqlite3.Connection, since: float) -> Prices:
     """Return the prices of the models that were called since then."""
-    query = "select distinct provider || '/' || model from usage_quarter where quarter >= ?"
+    query = f"select distinct provider || '/' || model from {_SUMS} where quarter >= ?"
     names = {name for (name,) in database.execute(query, (since,))}
     own = settings.get("prices", {})
     return known_prices({name: parse_price(own[name]) for name in names & own.keys()}, names)

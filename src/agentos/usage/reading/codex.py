@@ -22,6 +22,7 @@ from agentos.usage.reading.entry import (
     MOST_IN_ALL,
     MOST_TOKENS,
     BadLine,
+    Caller,
     Entry,
     count,
     milliseconds,
@@ -166,16 +167,10 @@ class CodexRollout:
         response = word(payload.get("response_id"))
         owner = word(payload.get("thread_id")) or thread.id
         identity = response or f"codex:{owner}:{':'.join(map(str, thread.total))}"
-        return self._entry(
-            line,
-            data,
-            identity,
-            used,
-            response_id=response,
-            thread=owner,
-            session=word(payload.get("session_id")) or thread.session,
-            turn=word(payload.get("turn_id")) or thread.turn,
-        )
+        session = word(payload.get("session_id")) or thread.session
+        turn = word(payload.get("turn_id")) or thread.turn
+        at = milliseconds(data.get("timestamp"))
+        return _entry(line, at, identity, self._caller(owner, session), turn, used, response)
 
     def _count(
         self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]
@@ -199,8 +194,10 @@ class CodexRollout:
         copies = thread.forked_from and not _UUID7.fullmatch(thread.turn)
         owner = thread.forked_from if copies else thread.id
         identity = f"codex:{owner}:{thread.resets}:{':'.join(map(str, total))}"
-        own = {"session": thread.session, "thread": thread.id, "turn": thread.turn}
-        return [self._entry(line, data, identity, used, confidence="derived", **own)]
+        caller = self._caller(thread.id, thread.session)
+        at = milliseconds(data.get("timestamp"))
+        entry = _entry(line, at, identity, caller, thread.turn, used)
+        return [entry._replace(confidence="derived")]
 
     def _settle(self) -> None:
         """Take over the total that the last record has: a fork's begins with its parent's."""
@@ -236,28 +233,18 @@ class CodexRollout:
             return False
         return thread.turn < thread.id
 
-    def _entry(
-        self, line: Line, data: Mapping[str, Any], identity: str, used: Counts, **told: Any
-    ) -> Entry:
-        thread = self._thread
-        return Entry(
-            identity=identity,
+    def _caller(self, thread: str, session: str) -> Caller:
+        of = self._thread
+        return Caller(
             source="codex",
             client="codex",
-            at=milliseconds(data.get("timestamp")),
-            line=line.number,
-            offset=line.offset,
-            provider=thread.provider,
-            model=thread.model,
-            project=thread.project,
-            kind=thread.kind,
-            tier=thread.tier,
-            input=used[0],
-            cached_input=used[1],
-            cache_write=used[2],
-            output=used[3],
-            reasoning=used[4],
-            **told,
+            session=session,
+            thread=thread,
+            provider=of.provider,
+            model=of.model,
+            project=of.project,
+            kind=of.kind,
+            tier=of.tier,
         )
 
 
@@ -284,6 +271,22 @@ def _counts(usage: Mapping[str, Any], most: int = MOST_TOKENS) -> Counts:
     if thought > written:
         raise BadLine("bad_tokens", f"more reasoning than output: {thought}/{written}")
     return found
+
+
+def _entry(
+    line: Line,
+    at: int,
+    identity: str,
+    caller: Caller,
+    turn: str,
+    used: Counts,
+    response: str = "",
+) -> Entry:
+    read, cached, stored, written, thought = used
+    return Entry(
+        *(identity, caller, at, line.number, line.offset, "exact", turn, response, 1),
+        *(read, cached, stored, 0, written, thought),
+    )
 
 
 def _without(total: Counts, latest: Counts) -> Counts:

@@ -17,23 +17,16 @@ LONGEST_TIER = 40
 _YEARS = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
-class Entry(NamedTuple):
-    """A call as one line tells of it; the columns of the ledger's table.
+class Caller(NamedTuple):
+    """Who made a call, and of whom: what many calls have in common.
 
-    `at` is in milliseconds since 1970. See `agentos.usage.call.ModelCall` for the rest.
+    See `agentos.usage.call.ModelCall` for each.
     """
 
-    identity: str
     source: str
     client: str
-    at: int
-    line: int
-    offset: int
-    confidence: str = "exact"
     session: str = ""
     thread: str = ""
-    turn: str = ""
-    response_id: str = ""
     provider: str = ""
     model: str = ""
     project: str = ""
@@ -41,6 +34,22 @@ class Entry(NamedTuple):
     agent: str = ""
     kind: str = ""
     tier: str = ""
+
+
+class Entry(NamedTuple):
+    """A call as one line tells of it; but for the caller, columns of the ledger's table.
+
+    `at` is in milliseconds since 1970. See `agentos.usage.call.ModelCall` for the rest.
+    """
+
+    identity: str
+    caller: Caller
+    at: int
+    line: int
+    offset: int
+    confidence: str = "exact"
+    turn: str = ""
+    response_id: str = ""
     metered: int = 1
     input: int = 0
     cached_input: int = 0

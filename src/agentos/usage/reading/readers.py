@@ -14,9 +14,8 @@ from itertools import chain
 from pathlib import Path
 
 from agentos.errors import AgentOsError
-from agentos.usage.reading.entry import Entry
+from agentos.usage.reading.wire import FRAME, unpacked
 from agentos.usage.reading.work import Job, Piece, read
-from agentos.usage.reading.worker import FRAME
 
 #: From how many bytes on it is worth to start processes.
 MUCH = 64 << 20
@@ -134,7 +133,7 @@ async def _receive(jobs: list[Job], found: asyncio.Queue[Piece | None]) -> None:
                 if len(head) < FRAME.size:
                     head += await process.stdout.readexactly(FRAME.size - len(head))
                 (size,) = FRAME.unpack(head)
-                await found.put(_unpacked(await process.stdout.readexactly(size)))
+                await found.put(unpacked(await process.stdout.readexactly(size)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # its exit status tells
         status = await process.wait()
@@ -146,10 +145,3 @@ async def _receive(jobs: list[Job], found: asyncio.Queue[Piece | None]) -> None:
             retryable=True,
         )
     await found.put(None)
-
-
-def _unpacked(data: bytes) -> Piece:
-    piece, plain = pickle.loads(data)
-    assert isinstance(piece, Piece)
-    piece.entries = list(map(Entry._make, plain))
-    return piece

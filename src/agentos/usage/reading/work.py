@@ -303,7 +303,9 @@ def _booked(job: Job, piece: Piece) -> Piece:
     if not job.session:
         return piece
     piece.entries = [
-        entry._replace(session=job.session, profile=job.profile, agent=job.agent)
+        entry._replace(
+            caller=entry.caller._replace(session=job.session, profile=job.profile, agent=job.agent)
+        )
         for entry in piece.entries
         if entry.response_id or not job.metered
     ]
