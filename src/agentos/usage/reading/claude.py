@@ -37,6 +37,9 @@ class ClaudeTranscript:
         state: What `state` was after the lines before.
     """
 
+    at = 0
+    others: tuple[bytes, ...] = ()  # any line may be one
+
     def __init__(self, name: str, state: str = "") -> None:
         pass
 

@@ -14,7 +14,7 @@ MOST_IN_ALL = 1 << 40
 #: Bytes of a directory's path that are kept, and of a service tier.
 LONGEST_PATH = 1000
 LONGEST_TIER = 40
-_YEARS = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+_FIRST, _LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1000 for year in (2015, 2200))
 
 
 class Caller(NamedTuple):
@@ -120,9 +120,10 @@ def milliseconds(text: Any) -> int:
         raise BadLine("bad_time", f"no time: {str(text)[:60]!r}") from None
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
-    if not _YEARS[0] <= found < _YEARS[1]:
+    at = round(found.timestamp() * 1000)
+    if not _FIRST <= at < _LAST:
         raise BadLine("bad_time", f"no time that can be: {str(text)[:60]!r}")
-    return round(found.timestamp() * 1000)
+    return at
 
 
 def part(value: Any) -> Mapping[str, Any]:

@@ -22,6 +22,9 @@ class GeminiChat:
         state: What `state` was after the lines before.
     """
 
+    at = 0
+    others: tuple[bytes, ...] = ()  # any line may be one
+
     def __init__(self, name: str, state: str = "") -> None:
         self._session = state
         self._name = name

@@ -168,7 +168,7 @@ def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     rollout = _READERS[job.format](os.path.basename(job.path), place.state)
     file.seek(place.offset)
     plain = zstd.ZstdFile(file) if packed else file
-    lines = Lines(plain, rollout.wants, place.offset, place.line)
+    lines = Lines(plain, rollout, place.offset, place.line)
     begun = place.offset
     try:
         for line in lines:
