@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
@@ -13,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agentos.cli.render import printable
-from agentos.usage.rows import TIMES, plain_row
+from agentos.usage.rows import TIMES
 
 if TYPE_CHECKING:
     from agentos.usage.money import Currency
@@ -101,17 +99,6 @@ def _merged(course: Sequence[int]) -> list[int]:
 def bar(value: int, top: int) -> str:
     """Draw a value as a line of blocks."""
     return "█" * round(value * 12 / top) if top else ""
-
-
-def as_csv(report: Report) -> str:
-    """Return a report as comma-separated values, with a line of names; an unknown cost is empty."""
-    rows = [plain_row(row, report.by) | {"currency": report.currency.code} for row in report.rows]
-    names = [*plain_row(report.total, ()), "currency"]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [*report.by, *names], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 def show_calls(calls: Iterable[PricedCall], where: tzinfo, currency: Currency) -> None:

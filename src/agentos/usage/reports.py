@@ -107,8 +107,10 @@ def summed(
     clock = Clock(offsets(where, first, last), last - first)
     clock.choose(by)
     timed = courses or any(group in TIMES for group in by)
-    changes = [first, *(change for change in prices.changes if first < change <= last)]
-    sums = Sums(by, quarters.callers(by), clock, prices, courses)
+    callers = quarters.callers(by)
+    every = prices.changes_of({f"{provider}/{model}" for provider, model, *_ in callers.values()})
+    changes = [first, *(change for change in every if first < change <= last)]
+    sums = Sums(by, callers, clock, prices, courses)
     sums.add(quarters.sums(clock if timed else None, changes))
     rows, total, steps = sums.report(currency)
     return Report(

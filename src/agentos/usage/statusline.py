@@ -16,9 +16,10 @@ from pathlib import Path
 from select import select
 from typing import IO, Any
 
-from agentos.config import data_dir, home_dir
+from agentos.config import home_dir
 from agentos.errors import AgentOsError
 from agentos.usage.money import DOLLAR, Currency
+from agentos.usage.plain_store import open_plain
 from agentos.usage.price_table import known_prices, parse_price
 from agentos.usage.prices import Prices, Tokens
 
@@ -63,7 +64,7 @@ def text(said: dict[str, Any], zone: str | None = None) -> str:
     now = time.time()
     session = str(said.get("session_id") or said.get("thread_id") or "")
     today = own = _Sum()
-    found = _opened()
+    found = open_plain()
     if found is not None:
         try:
             midnight = _midnight(zone or usage.get("time_zone"), now)
@@ -146,21 +147,6 @@ def _add(
         rates = known.rates(tier, context + 1) if known else None
         total.unpriced += unmetered if rates else calls
         total.dollars += rates.sum(tokens) if rates else 0.0
-
-
-def _opened() -> sqlite3.Connection | None:
-    """Open the store to read; None if it is not there, or is of another kind."""
-    url = os.environ.get("AGENTOS_STORE_URL") or f"sqlite:///{data_dir() / 'agentos.db'}"
-    path = url.removeprefix("sqlite:///")
-    if path == url or not os.path.exists(path):
-        return None
-    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    database = sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, timeout=0.02)
-    known = database.execute("select 1 from sqlite_master where name = 'usage_quarter'")
-    if known.fetchone() is None:
-        database.close()
-        return None
-    return database
 
 
 def _settings() -> dict[str, Any]:
