@@ -14,7 +14,6 @@ import time
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from select import select
-from typing import IO, Any
 
 from agentos.config import home_dir
 from agentos.errors import AgentOsError
@@ -22,6 +21,10 @@ from agentos.usage.money import DOLLAR, Currency
 from agentos.usage.plain_store import open_plain
 from agentos.usage.price_table import known_prices, parse_price
 from agentos.usage.prices import Prices, Tokens
+
+TYPE_CHECKING = False  # importing typing takes too long
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 _TOKENS = ("input", "cached_input", "cache_write", "output", "reasoning", "cache_write_hour")
 _GROUPS = ("provider", "model", "tier", "context", "priced")
