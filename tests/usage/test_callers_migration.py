@@ -14,8 +14,10 @@ from agentos.usage.call import ModelCall
 from agentos.usage.ledger import Ledger
 from agentos.usage.prices import Tokens
 
-WORDS = ("source", "client", "session", "thread", "turn", "response_id", "provider", "model")
-WORDS = (*WORDS, "project", "profile", "agent", "kind", "tier", "confidence")
+WORDS = (
+    *("source", "client", "session", "thread", "turn", "response_id", "provider", "model"),
+    *("project", "profile", "agent", "kind", "tier", "confidence"),
+)
 COUNTS = ("input", "cached_input", "cache_write", "cache_write_hour", "output", "reasoning")
 QUARTER = 1_793_000_700
 

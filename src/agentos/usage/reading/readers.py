@@ -22,6 +22,7 @@ MUCH = 64 << 20
 _PROCESSES = 2
 _CALLS = 20_000  # in one delivery, about
 _FILES = 500
+_PIPED = 1 << 20  # bytes that wait to be taken
 
 
 Deliver = Callable[[list[Piece]], Awaitable[None]]
@@ -111,6 +112,7 @@ async def _worker() -> AsyncIterator[Process]:
         *(sys.executable, "-m", "agentos.usage.reading.worker"),
         stdin=PIPE,
         stdout=PIPE,
+        limit=_PIPED,
         env={**os.environ, "PYTHONPATH": f"{source}:{known}" if known else source},
     )
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 import pickle
 import struct
+from functools import partial
 
 from agentos.usage.reading.entry import Caller, Entry
 from agentos.usage.reading.work import Piece
@@ -30,5 +31,6 @@ def unpacked(data: bytes) -> Piece:
     head, told, plain = marshal.loads(data)
     piece: Piece = pickle.loads(head)
     callers = list(map(Caller._make, told))
-    piece.entries = [Entry(entry[0], callers[entry[1]], *entry[2:]) for entry in plain]
+    rows = ((entry[0], callers[entry[1]], *entry[2:]) for entry in plain)
+    piece.entries = list(map(partial(tuple.__new__, Entry), rows))
     return piece
