@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,10 @@ BENCHMARKS = (
 )
 
 
+#: Beside programs that npm installs.
+BESIDE_NPM = ("usage",)
+
+
 def figures_of(name: str) -> list[Figure]:
     """Run one benchmark in a process of its own."""
     script = Path(__file__).with_name(f"{name}.py")
@@ -48,7 +53,7 @@ def figures_of(name: str) -> list[Figure]:
 def main() -> None:
     as_json = wants_json(__doc__)
     figures: dict[str, Figure] = {}
-    for name in BENCHMARKS:
+    for name in (*BENCHMARKS, *(BESIDE_NPM if shutil.which("npm") else ())):
         for figure in figures_of(name):
             figures.setdefault(figure.name, figure)
     sys.exit(report(list(figures.values()), as_json=as_json))

@@ -1,6 +1,6 @@
-"""The ledger of usage beside ccusage, on a gigabyte of rollouts: the first ingest, and later ones.
+"""The ledger of usage beside ccusage, on a gigabyte of rollouts: the first ingest, later reports.
 
-Needs ccusage 20.0.24: `npm install --prefix DIR ccusage@20.0.24`, and its directory in CCUSAGE.
+Needs npm, which installs ccusage 20.0.24; or CCUSAGE, a directory that it was installed in.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from usage_rollouts import Made, make_rollouts
 SIZE = 1_000_000_000
 FIRST_ROUNDS = 3
 LATER_ROUNDS = 7
+_VERSION = "20.0.24"
 _READ = """
 import asyncio, sys, time
 from pathlib import Path
@@ -54,6 +55,31 @@ def ours(database: Path, home: Path, made: Made) -> tuple[float, float, float]:
     return seconds, float(inside), _worked(before)
 
 
+def asked(*words: str, env: dict[str, str]) -> tuple[float, float, str]:
+    """Run `agentos`; return its seconds, those of its processor, and what it said."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "agentos", *words],
+        env=env,
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    return time.perf_counter() - begun, _worked(before), done.stdout
+
+
+def report(env: dict[str, str], made: Made) -> tuple[float, float]:
+    """Ask for a report; return its seconds, and those of its processor."""
+    seconds, worked, said = asked("usage", "--by", "model", "--json", env=env)
+    total = json.loads(said)["total"]
+    assert [total["calls"], total["input"], total["output"]] == [
+        *(made.calls, made.input, made.output)
+    ]
+    return seconds, worked
+
+
 def theirs(program: Path, home: Path, made: Made) -> tuple[float, float]:
     """Run ccusage; return its seconds, and those of its CPU."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -72,45 +98,59 @@ def theirs(program: Path, home: Path, made: Made) -> tuple[float, float]:
     return seconds, _worked(before)
 
 
+def _environment(place: Path, database: Path, home: Path) -> dict[str, str]:
+    own = ("HOME", "AGENTOS_HOME", "AGENTOS_DATA_DIR", "AGENTOS_STATE_DIR", "CLAUDE_CONFIG_DIR")
+    places = {name: str(place / name) for name in own}
+    store = {"AGENTOS_STORE_URL": f"sqlite:///{database}", "CODEX_HOME": str(home)}
+    return {**os.environ, **places, **store}
+
+
 def _worked(before: resource.struct_rusage) -> float:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _program() -> Path:
-    place = Path(os.environ.get("CCUSAGE", "."))
-    found = sorted(place.glob("node_modules/@ccusage/ccusage-linux-*/bin/ccusage"))
-    if not found:
-        sys.exit("no ccusage: see the beginning of benchmarks/usage.py")
-    found[0].chmod(0o755)  # as its own script does when it is first run
-    return found[0]
+def _program(place: Path) -> Path:
+    """Return ccusage's native program, installed in a directory unless it is there."""
+    chosen = os.environ.get("CCUSAGE")
+    if chosen is None:
+        options = ["--prefix", str(place), "--no-audit", "--no-fund", "--ignore-scripts"]
+        install = ["npm", "install", *options, f"ccusage@{_VERSION}"]
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    [found] = Path(chosen or place).glob("node_modules/@ccusage/ccusage-linux-*/bin/ccusage")
+    found.chmod(0o755)  # as its own script does when it is first run
+    return found
 
 
 async def measure() -> list[Figure]:
-    program = _program()
     with tempfile.TemporaryDirectory(prefix="agentos-usage-") as place:
+        program = await asyncio.to_thread(_program, Path(place) / "ccusage")
         home, database = Path(place) / "codex", Path(place) / "ledger.db"
+        env = _environment(Path(place), database, home)
         made = await asyncio.to_thread(make_rollouts, home, SIZE)
-        first, beside_first, later, beside_later = [], [], [], []
+        first, beside_first, later, beside_later, lines, inner = [], [], [], [], [], []
         for _ in range(FIRST_ROUNDS):
             for file in Path(place).glob("ledger.db*"):
                 file.unlink()
             first.append(ours(database, home, made))
             beside_first.append(theirs(program, home, made))
         for _ in range(LATER_ROUNDS):
-            later.append(ours(database, home, made))
+            inner.append(ours(database, home, made)[1])
+            later.append(report(env, made))
             beside_later.append(theirs(program, home, made))
+            lines.append(asked("usage", "statusline", env=env)[1])
     whole, worked = [list(each) for each in zip(*beside_first, strict=True)]
     again, worked_again = [list(each) for each in zip(*beside_later, strict=True)]
     _, reading, reading_worked = [list(each) for each in zip(*first, strict=True)]
-    report, inside, report_worked = [list(each) for each in zip(*later, strict=True)]
+    reported, report_worked = [list(each) for each in zip(*later, strict=True)]
     return [
         median_figure(f"ccusage over {made.bytes / 1e9:.1f} GB", again, again),
         median_figure("first ingest, inside", reading, whole, most_ratio=1 / 0.7),
         median_figure("first ingest, processor", reading_worked, worked),
-        median_figure("later report, whole process", report, again, most_ratio=1 / 5),
+        median_figure("later report, whole process", reported, again, most_ratio=1 / 5),
         median_figure("later report, processor", report_worked, worked_again),
-        median_figure("later report, inside", inside, again, most=100),
+        median_figure("reading what is new, inside", inner, again, most=100),
+        median_figure("status line, processor", lines, worked_again, most=60),
     ]
 
 

@@ -6,9 +6,11 @@ The public names, each imported when it is first used.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # importing typing takes as long as all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from agentos.agents.custom import Agent
     from agentos.agents.skills import Skill
     from agentos.errors import (

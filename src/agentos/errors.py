@@ -40,7 +40,9 @@ File verbs raise Python's own `FileNotFoundError`, `PermissionError` and so on.
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False  # quick commands have no time for typing
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 
 class AgentOsError(Exception):

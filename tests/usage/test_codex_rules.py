@@ -44,7 +44,7 @@ def test_a_fork_that_copies_its_history_counts_only_its_own_calls(rollout: Path)
         lines.count((3500, 0, 0, 35, 0), (500, 0, 0, 5, 0)),
     )
     assert inputs(entries) == [500]
-    assert (entries[0].thread, entries[0].turn) == (FORK, NEW_TURN)
+    assert (entries[0].caller.thread, entries[0].turn) == (FORK, NEW_TURN)
     assert not problems
 
 
@@ -57,7 +57,7 @@ def test_a_sub_agent_that_was_given_the_history_counts_only_its_own(rollout: Pat
         lines.context(NEW_TURN),
         lines.count((9400, 0, 0, 94, 0), (400, 0, 0, 4, 0)),
     )
-    assert [(entry.input, entry.kind) for entry in entries] == [(400, "subagent")]
+    assert [(entry.input, entry.caller.kind) for entry in entries] == [(400, "subagent")]
 
 
 def test_a_fork_of_which_only_the_end_is_left_counts_its_last_call(rollout: Path) -> None:
@@ -80,7 +80,7 @@ def test_copies_without_turns_count_as_the_parents(rollout: Path, tmp_path: Path
 def test_a_guardian_is_told_apart(rollout: Path) -> None:
     source = {"subagent": {"other": "guardian"}}
     entries, _ = told(rollout, lines.meta(FORK, source=source), lines.record("r", (7, 0, 0, 1, 0)))
-    assert entries[0].kind == "guardian"
+    assert entries[0].caller.kind == "guardian"
 
 
 def test_a_thread_goes_on_in_a_newer_version(rollout: Path) -> None:
@@ -177,7 +177,9 @@ def test_the_tier_and_provider_of_a_switch_hold_from_the_next_turn(rollout: Path
         lines.context(NEW_TURN, "gpt-6-luna"),
         lines.record("answer", (20, 0, 0, 1, 0)),
     )
-    assert [(entry.model, entry.provider, entry.tier) for entry in entries] == [
+    assert [
+        (entry.caller.model, entry.caller.provider, entry.caller.tier) for entry in entries
+    ] == [
         ("gpt-5.5", "openai", ""),
         ("gpt-6-luna", "azure", "priority"),
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentos import AgentOs, ModelGateway, Provider, RehearsalModel, Scenario, Session, Step
+from agentos.errors import AgentCrashed
 from agentos.models.metering import ModelCall as GatewayCall
 from agentos.models.rehearsal.scenario import McpCall, Usage
 from agentos.software import ensure
@@ -165,6 +166,51 @@ async def test_a_session_leaves_its_rollouts_to_the_ledger(tmp_path: Path) -> No
     assert not report.problems
     assert mine.key == (session.id, "codex")
     assert mine.tokens.input == 1000 + 2000 + 3000
+
+
+async def test_a_crash_leaves_what_was_used_before(tmp_path: Path) -> None:
+    async with AgentOs() as vm, RehearsalModel(Scenario(steps=WAITS)) as model:
+        session = await vm.create_session("codex", provider=model)
+        async with session:
+            turn = session.prompt("Do it.")
+            async for event in turn:
+                if event.type.startswith("tool_call"):
+                    break
+            await vm.exec("pkill -9 -x codex")
+            with pytest.raises(AgentCrashed):
+                await turn
+    async with ledger_of(f"sqlite:///{tmp_path}/agentos.db") as ledger:
+        await ledger.ingest()
+        [mine] = await ledger.totals(["session"], Selection(sources=("codex",)))
+    assert (mine.key, mine.tokens.input) == ((session.id,), 1000)
+
+
+async def test_a_session_leaves_what_its_sub_agents_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentos.models.rehearsal.tools._namespace", lambda name: name)
+    spawn = McpCall("multi_agent_v1", "spawn_agent", {"message": "Help.", "fork_context": True})
+    steps = [
+        Step(call=spawn, usage=Usage(1000, output=10)),
+        Step(say="Done.", usage=Usage(2000, output=20)),
+        *[Step(say="Noted.", usage=Usage(3000, output=30))] * 3,  # that the sub-agent ended
+    ]
+    counted = "cat ~/.codex/sessions/*/*/*/* | grep -c token_usage_record"
+    async with AgentOs() as vm, RehearsalModel(Scenario(steps=steps)) as model:
+        session = await vm.create_session("codex", provider=model, model="no-known-model")
+        async with session:
+            await session.prompt("Do it.")
+            while int((await vm.exec(counted)).stdout) < 3:
+                await asyncio.sleep(0.05)
+        written = int((await vm.exec(counted)).stdout)
+        async with await vm.create_session("codex", provider=model) as other:
+            await other.prompt("Something else.")
+    async with ledger_of(f"sqlite:///{tmp_path}/agentos.db") as ledger:
+        await ledger.ingest()
+        [mine] = await ledger.totals(["session", "agent"], Selection(sessions=(session.id,)))
+        calls = [call for _, call in await ledger.calls(Selection(sessions=(session.id,)))]
+    assert (mine.key, mine.calls) == ((session.id, "codex"), written)
+    assert {call.kind for call in calls} == {"subagent", "turn"}
 
 
 async def test_a_fork_does_not_count_its_parent_again(tmp_path: Path) -> None:

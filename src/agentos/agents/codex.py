@@ -18,6 +18,7 @@ from agentos.agents.codex_model import (
     has_own_source,
     with_values,
 )
+from agentos.agents.codex_rollouts import rollouts_of
 from agentos.agents.definition import (
     AgentDefinition,
     AgentRequest,
@@ -138,7 +139,7 @@ class CodexAcp(AgentDefinition):
             },
             cwd=request.cwd or env["HOME"],
             authentication=source.authentication,
-            session_files=[f"{home.path}/sessions/*/*/*/rollout-*-{{session}}.jsonl"],
+            session_files=rollouts_of("{session}", f"{home.path}/sessions"),
             endpoints=source.endpoints,
             warnings=_warnings(machine, home, request, ours_win=False),
         )

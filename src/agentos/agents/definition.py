@@ -223,6 +223,7 @@ class Launch:
         session_files: Where an ACP agent keeps a session: patterns of absolute paths, in which `*`
             stands for a part of a name, `{session}` for the agent's own id of the session, and
             `{session:8}` for its first 8 characters. A file that only grows ends with `.jsonl`.
+            What follows a `#` are words that a file has to have near its beginning.
         preface: What an ACP agent is told before the first prompt, for agents that have no
             other way to take instructions.
     """

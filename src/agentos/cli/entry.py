@@ -12,6 +12,11 @@ def main() -> None:
         from agentos.usage import statusline
 
         sys.exit(statusline.main())
+    if words[:1] == ["usage"]:
+        from agentos.cli.usage_quick import answer
+
+        if answer(words[1:]):
+            return
     if words in (["status"], ["status", "--json"]):
         from agentos.cli.status import show_status
 

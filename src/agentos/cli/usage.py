@@ -204,20 +204,13 @@ def _tell(
     as_csv: bool,
     no_read: bool,
 ) -> None:
-    from agentos.cli import usage_table
-    from agentos.usage import spreadsheet
+    from agentos.cli.usage_report import show_report
     from agentos.usage.questions import report
-    from agentos.usage.reports import plain
 
     groups = [_group(each) for each in by or [By.HOUR if period == "today" else By.DAY]]
     chosen = _selection(since, until, tz, client, project, model)
     found = run_command(report(period, by=groups, selection=chosen, time_zone=tz, read=not no_read))
-    if as_json:
-        typer.echo(json.dumps(plain(found), indent=2))
-    elif as_csv:
-        sys.stdout.write(spreadsheet.as_csv(found))
-    else:
-        usage_table.show(found)
+    show_report(found, as_json=as_json, as_csv=as_csv)
 
 
 def _group(by: By) -> Group:

@@ -82,6 +82,7 @@ class SessionWork:
         finally:
             if self._life.ending:
                 await self._life.ended()
+                await self._keep_files()  # sub-agents may have gone on after the last turn
                 error = None
             else:
                 await self._life.end()
@@ -91,6 +92,7 @@ class SessionWork:
         """Do what is next; tell whether there was anything."""
         async with self.busy:
             if self._life.process_ended:
+                await self._keep_files()  # what it had written when it crashed
                 await self._life.recover()
                 return True
             if (turn := self._queue.begin()) is not None:
@@ -113,6 +115,7 @@ class SessionWork:
         except TimeoutError:
             async with self.busy:
                 if not self._stirred.is_set():
+                    await self._keep_files()  # sub-agents may have gone on since
                     await self._life.rest()
 
     async def _keep_files(self) -> None:

@@ -16,6 +16,10 @@ PATIENCE = 30
 #: more than the `Writer` leaves there.
 _PAGES = 8000
 
+#: KB of pages that a connection keeps at most: the index of the ledger's calls is larger than
+#: SQLite's usual 2 MB, and is written all over.
+_CACHE = 16_000
+
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -55,6 +59,7 @@ def _prepare(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.execute(f"PRAGMA wal_autocheckpoint={_PAGES}")
+    cursor.execute(f"PRAGMA cache_size=-{_CACHE}")
     cursor.close()
 
 

@@ -6,9 +6,11 @@ The names are imported when they are first used.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # a status line has no time for typing
 if TYPE_CHECKING:
+    from typing import Any
+
     from agentos.usage.budget import BudgetStatus
     from agentos.usage.ledger import Ledger
     from agentos.usage.questions import PricedCall, budgets, report, session_calls

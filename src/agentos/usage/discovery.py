@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agentos.usage.call import Source
 from agentos.usage.homes import UsageHome
 from agentos.usage.reading.entry import Problem
-from agentos.usage.reading.work import Format, signs
+from agentos.usage.reading.job import Format, signs
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store.tables import USAGE_CALLS, USAGE_PROBLEMS, USAGE_SOURCES
 from agentos.usage.call import Provenance
+from agentos.usage.conditions import ALL_CALLS, selected
 from agentos.usage.prices import Tokens
 from agentos.usage.reading.entry import Problem
 from agentos.usage.reading.work import zstd
@@ -74,8 +75,8 @@ async def explain(connection: AsyncConnection, selection: Selection) -> Explanat
             func.count().filter(call.confidence == "derived").label("derived"),
             *(func.min(call.line).label("first"), func.max(call.line).label("last"), *sums),
         )
-        .join(USAGE_SOURCES, source.id == call.source_id)
-        .where(selection.where(USAGE_CALLS))
+        .select_from(ALL_CALLS.join(USAGE_SOURCES, source.id == call.source_id))
+        .where(selected(selection, ALL_CALLS))
         .group_by(source.id, source.path, source.gone)
         .order_by(source.path)
     )
@@ -95,7 +96,8 @@ async def explain(connection: AsyncConnection, selection: Selection) -> Explanat
 
 
 async def _problems(connection: AsyncConnection, selection: Selection) -> list[Problem]:
-    told = select(USAGE_CALLS.c.source_id).where(selection.where(USAGE_CALLS))
+    chosen = selected(selection, ALL_CALLS)
+    told = select(USAGE_CALLS.c.source_id).select_from(ALL_CALLS).where(chosen)
     problem, source = USAGE_PROBLEMS.c, USAGE_SOURCES.c
     query = (
         select(source.path, problem.line, problem.kind, problem.message)

@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store.tables import MODEL_CALLS, SESSIONS
-from agentos.usage.reading.entry import Entry, word
+from agentos.usage.reading.entry import Caller, Entry, word
 from agentos.usage.selection import milliseconds
 
 _CLIENTS = ("codex", "claude", "gemini", "opencode", "pi")
@@ -49,20 +49,22 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     agent = row["agent"] or ""
     return Entry(
         identity=word(row["response_id"]) or f"gateway:{row['id']}",
-        source="gateway",
-        client=_client(f"{agent} {row['client']}"),
+        caller=Caller(
+            source="gateway",
+            client=_client(f"{agent} {row['client']}"),
+            session=word(row["session"]),
+            thread=word(row["thread"]),
+            provider=word(row["provider"]),
+            model=word(row["model_served"] or row["model_sent"] or row["model_asked"]),
+            profile=word(row["profile"]),
+            agent=agent,
+            kind=row["kind"],
+        ),
         at=milliseconds(row["at"]),
         line=row["id"],
         offset=0,
-        session=word(row["session"]),
-        thread=word(row["thread"]),
         turn=word(row["turn"]),
         response_id=word(row["response_id"]),
-        provider=word(row["provider"]),
-        model=word(row["model_served"] or row["model_sent"] or row["model_asked"]),
-        profile=word(row["profile"]),
-        agent=agent,
-        kind=row["kind"],
         metered=int(row["input"] is not None or row["output"] is not None),
         input=row["input"] or 0,
         cached_input=row["cached_input"] or 0,

@@ -14,11 +14,12 @@ from agentos.usage.claude_cleanup import deletion_warnings
 from agentos.usage.discovery import Found, find
 from agentos.usage.gateway_records import gateway_entries, gateway_sessions
 from agentos.usage.homes import UsageHome, user_homes
+from agentos.usage.known_sources import GATEWAY, KnownSource
 from agentos.usage.reading.entry import Entry, Problem
+from agentos.usage.reading.job import Job, Piece
 from agentos.usage.reading.readers import read_all
-from agentos.usage.reading.work import Job, Piece
 from agentos.usage.session_homes import session_homes
-from agentos.usage.sources import GATEWAY, KnownSource, Sources
+from agentos.usage.sources import Sources
 
 __all__ = ["IngestReport", "Problem", "ingest"]
 

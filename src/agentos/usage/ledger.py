@@ -9,12 +9,14 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from agentos.store import Store
-from agentos.store.tables import USAGE_CALLS, USAGE_QUARTERS, USAGE_SOURCES
+from agentos.store.tables import USAGE_CALLERS, USAGE_CALLS, USAGE_SOURCES
 from agentos.usage.call import Confidence, ModelCall, Provenance, Source
+from agentos.usage.conditions import ALL_CALLS, ALL_QUARTERS, column, selected
 from agentos.usage.explain import Explanation, explain
 from agentos.usage.homes import UsageHome
 from agentos.usage.ingest import IngestReport, ingest
 from agentos.usage.prices import Tokens
+from agentos.usage.reading.entry import Caller
 from agentos.usage.selection import Dimension, Selection, Total, moment, tokens_of
 
 _SUMS = ("calls", "unmetered", "derived", *(field.name for field in fields(Tokens)), "price")
@@ -67,10 +69,10 @@ class Ledger:
             selection: Which calls; by default all.
         """
         selection = selection or Selection()
-        table = USAGE_QUARTERS.c
-        keys = [table[name] for name in by]
-        sums = [func.coalesce(func.sum(table[name]), 0).label(name) for name in _SUMS]
-        query = select(*keys, *sums).where(selection.where(USAGE_QUARTERS))
+        keys = [column(name) for name in by]
+        sums = [func.coalesce(func.sum(column(name)), 0).label(name) for name in _SUMS]
+        chosen = select(*keys, *sums).select_from(ALL_QUARTERS)
+        query = chosen.where(selected(selection, ALL_QUARTERS))
         if keys:
             query = query.group_by(*keys).order_by(*keys)
         async with self._store.reading() as connection:
@@ -90,10 +92,12 @@ class Ledger:
             Each with its number, which is the next page's `after`.
         """
         selection = selection or Selection()
+        words = [USAGE_CALLERS.c[name] for name in Caller._fields]
+        every = ALL_CALLS.outerjoin(USAGE_SOURCES, USAGE_SOURCES.c.id == USAGE_CALLS.c.source_id)
         query = (
-            select(USAGE_CALLS, USAGE_SOURCES.c.path)
-            .outerjoin(USAGE_SOURCES, USAGE_SOURCES.c.id == USAGE_CALLS.c.source_id)
-            .where(selection.where(USAGE_CALLS), USAGE_CALLS.c.id > after)
+            select(USAGE_CALLS, *words, USAGE_SOURCES.c.path)
+            .select_from(every)
+            .where(selected(selection, ALL_CALLS), USAGE_CALLS.c.id > after)
             .order_by(USAGE_CALLS.c.id)
             .limit(limit)
         )
@@ -139,7 +143,7 @@ def _call(row: Row[Any]) -> ModelCall:
         session=row.session,
         thread=row.thread,
         turn=row.turn,
-        response_id=row.response_id,
+        response_id=row.identity if row.response_id is None else row.response_id,
         project=row.project,
         profile=row.profile,
         agent=row.agent,

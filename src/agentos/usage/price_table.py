@@ -9,11 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from agentos.config import data_dir
 from agentos.errors import ConfigInvalid
 from agentos.usage.prices import CONTEXT_STEPS, Price, PricePeriod, Prices, Rates
+
+TYPE_CHECKING = False  # a status line has no time for typing
+if TYPE_CHECKING:
+    from typing import Any
 
 _BUNDLED = Path(__file__).with_name("prices.json")
 _RATES = ("input", "output", "cached_input", "cache_write", "cache_write_hour")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 #: Sizes of input, in tokens, above which some provider charges otherwise for the whole call.
@@ -197,6 +197,10 @@ class Prices:
         """The moments at which some price changes, in seconds since 1970."""
         every = (period.since for periods in self._table.values() for period in periods)
         return sorted({since for since in every if since > 0})
+
+    def changes_of(self, names: Iterable[str]) -> list[int]:
+        """The moments at which the price of one of some `provider/model` changes."""
+        return Prices({name: self.periods(name) for name in names}).changes
 
     def over(self, other: Prices) -> Prices:
         """Return these prices, and of the other ones those that are missing here."""

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from agentos.errors import SessionNotFound
 from agentos.store import Store
-from agentos.store.tables import USAGE_QUARTERS
+from agentos.store.tables import USAGE_CALLERS, USAGE_QUARTERS
 from agentos.usage.budget import BudgetStatus, budget_statuses
 from agentos.usage.calendar import Period, span_of, zone
 from agentos.usage.call import ModelCall
@@ -176,10 +176,11 @@ def cost_of(call: ModelCall, prices: Prices) -> float | None:
 
 
 async def _whole_id(store: Store, said: str) -> str:
-    column = USAGE_QUARTERS.c.session
+    column = USAGE_CALLERS.c.session
     begins = func.substr(column, 1, len(said)) == said
     async with store.reading() as connection:
-        rows = await connection.execute(select(column).distinct().where(begins))
+        used = USAGE_CALLERS.c.id.in_(select(USAGE_QUARTERS.c.caller_id))
+        rows = await connection.execute(select(column).distinct().where(begins, used))
         found = [str(row.session) for row in rows]
     if said in found or len(found) == 1:
         return said if said in found else found[0]

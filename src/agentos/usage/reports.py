@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from agentos.store import Store
-from agentos.store.tables import USAGE_QUARTERS
 from agentos.usage.calendar import label, offsets, zone_name
 from agentos.usage.money import DOLLAR, Currency
 from agentos.usage.prices import Prices
+from agentos.usage.quarters import Ask, Clock, Quarters
 from agentos.usage.rows import TIMES, Group, Row, plain_row
 from agentos.usage.selection import Selection
-from agentos.usage.summing import Clock, RatesOfSums, Sums, query_of
+from agentos.usage.summing import Sums
+
+if TYPE_CHECKING:
+    from agentos.store import Store
 
 
 @dataclass(frozen=True)
@@ -68,20 +67,51 @@ async def make_report(
     Returns:
         The sums. Those of the rows equal the total, whatever they are by.
     """
-    selection = selection or Selection()
-    condition = selection.where(USAGE_QUARTERS)
+    from sqlalchemy import Connection, text
+
+    def told(connection: Connection) -> Report:
+        def ask(query: str, bound: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+            return connection.execute(text(query), bound).all()
+
+        return summed(
+            ask,
+            by,
+            prices=prices,
+            where=where,
+            selection=selection or Selection(),
+            currency=currency,
+            courses=courses,
+        )
+
     async with store.reading() as connection:
-        first, last = await _reach(connection, condition)
-        clock = Clock(offsets(where, first, last), last - first)
-        wanted = list(by)
-        changes = [first, *(change for change in prices.changes if first < change <= last)]
-        timed = any(group in TIMES for group in by)
-        if courses or timed:
-            wanted.append(clock.finest(by))
-        query, places = query_of(wanted, clock, condition, changes)
-        found = (await connection.execute(query)).all()
-    sums = Sums(by, places, clock, RatesOfSums(prices), courses)
-    sums.add(found)
+        return await connection.run_sync(told)
+
+
+def summed(
+    ask: Ask,
+    by: Sequence[Group],
+    *,
+    prices: Prices,
+    where: tzinfo,
+    selection: Selection,
+    currency: Currency,
+    courses: bool = True,
+) -> Report:
+    """Sum up what the ledger has; see `make_report`.
+
+    Args:
+        ask: Asks the database that it is in.
+    """
+    quarters = Quarters(ask, selection)
+    first, last = quarters.reach()
+    clock = Clock(offsets(where, first, last), last - first)
+    clock.choose(by)
+    timed = courses or any(group in TIMES for group in by)
+    callers = quarters.callers(by)
+    every = prices.changes_of({f"{provider}/{model}" for provider, model, *_ in callers.values()})
+    changes = [first, *(change for change in every if first < change <= last)]
+    sums = Sums(by, callers, clock, prices, courses)
+    sums.add(quarters.sums(clock if timed else None, changes))
     rows, total, steps = sums.report(currency)
     return Report(
         by=tuple(by),
@@ -93,16 +123,6 @@ async def make_report(
         since=selection.since,
         until=selection.until,
     )
-
-
-async def _reach(connection: AsyncConnection, condition: ColumnElement[bool]) -> tuple[int, int]:
-    quarter = USAGE_QUARTERS.c.quarter
-    # Each by itself: SQLite then takes the two ends of the index.
-    ends = [
-        await connection.scalar(select(end(quarter)).where(condition))
-        for end in (func.min, func.max)
-    ]
-    return int(ends[0] or 0), int(ends[1] or 0)
 
 
 def plain(report: Report) -> Mapping[str, Any]:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Table, and_, case, true
-
 from agentos.usage.prices import Tokens
 
 QUARTER = 900  # seconds
@@ -51,35 +49,11 @@ class Selection:
     sources: tuple[str, ...] = ()
     model_names: tuple[str, ...] = ()
 
-    def where(self, table: Table) -> ColumnElement[bool]:
-        """Return the condition on the table of calls, or on that of their sums."""
-        terms: list[ColumnElement[bool]] = [true()]
-        terms += self._times(table)
-        for name in _NAMES:
-            if wanted := getattr(self, f"{name}s"):
-                terms.append(table.c[name].in_(wanted))
-        if self.model_names:
-            terms.append(_model_name(table).in_(self.model_names))
-        return and_(*terms)
-
-    def _times(self, table: Table) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
-        if "quarter" in table.c:
-            if self.since is not None:
-                found.append(table.c.quarter >= quarter_of(self.since))
-            if self.until is not None:
-                found.append(table.c.quarter < quarter_of(self.until))
-            return found
-        if self.since is not None:
-            found.append(table.c.at >= milliseconds(self.since))
-        if self.until is not None:
-            found.append(table.c.at < milliseconds(self.until))
-        return found
-
-
-def _model_name(table: Table) -> ColumnElement[str]:
-    provider, model = table.c.provider, table.c.model
-    return case((provider == "", model), else_=provider + "/" + model)
+    @property
+    def words(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The names that are restricted, each with what it may be."""
+        pairs = ((name, getattr(self, f"{name}s")) for name in _NAMES)
+        return [(name, wanted) for name, wanted in pairs if wanted]
 
 
 _NAMES = ("session", "model", "provider", "client", "project", "profile", "agent", "source")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-from sqlalchemy import select
+from typing import TYPE_CHECKING
 
 from agentos.config import data_dir
-from agentos.store import Store
-from agentos.store.tables import SESSIONS
 from agentos.usage.call import Source
 from agentos.usage.homes import UsageHome
+
+if TYPE_CHECKING:
+    from agentos.store import Store
 
 #: Where in a machine's home, and on the way to it, clients keep their records.
 _PLACES = {
@@ -27,14 +26,25 @@ _DEEPEST = 6
 
 async def session_homes(store: Store) -> list[UsageHome]:
     """Return the homes that sessions left, with whose they are."""
+    import asyncio
+
+    from sqlalchemy import select
+
+    from agentos.store.tables import SESSIONS
+
     async with store.reading() as connection:
         query = select(SESSIONS.c.id, SESSIONS.c.agent, SESSIONS.c.settings)
         rows = list(await connection.execute(query))
-    booked = {row.id: (row.agent, json.loads(row.settings).get("profile") or "") for row in rows}
-    return await asyncio.to_thread(_homes, booked)
+    return await asyncio.to_thread(homes_left, [(row.id, row.agent, row.settings) for row in rows])
 
 
-def _homes(booked: dict[str, tuple[str, str]]) -> list[UsageHome]:
+def homes_left(sessions: Iterable[tuple[str, str, str]]) -> list[UsageHome]:
+    """Return the homes that some sessions left.
+
+    Args:
+        sessions: Of each its id, its agent and its settings, JSON.
+    """
+    booked = {id: (agent, json.loads(said).get("profile") or "") for id, agent, said in sessions}
     found = []
     place = data_dir() / "sessions"
     left = {path.name for path in place.iterdir()} if place.is_dir() else set()

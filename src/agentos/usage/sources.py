@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 from sqlalchemy import Connection, Integer, bindparam, delete, or_, select, update
@@ -12,36 +11,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from agentos.store.tables import USAGE_PROBLEMS, USAGE_SOURCES
 from agentos.usage.discovery import Found
+from agentos.usage.known_sources import GATEWAY, KnownSource, KnownSources
 from agentos.usage.reading.work import Piece, Place, is_still
 
-#: The path of the gateway's own records; how far they are read is an id.
-GATEWAY = "gateway"
-
-_Signs = tuple[int, int, int, int]
-
 
 @dataclass(slots=True)
-class KnownSource:
-    """A file that is known.
-
-    Attributes:
-        id: Its number; 0 until it is registered.
-        seen: Device, inode, size and time of change when it was read.
-        place: How far.
-        gone: It is no more there.
-    """
-
-    id: int
-    seen: _Signs
-    place: Place
-    gone: bool = False
-
-
-@dataclass(slots=True)
-class Sources:
-    """All files that were read, by their paths."""
-
-    by_path: dict[str, KnownSource] = field(default_factory=dict)
+class Sources(KnownSources):
+    """The files that are known, and what the store has of them."""
 
     @classmethod
     def load(cls, connection: Connection) -> Self:
@@ -54,32 +30,9 @@ class Sources:
         return cls(known)
 
     @property
-    def gateway_offset(self) -> int:
-        """The id of the gateway's last record that was read."""
-        known = self.by_path.get(GATEWAY)
-        return known.place.offset if known else 0
-
-    @property
     def gone(self) -> set[int]:
         """The numbers of files that are no more there."""
         return {known.id for known in self.by_path.values() if known.gone}
-
-    def changed(self, found: Sequence[Found]) -> list[Found]:
-        """Return the files that are not as they were when they were read."""
-        return [each for each in found if not self._is_as_before(each)]
-
-    def _is_as_before(self, found: Found) -> bool:
-        known = self.by_path.get(found.path)
-        return known is not None and known.seen == found.seen and not known.gone
-
-    def lost(self, found: Sequence[Found]) -> list[str]:
-        """Return the files that were there and are not any more."""
-        there = {each.path for each in found}
-        return [
-            path
-            for path, known in self.by_path.items()
-            if not (path in there or known.gone or path == GATEWAY or os.path.exists(path))
-        ]
 
     def register(self, connection: Connection, found: Sequence[Found]) -> None:
         """Give each new file a number, follow those that moved, and mark those that are gone."""

@@ -14,16 +14,21 @@ import time
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from select import select
-from typing import IO, Any
 
-from agentos.config import data_dir, home_dir
+from agentos.config import home_dir
 from agentos.errors import AgentOsError
 from agentos.usage.money import DOLLAR, Currency
+from agentos.usage.plain_store import open_plain
 from agentos.usage.price_table import known_prices, parse_price
 from agentos.usage.prices import Prices, Tokens
 
+TYPE_CHECKING = False  # importing typing takes too long
+if TYPE_CHECKING:
+    from typing import IO, Any
+
 _TOKENS = ("input", "cached_input", "cache_write", "output", "reasoning", "cache_write_hour")
 _GROUPS = ("provider", "model", "tier", "context", "priced")
+_SUMS = "usage_quarter join usage_caller on id = caller_id"
 _SESSION_DAYS = 30
 _LARGEST = 1_000_000
 
@@ -62,7 +67,7 @@ def text(said: dict[str, Any], zone: str | None = None) -> str:
     now = time.time()
     session = str(said.get("session_id") or said.get("thread_id") or "")
     today = own = _Sum()
-    found = _opened()
+    found = open_plain()
     if found is not None:
         try:
             midnight = _midnight(zone or usage.get("time_zone"), now)
@@ -120,8 +125,9 @@ def _add(
 ) -> None:
     sums = ", ".join(f"sum({name})" for name in ("calls", "unmetered", "price", *_TOKENS))
     groups = ", ".join(_GROUPS)
-    where = "quarter >= ? and quarter < ?" + (" and session = ?" if session else "")
-    query = f"select {groups}, {sums} from usage_quarter where {where} group by {groups}"
+    whose = " and caller_id in (select id from usage_caller where session = ?)"
+    where = "quarter >= ? and quarter < ?" + (whose if session else "")
+    query = f"select {groups}, {sums} from {_SUMS} where {where} group by {groups}"
     bound = (begin, end, session) if session else (begin, end)
     for (
         provider,
@@ -146,21 +152,6 @@ def _add(
         total.dollars += rates.sum(tokens) if rates else 0.0
 
 
-def _opened() -> sqlite3.Connection | None:
-    """Open the store to read; None if it is not there, or is of another kind."""
-    url = os.environ.get("AGENTOS_STORE_URL") or f"sqlite:///{data_dir() / 'agentos.db'}"
-    path = url.removeprefix("sqlite:///")
-    if path == url or not os.path.exists(path):
-        return None
-    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    database = sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, timeout=0.02)
-    known = database.execute("select 1 from sqlite_master where name = 'usage_quarter'")
-    if known.fetchone() is None:
-        database.close()
-        return None
-    return database
-
-
 def _settings() -> dict[str, Any]:
     """Read `agentos.toml` without checking it, which is what everything else does."""
     path: Path = home_dir() / "agentos.toml"
@@ -177,7 +168,7 @@ def _settings() -> dict[str, Any]:
 
 def _prices(settings: dict[str, Any], database: sqlite3.Connection, since: float) -> Prices:
     """Return the prices of the models that were called since then."""
-    query = "select distinct provider || '/' || model from usage_quarter where quarter >= ?"
+    query = f"select distinct provider || '/' || model from {_SUMS} where quarter >= ?"
     names = {name for (name,) in database.execute(query, (since,))}
     own = settings.get("prices", {})
     return known_prices({name: parse_price(own[name]) for name in names & own.keys()}, names)

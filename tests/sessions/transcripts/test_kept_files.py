@@ -46,6 +46,15 @@ async def test_files_are_found_by_their_pattern(machine: HostMachine) -> None:
     assert sorted(await put_back(machine)) == ["a/x/s.jsonl", "a/y/s.jsonl", "map.json"]
 
 
+async def test_files_are_found_by_what_they_begin_with(machine: HostMachine) -> None:
+    write(machine, "a/mine.jsonl", '{"session":"s"}\n')
+    write(machine, "b/other.jsonl", '{"session":"t"}\n')
+    write(machine, "b/late.jsonl", "x" * 10_000 + '{"session":"s"}\n')
+    pattern = f'{machine.home}/*/*.jsonl#"session":"s"'
+    await KeptFiles("s").keep(machine, [pattern, f"{machine.home}/a/mine.jsonl"])
+    assert list(await put_back(machine)) == ["a/mine.jsonl"]
+
+
 @pytest.mark.parametrize("name", ["grows.jsonl", "database"])
 async def test_what_has_changed_is_kept_anew(machine: HostMachine, name: str) -> None:
     pattern = [f"{machine.home}/{name}"]

@@ -11,8 +11,10 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import PurePosixPath
 from typing import Any, cast
 
+from agentos.agents.codex_rollouts import rollouts_of
 from agentos.agents.codex_versions import is_older, versions_tested
 from agentos.agents.definition import Launch, McpServer
 from agentos.agents.machine import AgentMachine, AgentProcess
@@ -159,7 +161,9 @@ class CodexConnection:
             self._ear.warn(f"Codex {version} may not work here: tested is {versions_tested()}")
         agent = {"name": self.name, "version": version}
         path = started["thread"].get("path")
-        files = (path,) if path else ()
+        # Rollouts lie by year, month and day.
+        every = rollouts_of(self._thread, str(PurePosixPath(path).parents[3])) if path else ()
+        files = (path, *every[1:]) if path else ()
         return Opened(self._thread, _CAPABILITIES, self._choices.as_acp(), agent, files)
 
     def listen(self, listener: Listener) -> None:

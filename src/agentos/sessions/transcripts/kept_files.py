@@ -20,6 +20,8 @@ from agentos.config import data_dir
 #: How many files of a session are kept, and bytes of each: what is in a machine may be anything.
 MOST_FILES = 100
 MOST_BYTES = 256 * 2**20
+#: Bytes in which the words of a pattern have to be.
+_BEGINNING = 4096
 
 
 class KeptFiles:
@@ -37,20 +39,34 @@ class KeptFiles:
 
         Args:
             machine: Where they are.
-            patterns: Absolute paths; a `*` stands for a part of a name. An agent writes its files
+            patterns: Absolute paths; a `*` stands for a part of a name, and what follows a `#` are
+                words that the file has to begin with, or soon after. An agent writes its files
                 when there is something to write: until there is one, what was kept stays.
 
         Raises:
             OSError: The host's disk refuses, or there is more than is kept.
             MachineError: The machine has ended.
         """
-        found = [path for pattern in patterns for path in await _matching(machine, pattern)]
+        found = [path for pattern in patterns for path in await self._told(machine, pattern)]
+        found = list(dict.fromkeys(found))
+        for path in found[:MOST_FILES]:
+            await self._copy_out(machine, path)
         if len(found) > MOST_FILES:
             raise OSError(errno.EFBIG, f"there are more than {MOST_FILES} of them", found[0])
-        for path in found:
-            await self._copy_out(machine, path)
         if found:
             self._forget_all_but({self._mine(path) for path in found})
+
+    async def _told(self, machine: AgentMachine, pattern: str) -> list[str]:
+        """List the files that a pattern stands for, with its words."""
+        pattern, _, words = pattern.partition("#")
+        found = await _matching(machine, pattern)
+        if not words:
+            return found
+        return [
+            path
+            for path in found
+            if self._mine(path).exists() or words.encode() in await _beginning(machine, path)
+        ]
 
     async def put_back(self, machine: AgentMachine) -> None:
         """Write the kept files into a machine that does not have them."""
@@ -107,6 +123,10 @@ async def _matching(machine: AgentMachine, pattern: str) -> list[str]:
             if wanted.fullmatch(name)
         ]
     return [path for path in found if await machine.exists(path)]
+
+
+async def _beginning(machine: AgentMachine, path: str) -> bytes:
+    return await machine.read_file(path, offset=0, size=_BEGINNING)
 
 
 async def _names(machine: AgentMachine, path: str) -> list[str]:

@@ -6,7 +6,13 @@ from agentos.store.tables.model_calls import MODEL_CALLS
 from agentos.store.tables.network import NETWORK_DECISIONS
 from agentos.store.tables.schema import METADATA
 from agentos.store.tables.transcripts import EVENTS, SESSIONS
-from agentos.store.tables.usage import USAGE_CALLS, USAGE_PROBLEMS, USAGE_QUARTERS, USAGE_SOURCES
+from agentos.store.tables.usage import (
+    USAGE_CALLERS,
+    USAGE_CALLS,
+    USAGE_PROBLEMS,
+    USAGE_QUARTERS,
+    USAGE_SOURCES,
+)
 
 __all__ = [
     "EVENTS",
@@ -17,6 +23,7 @@ __all__ = [
     "MODEL_CALLS",
     "NETWORK_DECISIONS",
     "SESSIONS",
+    "USAGE_CALLERS",
     "USAGE_CALLS",
     "USAGE_PROBLEMS",
     "USAGE_QUARTERS",

@@ -39,19 +39,15 @@ USAGE_PROBLEMS = Table(
     Column("message", Text, nullable=False),
 )
 
-#: Calls, one row each.
-USAGE_CALLS = Table(
-    "usage_call",
+#: Who called, and whom: what many calls have in common, so that each need not repeat it.
+USAGE_CALLERS = Table(
+    "usage_caller",
     METADATA,
     Column("id", _ROW_ID, primary_key=True),
-    Column("identity", Text, nullable=False, unique=True),
     Column("source", String(20), nullable=False),
-    Column("confidence", String(10), nullable=False),
     Column("client", Text, nullable=False),
     Column("session", Text, nullable=False),
     Column("thread", Text, nullable=False),
-    Column("turn", Text, nullable=False),
-    Column("response_id", Text, nullable=False),
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("project", Text, nullable=False),
@@ -59,7 +55,27 @@ USAGE_CALLS = Table(
     Column("agent", Text, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("tier", String(40), nullable=False),
+    Index(
+        "ix_usage_caller_words",
+        *("session", "thread", "model", "provider", "project", "kind"),
+        *("tier", "source", "client", "profile", "agent"),
+        unique=True,
+    ),
+)
+
+#: Calls, one row each.
+USAGE_CALLS = Table(
+    "usage_call",
+    METADATA,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("identity", Text, nullable=False, unique=True),
+    Column("caller_id", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),  # in milliseconds since 1970, UTC
+    Column("line", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("confidence", String(10), nullable=False),
+    Column("turn", Text, nullable=False),
+    Column("response_id", Text),  # null: it is the identity
     Column("metered", Integer, nullable=False),  # 0: nobody knows its tokens
     Column("input", BigInteger, nullable=False),
     Column("cached_input", BigInteger, nullable=False),
@@ -69,10 +85,8 @@ USAGE_CALLS = Table(
     Column("reasoning", BigInteger, nullable=False),
     Column("price", Float),
     Column("source_id", BigInteger, nullable=False),  # 0: the gateway's own records
-    Column("line", BigInteger, nullable=False),
-    Column("offset", BigInteger, nullable=False),
     Index(None, "at"),
-    Index(None, "session"),
+    Index(None, "caller_id"),
 )
 
 #: Sums of calls, by quarter of an hour: every time zone begins its days at one.
@@ -80,15 +94,7 @@ USAGE_QUARTERS = Table(
     "usage_quarter",
     METADATA,
     Column("quarter", BigInteger, primary_key=True, autoincrement=False),  # start, s since 1970
-    Column("session", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("provider", Text, primary_key=True),
-    Column("client", Text, primary_key=True),
-    Column("project", Text, primary_key=True),
-    Column("profile", Text, primary_key=True),
-    Column("agent", Text, primary_key=True),
-    Column("source", String(20), primary_key=True),
-    Column("tier", String(40), primary_key=True),
+    Column("caller_id", BigInteger, primary_key=True, autoincrement=False),
     # The input exceeds so many tokens: one of usage.call.CONTEXT_STEPS.
     Column("context", BigInteger, primary_key=True, autoincrement=False),
     # 1: the sources wrote down what these calls cost, and `price` is the sum.

@@ -15,6 +15,7 @@ from agentos.usage.reading.entry import (
     LONGEST_PATH,
     LONGEST_TIER,
     BadLine,
+    Caller,
     Entry,
     count,
     milliseconds,
@@ -35,6 +36,9 @@ class ClaudeTranscript:
         name: The file's name.
         state: What `state` was after the lines before.
     """
+
+    at = 0
+    others: tuple[bytes, ...] = ()  # any line may be one
 
     def __init__(self, name: str, state: str = "") -> None:
         pass
@@ -80,19 +84,21 @@ class ClaudeTranscript:
         side = bool(said.get("isSidechain"))
         return Entry(
             identity=_identity(own, session, said),
-            source="claude",
-            client="claude",
+            caller=Caller(
+                source="claude",
+                client="claude",
+                session=session,
+                thread=word(said.get("agentId")) or session,
+                provider=_provider(own),
+                model=word(message.get("model")),
+                project=word(said.get("cwd"), LONGEST_PATH),
+                kind="subagent" if side else "turn",
+                tier=_tier(usage),
+            ),
             at=milliseconds(said.get("timestamp")),
             line=line.number,
             offset=line.offset,
-            session=session,
-            thread=word(said.get("agentId")) or session,
             response_id=own,
-            provider=_provider(own),
-            model=word(message.get("model")),
-            project=word(said.get("cwd"), LONGEST_PATH),
-            kind="subagent" if side else "turn",
-            tier=_tier(usage),
             input=count(usage.get("input_tokens")) + read + written,
             cached_input=read,
             cache_write=written,

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from operator import add
 from typing import Any
 
 from pydantic_core import from_json
@@ -22,6 +21,7 @@ from agentos.usage.reading.entry import (
     MOST_IN_ALL,
     MOST_TOKENS,
     BadLine,
+    Caller,
     Entry,
     count,
     milliseconds,
@@ -31,14 +31,28 @@ from agentos.usage.reading.entry import (
 from agentos.usage.reading.lines import Line
 
 # Codex begins each line like this, so its type need not be looked for in all of a long line.
-_BEGIN = rb'\{"timestamp":"[^"]*",(?:"ordinal":\d+,)?"type":"'
+_BEGINNING = rb'\{"timestamp":"[^"]*",(?:"ordinal":\d+,)?"type":"'
 # In quotes, these are never part of a text: there, the quotes would be escaped.
 _WANTED = re.compile(
-    _BEGIN + rb"(?:token_usage_record|turn_context|session_meta"
+    _BEGINNING + rb"(?:token_usage_record|turn_context|session_meta"
     rb'|event_msg","payload":\{"type":"(?:token_count|thread_settings_applied))"'
-    rb"|(?!" + _BEGIN + rb')(?s:.*?)"(?:token_usage_record|turn_context|session_meta'
+    rb"|(?!" + _BEGINNING + rb')(?s:.*?)"(?:token_usage_record|turn_context|session_meta'
     rb'|token_count|thread_settings_applied)"'
 )
+_BEGIN = re.compile(_BEGINNING)
+_TYPE = b'"type":"'
+_EVENT = _TYPE + b'event_msg","payload":{"type":"'
+#: Most lines are of these types, which tell of no call.
+_OTHERS = (
+    *(_TYPE + kind for kind in (b"response_item", b"world_state", b"compacted")),
+    *(_EVENT + kind for kind in (b"item_", b"task_", b"turn_", b"agent_", b"user_", b"exec_")),
+)
+_COUNT = _EVENT + b"token_count"
+_NAMES = (
+    *("input_tokens", "cached_input_tokens", "cache_write_input_tokens"),
+    *("output_tokens", "reasoning_output_tokens"),
+)
+_INTEGERS = {int}
 _THREAD_IN_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -80,15 +94,17 @@ class CodexRollout:
         state: What `state` was after the lines before.
     """
 
-    #: Tells quickly whether a line may tell of a call, or of what later calls need.
-    wants = staticmethod(_WANTED.match)
+    others = _OTHERS
 
     def __init__(self, name: str, state: str = "") -> None:
+        self.at = 0
         self._thread = _restored(state)
         self._last_total = b""
-        self._after: Any = None  # the thread's total as the last record has it
-        if not self._thread.id and (found := _THREAD_IN_NAME.search(name)):
-            self._thread.id = self._thread.session = found[1]
+        # The thread's total as the last record has it.
+        self._after: Mapping[str, Any] | None = None
+        self._unadded: list[Counts] = []
+        # Whose the records are that name the same; None when that may have changed.
+        self._known: tuple[tuple[Any, Any, Any], Caller, str] | None = None
 
     @property
     def state(self) -> str:
@@ -96,16 +112,23 @@ class CodexRollout:
         self._settle()
         return json.dumps(asdict(self._thread))
 
+    def wants(self, text: bytes) -> bool:
+        """Tell quickly whether a line may tell of a call, or of what later calls need."""
+        if not text.startswith(_TYPE, self.at):
+            begin = _BEGIN.match(text)
+            self.at = begin.end() - len(_TYPE) if begin else 0
+        if text.startswith(_COUNT, self.at):
+            # The total after the record before it tells nothing new.
+            return not (self._last_total and self._last_total in text)
+        return bool(_WANTED.match(text))
+
     def read(self, line: Line) -> list[Entry]:
         """Return the call that a line tells of, if it does.
 
         Raises:
             BadLine: The line cannot be counted.
         """
-        text = line.text
-        if self._last_total and b'"token_count"' in text and self._last_total in text:
-            return []  # the total after the record before it: nothing new
-        data = part(from_json(text))
+        data = part(from_json(line.text))
         payload = part(data.get("payload"))
         match data.get("type"):
             case "token_usage_record":
@@ -113,10 +136,13 @@ class CodexRollout:
             case "event_msg" if payload.get("type") == "token_count":
                 return self._count(line, data, payload)
             case "event_msg" if payload.get("type") == "thread_settings_applied":
+                self._known = None
                 self._settings(part(payload.get("thread_settings")))
             case "turn_context":
-                self._turn(payload)
+                self._known = None
+                self._context(payload)
             case "session_meta":
+                self._known = None
                 self._meta(payload)
         return []
 
@@ -136,7 +162,7 @@ class CodexRollout:
         thread.project = word(payload.get("cwd"), LONGEST_PATH)
         thread.kind = _kind(payload, source)
 
-    def _turn(self, payload: Mapping[str, Any]) -> None:
+    def _context(self, payload: Mapping[str, Any]) -> None:
         thread = self._thread
         thread.model = word(payload.get("model")) or thread.model
         thread.turn = word(payload.get("turn_id"))
@@ -158,24 +184,26 @@ class CodexRollout:
             thread.pending = found  # the model before still compacts the history
 
     def _record(self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]) -> Entry:
-        thread = self._thread
         used = _counts(part(payload.get("usage")))
-        thread.total = tuple(map(add, thread.total or (0,) * len(used), used))
-        self._after = payload.get("thread_token_usage")
+        self._unadded.append(used)
+        after = payload.get("thread_token_usage")
+        self._after = after if isinstance(after, dict) else None
         self._last_total = _written_total(line.text)
         response = word(payload.get("response_id"))
-        owner = word(payload.get("thread_id")) or thread.id
-        identity = response or f"codex:{owner}:{':'.join(map(str, thread.total))}"
-        return self._entry(
-            line,
-            data,
-            identity,
-            used,
-            response_id=response,
-            thread=owner,
-            session=word(payload.get("session_id")) or thread.session,
-            turn=word(payload.get("turn_id")) or thread.turn,
-        )
+        caller, turn = self._whose(payload)
+        identity = response or f"codex:{caller.thread}:{':'.join(map(str, self._added_up()))}"
+        at = milliseconds(data.get("timestamp"))
+        return _entry(line, at, identity, caller, turn, used, response)
+
+    def _whose(self, payload: Mapping[str, Any]) -> tuple[Caller, str]:
+        """Return who made the call of a record, and in which turn: mostly as the one before."""
+        names = payload.get("thread_id"), payload.get("session_id"), payload.get("turn_id")
+        if self._known is None or self._known[0] != names:
+            thread = self._thread
+            owner = word(names[0]) or thread.id
+            caller = self._caller_of(owner, word(names[1]) or thread.session)
+            self._known = names, caller, word(names[2]) or thread.turn
+        return self._known[1:]
 
     def _count(
         self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]
@@ -199,17 +227,28 @@ class CodexRollout:
         copies = thread.forked_from and not _UUID7.fullmatch(thread.turn)
         owner = thread.forked_from if copies else thread.id
         identity = f"codex:{owner}:{thread.resets}:{':'.join(map(str, total))}"
-        own = {"session": thread.session, "thread": thread.id, "turn": thread.turn}
-        return [self._entry(line, data, identity, used, confidence="derived", **own)]
+        caller = self._caller_of(thread.id, thread.session)
+        at = milliseconds(data.get("timestamp"))
+        entry = _entry(line, at, identity, caller, thread.turn, used)
+        return [entry._replace(confidence="derived")]
 
     def _settle(self) -> None:
         """Take over the total that the last record has: a fork's begins with its parent's."""
+        self._added_up()
         after, self._after = self._after, None
-        if isinstance(after, dict):
+        if after is not None:
             try:
                 self._thread.total = _counts(after, most=MOST_IN_ALL)
             except BadLine:
                 pass  # then it is what was added up
+
+    def _added_up(self) -> Counts:
+        """Return the running total, with what the records since then used."""
+        if self._unadded:
+            before = self._thread.total or (0,) * len(self._unadded[0])
+            self._thread.total = tuple(map(sum, zip(before, *self._unadded, strict=True)))
+            self._unadded.clear()
+        return self._thread.total or ()
 
     def _accounted(self, total: Counts, info: Mapping[str, Any]) -> Counts:
         """Return the total that the next call begins from."""
@@ -236,28 +275,18 @@ class CodexRollout:
             return False
         return thread.turn < thread.id
 
-    def _entry(
-        self, line: Line, data: Mapping[str, Any], identity: str, used: Counts, **told: Any
-    ) -> Entry:
-        thread = self._thread
-        return Entry(
-            identity=identity,
+    def _caller_of(self, thread: str, session: str) -> Caller:
+        of = self._thread
+        return Caller(
             source="codex",
             client="codex",
-            at=milliseconds(data.get("timestamp")),
-            line=line.number,
-            offset=line.offset,
-            provider=thread.provider,
-            model=thread.model,
-            project=thread.project,
-            kind=thread.kind,
-            tier=thread.tier,
-            input=used[0],
-            cached_input=used[1],
-            cache_write=used[2],
-            output=used[3],
-            reasoning=used[4],
-            **told,
+            session=session,
+            thread=thread,
+            provider=of.provider,
+            model=of.model,
+            project=of.project,
+            kind=of.kind,
+            tier=of.tier,
         )
 
 
@@ -272,18 +301,32 @@ def _restored(state: str) -> Thread:
 
 def _counts(usage: Mapping[str, Any], most: int = MOST_TOKENS) -> Counts:
     get = usage.get
-    read, cached, stored, written, thought = found = (
-        count(get("input_tokens"), most),
-        count(get("cached_input_tokens"), most),
-        count(get("cache_write_input_tokens"), most),
-        count(get("output_tokens"), most),
-        count(get("reasoning_output_tokens"), most),
-    )
+    found: tuple[Any, ...] = tuple(map(get, _NAMES))
+    # Codex writes all of them; of anything else it is told what is wrong.
+    if set(map(type, found)) != _INTEGERS or min(found) < 0 or max(found) > most:
+        found = tuple(count(value, most) for value in found)
+    read, cached, stored, written, thought = found
     if cached + stored > read:
         raise BadLine("bad_tokens", f"more input was cached than there is: {cached}/{read}")
     if thought > written:
         raise BadLine("bad_tokens", f"more reasoning than output: {thought}/{written}")
     return found
+
+
+def _entry(
+    line: Line,
+    at: int,
+    identity: str,
+    caller: Caller,
+    turn: str,
+    used: Counts,
+    response: str = "",
+) -> Entry:
+    read, cached, stored, written, thought = used
+    return Entry(
+        *(identity, caller, at, line.number, line.offset, "exact", turn, response, 1),
+        *(read, cached, stored, 0, written, thought),
+    )
 
 
 def _without(total: Counts, latest: Counts) -> Counts:

@@ -14,26 +14,19 @@ MOST_IN_ALL = 1 << 40
 #: Bytes of a directory's path that are kept, and of a service tier.
 LONGEST_PATH = 1000
 LONGEST_TIER = 40
-_YEARS = (datetime(2015, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+_FIRST, _LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1000 for year in (2015, 2200))
 
 
-class Entry(NamedTuple):
-    """A call as one line tells of it; the columns of the ledger's table.
+class Caller(NamedTuple):
+    """Who made a call, and of whom: what many calls have in common.
 
-    `at` is in milliseconds since 1970. See `agentos.usage.call.ModelCall` for the rest.
+    See `agentos.usage.call.ModelCall` for each.
     """
 
-    identity: str
     source: str
     client: str
-    at: int
-    line: int
-    offset: int
-    confidence: str = "exact"
     session: str = ""
     thread: str = ""
-    turn: str = ""
-    response_id: str = ""
     provider: str = ""
     model: str = ""
     project: str = ""
@@ -41,6 +34,22 @@ class Entry(NamedTuple):
     agent: str = ""
     kind: str = ""
     tier: str = ""
+
+
+class Entry(NamedTuple):
+    """A call as one line tells of it; but for the caller, columns of the ledger's table.
+
+    `at` is in milliseconds since 1970. See `agentos.usage.call.ModelCall` for the rest.
+    """
+
+    identity: str
+    caller: Caller
+    at: int
+    line: int
+    offset: int
+    confidence: str = "exact"
+    turn: str = ""
+    response_id: str = ""
     metered: int = 1
     input: int = 0
     cached_input: int = 0
@@ -111,9 +120,10 @@ def milliseconds(text: Any) -> int:
         raise BadLine("bad_time", f"no time: {str(text)[:60]!r}") from None
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
-    if not _YEARS[0] <= found < _YEARS[1]:
+    at = round(found.timestamp() * 1000)
+    if not _FIRST <= at < _LAST:
         raise BadLine("bad_time", f"no time that can be: {str(text)[:60]!r}")
-    return round(found.timestamp() * 1000)
+    return at
 
 
 def part(value: Any) -> Mapping[str, Any]:

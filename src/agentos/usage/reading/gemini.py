@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from agentos.usage.reading.entry import BadLine, Entry, count, milliseconds, part, word
+from agentos.usage.reading.entry import BadLine, Caller, Entry, count, milliseconds, part, word
 from agentos.usage.reading.lines import Line
 
 
@@ -21,6 +21,9 @@ class GeminiChat:
         name: The file's name.
         state: What `state` was after the lines before.
     """
+
+    at = 0
+    others: tuple[bytes, ...] = ()  # any line may be one
 
     def __init__(self, name: str, state: str = "") -> None:
         self._session = state
@@ -94,16 +97,18 @@ def message_entry(message: Mapping[str, Any], session: str, line: Line) -> Entry
         raise BadLine("bad_tokens", f"more input was cached than there is: {cached}/{read}")
     return Entry(
         identity=f"gemini:{session}:{own}",
-        source="gemini",
-        client="gemini",
+        caller=Caller(
+            source="gemini",
+            client="gemini",
+            session=session,
+            thread=session,
+            provider="google",
+            model=word(message.get("model")),
+            kind="turn",
+        ),
         at=milliseconds(message.get("timestamp")),
         line=line.number,
         offset=line.offset,
-        session=session,
-        thread=session,
-        provider="google",
-        model=word(message.get("model")),
-        kind="turn",
         input=read + count(tokens.get("tool")),
         cached_input=cached,
         output=count(tokens.get("output")) + thoughts,

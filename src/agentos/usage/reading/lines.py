@@ -6,18 +6,33 @@ file is read and not mapped: a mapped file that somebody truncates kills who rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple, Protocol
 
 #: No line that counts is near as long.
 LONGEST_LINE = 32 << 20
+_OPENING = ord("{")
 
 
 class Readable(Protocol):
     """A file that is open for reading."""
 
     def readline(self, size: int, /) -> bytes: ...
+
+
+class Wanting(Protocol):
+    """Who knows what lines are wanted.
+
+    Attributes:
+        at: Where in a line it says what it is, as far as is known.
+        others: What stands there in lines that are not wanted.
+    """
+
+    others: tuple[bytes, ...]
+    at: int
+
+    def wants(self, text: bytes, /) -> object: ...
 
 
 class Line(NamedTuple):
@@ -41,7 +56,7 @@ class Lines:
 
     Args:
         file: The file, at `offset`.
-        wants: Tells quickly whether a line may be wanted.
+        wanting: Tells quickly whether a line may be wanted.
         offset: Where the first line begins, in bytes.
         number: How many lines are before it.
 
@@ -51,18 +66,21 @@ class Lines:
         rest: What follows them: a line that is not whole yet.
     """
 
-    def __init__(
-        self, file: Readable, wants: Callable[[bytes], object], offset: int = 0, number: int = 0
-    ) -> None:
+    def __init__(self, file: Readable, wanting: Wanting, offset: int = 0, number: int = 0) -> None:
         self._file = file
-        self._wants = wants
+        self._wanting = wanting
         self.offset = offset
         self.number = number
         self.rest = b""
 
     def __iter__(self) -> Iterator[Line]:
-        wants, number, offset = self._wants, self.number, self.offset
+        wanting, number, offset = self._wanting, self.number, self.offset
+        others, at = wanting.others, wanting.at
         for text in iter(partial(self._file.readline, LONGEST_LINE), b""):
+            if text.startswith(others, at) and text[-2:] == b"}\n" and text[0] == _OPENING:
+                offset += len(text)
+                number += 1
+                continue
             begin = offset
             if text[-2:] != b"}\n" or text[:1] != b"{":
                 size, odd = self._odd(text)
@@ -76,9 +94,10 @@ class Lines:
             else:
                 offset += len(text)
                 number += 1
-            if not text or wants(text):
+            if not text or wanting.wants(text):
                 self.offset, self.number = offset, number
                 yield Line(number, begin, text)
+            at = wanting.at
         self.offset, self.number = offset, number
 
     def _odd(self, text: bytes) -> tuple[int, bytes | None]:

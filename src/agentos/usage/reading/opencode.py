@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agentos.usage.reading.entry import LONGEST_PATH, BadLine, Entry, count, part, word
+from agentos.usage.reading.entry import LONGEST_PATH, BadLine, Caller, Entry, count, part, word
 
 _ROWS = 1000
 _MILLISECONDS = (1_420_070_400_000, 7_258_118_400_000)  # 2015 to 2200
@@ -75,18 +75,20 @@ def message_entry(text: str, own: str, session: str, line: int) -> Entry | None:
     session = word(data.get("sessionID")) or session
     return Entry(
         identity=f"opencode:{own}",
-        source="opencode",
-        client="opencode",
+        caller=Caller(
+            source="opencode",
+            client="opencode",
+            session=session,
+            thread=session,
+            provider=word(data.get("providerID")),
+            model=word(data.get("modelID")),
+            project=word(place.get("cwd") or place.get("root"), LONGEST_PATH),
+            kind="compaction" if data.get("summary") is True else "turn",
+        ),
         at=_begun(data),
         line=line,
         offset=0,
-        session=session,
-        thread=session,
         turn=word(data.get("parentID")),
-        provider=word(data.get("providerID")),
-        model=word(data.get("modelID")),
-        project=word(place.get("cwd") or place.get("root"), LONGEST_PATH),
-        kind="compaction" if data.get("summary") is True else "turn",
         input=plain + read + written,
         cached_input=read,
         cache_write=written,

@@ -14,15 +14,15 @@ from itertools import chain
 from pathlib import Path
 
 from agentos.errors import AgentOsError
-from agentos.usage.reading.entry import Entry
+from agentos.usage.reading.wire import FRAME, unpacked
 from agentos.usage.reading.work import Job, Piece, read
-from agentos.usage.reading.worker import FRAME
 
 #: From how many bytes on it is worth to start processes.
 MUCH = 64 << 20
 _PROCESSES = 2
 _CALLS = 20_000  # in one delivery, about
 _FILES = 500
+_PIPED = 1 << 20  # bytes that wait to be taken
 
 
 Deliver = Callable[[list[Piece]], Awaitable[None]]
@@ -112,6 +112,7 @@ async def _worker() -> AsyncIterator[Process]:
         *(sys.executable, "-m", "agentos.usage.reading.worker"),
         stdin=PIPE,
         stdout=PIPE,
+        limit=_PIPED,
         env={**os.environ, "PYTHONPATH": f"{source}:{known}" if known else source},
     )
     try:
@@ -134,7 +135,7 @@ async def _receive(jobs: list[Job], found: asyncio.Queue[Piece | None]) -> None:
                 if len(head) < FRAME.size:
                     head += await process.stdout.readexactly(FRAME.size - len(head))
                 (size,) = FRAME.unpack(head)
-                await found.put(_unpacked(await process.stdout.readexactly(size)))
+                await found.put(unpacked(await process.stdout.readexactly(size)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # its exit status tells
         status = await process.wait()
@@ -146,10 +147,3 @@ async def _receive(jobs: list[Job], found: asyncio.Queue[Piece | None]) -> None:
             retryable=True,
         )
     await found.put(None)
-
-
-def _unpacked(data: bytes) -> Piece:
-    piece, plain = pickle.loads(data)
-    assert isinstance(piece, Piece)
-    piece.entries = list(map(Entry._make, plain))
-    return piece

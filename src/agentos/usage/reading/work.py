@@ -9,15 +9,14 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
 from agentos.usage.reading import gemini, opencode
 from agentos.usage.reading.claude import ClaudeTranscript
 from agentos.usage.reading.codex import CodexRollout
-from agentos.usage.reading.entry import BadLine, Entry, Problem
+from agentos.usage.reading.entry import BadLine
+from agentos.usage.reading.job import UNSEEN, Format, Job, Piece, Place, signs
 from agentos.usage.reading.lines import LONGEST_LINE, Line, Lines
 
 if sys.version_info >= (3, 14):
@@ -33,90 +32,6 @@ _BUFFER = 128 << 10
 _PIECE = 5000
 #: How much of a file's beginning, and before where it was left, tells it from another.
 _SAMPLE = 1024
-_PROBLEMS_SHOWN = 1000
-#: Of a file that could not be read: the next time it is tried again.
-_UNSEEN = (0, 0, 0, 0)
-
-
-class Format(StrEnum):
-    """How a file is written."""
-
-    CODEX = "codex"
-    CLAUDE = "claude"
-    GEMINI = "gemini"
-    GEMINI_DOCUMENT = "gemini-document"
-    OPENCODE_MESSAGE = "opencode-message"
-    OPENCODE_DATABASE = "opencode-database"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How far a file was read.
-
-    Attributes:
-        offset: The end of the last whole line, in bytes; of a database, the time of the last
-            change, in milliseconds since 1970.
-        line: The number of that line.
-        state: What the reader has to remember.
-        head: A fingerprint of the file's beginning.
-        tail: A fingerprint of what is before `offset`.
-    """
-
-    offset: int = 0
-    line: int = 0
-    state: str = ""
-    head: str = ""
-    tail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A file to read.
-
-    Attributes:
-        path: The file.
-        format: How it is written.
-        place: How far it was read before.
-        session: The AgentOS session that it is of, with its profile and agent; empty on the host.
-        metered: The gateway has the calls of that session; those that nothing joins to its own
-            are not told again.
-    """
-
-    path: str
-    format: Format
-    place: Place
-    session: str = ""
-    profile: str = ""
-    agent: str = ""
-    metered: bool = False
-
-
-@dataclass(slots=True)
-class Piece:
-    """What a part of a file tells.
-
-    Attributes:
-        path: The file.
-        place: How far it is read now.
-        seen: Device, inode, size and time of change in nanoseconds, from before it was read.
-        entries: The calls.
-        problems: What could not be counted.
-        read: How many bytes were read.
-        anew: The file is not the one that was read before: it is read from its beginning.
-    """
-
-    path: str
-    place: Place
-    seen: tuple[int, int, int, int] = _UNSEEN
-    entries: list[Entry] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    read: int = 0
-    anew: bool = False
-
-    def problem(self, line: int, kind: str, message: str) -> None:
-        """Note what cannot be counted; of very many, the first."""
-        if len(self.problems) < _PROBLEMS_SHOWN:
-            self.problems.append(Problem(self.path, line, kind, message))
 
 
 def read(job: Job) -> Iterator[Piece]:
@@ -136,21 +51,8 @@ def read(job: Job) -> Iterator[Piece]:
                 yield _document(job, file, piece)
     except OSError as error:
         piece.problem(0, "unreadable", error.strerror or str(error))
-        piece.seen = _UNSEEN
+        piece.seen = UNSEEN
         yield piece
-
-
-def signs(path: str, found: os.stat_result) -> tuple[int, int, int, int]:
-    """Return what is different when a file has changed: device, inode, size, time of change."""
-    size, changed = found.st_size, found.st_mtime_ns
-    if path.endswith(".db"):
-        try:
-            ahead = os.stat(f"{path}-wal")  # a database is written there first
-        except OSError:
-            ahead = None
-        if ahead:
-            size, changed = size + ahead.st_size, max(changed, ahead.st_mtime_ns)
-    return found.st_dev, found.st_ino, size, changed
 
 
 def _opened(path: str) -> BinaryIO:
@@ -168,7 +70,7 @@ def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     rollout = _READERS[job.format](os.path.basename(job.path), place.state)
     file.seek(place.offset)
     plain = zstd.ZstdFile(file) if packed else file
-    lines = Lines(plain, rollout.wants, place.offset, place.line)
+    lines = Lines(plain, rollout, place.offset, place.line)
     begun = place.offset
     try:
         for line in lines:
@@ -295,7 +197,7 @@ def _database(job: Job, piece: Piece) -> Iterator[Piece]:
             piece = Piece(job.path, piece.place, piece.seen)
     except sqlite3.Error as error:
         piece.problem(0, "unreadable", f"the database cannot be read: {error}")
-        piece.seen = _UNSEEN
+        piece.seen = UNSEEN
     yield piece
 
 
@@ -303,7 +205,9 @@ def _booked(job: Job, piece: Piece) -> Piece:
     if not job.session:
         return piece
     piece.entries = [
-        entry._replace(session=job.session, profile=job.profile, agent=job.agent)
+        entry._replace(
+            caller=entry.caller._replace(session=job.session, profile=job.profile, agent=job.agent)
+        )
         for entry in piece.entries
         if entry.response_id or not job.metered
     ]

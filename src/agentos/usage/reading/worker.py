@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
-import struct
 import sys
 from typing import BinaryIO
 
+from agentos.usage.reading.wire import FRAME, packed
 from agentos.usage.reading.work import Piece, read
-
-#: Before each pickled piece: its length. A length of 0 ends a file.
-FRAME = struct.Struct("<I")
 
 
 def main() -> None:
     """Read the jobs that come as one pickle, and write what they tell, piece by piece."""
     jobs = pickle.load(sys.stdin.buffer)
+    gc.disable()  # nothing here refers to itself
     out = sys.stdout.buffer
     for job in jobs:
         for piece in read(job):
@@ -24,9 +23,7 @@ def main() -> None:
 
 
 def _write(out: BinaryIO, piece: Piece) -> None:
-    plain = [tuple(entry) for entry in piece.entries]  # twice as fast to send
-    piece.entries = []
-    data = pickle.dumps((piece, plain), protocol=pickle.HIGHEST_PROTOCOL)
+    data = packed(piece)
     out.write(FRAME.pack(len(data)))
     out.write(data)
 
