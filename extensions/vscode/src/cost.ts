@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { Sums } from "./hub/answers";
 import { HubOff, type Hub } from "./hub/hub";
+import { ProgramAbsent } from "./hub/program";
 import { money, reason } from "./text";
 
 /** Today's cost in the status bar; with the hub off, that. */
@@ -20,6 +21,7 @@ export class Cost implements vscode.Disposable {
       this.show(...words(sums), "agentos.dashboard.view", [["usage"]]);
     } catch (error) {
       if (error instanceof HubOff) this.show("off", "The AgentOS hub does not run. Start it.", "agentos.start");
+      else if (error instanceof ProgramAbsent) this.show("not found", reason(error), "agentos.settings");
       else this.show("?", reason(error), "agentos.dashboard");
     }
     this.item.show();

@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { openMemory } from "./commands/memory";
 import { openPage } from "./commands/portfolio";
 import * as server from "./commands/server";
 import { newSession, openSession } from "./commands/sessions";
@@ -51,6 +52,7 @@ export function activate(context: vscode.ExtensionContext): void {
     "agentos.session.new": () => newSession(hub, show),
     "agentos.session.open": () => openSession(hub, show),
     "agentos.page.open": (name?: string) => openPage(hub, name),
+    "agentos.memory.open": openMemory,
     "agentos.sync.push": () => sync.push(program, () => sync.diff(program)).finally(() => live.changed(["drift"])),
     "agentos.sync.check": () => sync.check(program),
     "agentos.settings": () => vscode.commands.executeCommand("workbench.action.openSettings", "@ext:agentos.agentos"),

@@ -1,5 +1,4 @@
 import * as vscode from "vscode";
-import type { LoggedEvent } from "./hub/answers";
 import { follow } from "./hub/events";
 import { HubOff, type Hub } from "./hub/hub";
 import { ProgramAbsent } from "./hub/program";
@@ -10,7 +9,7 @@ type State = "on" | "off" | "absent" | "failing";
 
 const ALL: Part[] = ["server", "sessions", "portfolio", "memory", "drift", "cost"];
 /**
- * What an event of the hub's log may have changed. Requests are not among them: reading the
+ * What an event of the hub may have changed. Requests are not among them: reading the
  * answer would be the next one.
  */
 const CHANGED: Record<string, Part[]> = {
@@ -74,7 +73,7 @@ export class Live implements vscode.Disposable {
         this.become("on");
         this.changed(ALL);
       },
-      event: ({ data }) => this.changed(CHANGED[(JSON.parse(data) as LoggedEvent).kind] ?? []),
+      event: ({ type }) => this.changed(CHANGED[type] ?? []),
       lost: (error) => this.lost(error),
     });
   }

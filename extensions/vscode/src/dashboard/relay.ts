@@ -44,7 +44,10 @@ export class Relay {
       const { method, body } = asked;
       const answer = await this.hub.send({ method, path, headers: Object.fromEntries(sent), body, signal: current.signal });
       this.post({ kind: "answer", id, status: answer.status, headers: answer.headers });
-      for await (const bytes of answer.body) this.post({ kind: "piece", id, bytes: bytes as Uint8Array });
+      for await (const piece of answer.body) {
+        // The editor carries plain arrays of bytes as such; it would make text of Node's own kind.
+        this.post({ kind: "piece", id, bytes: new Uint8Array(piece as Buffer) });
+      }
       this.post({ kind: "end", id });
     } catch (error) {
       if (!current.signal.aborted) this.post({ kind: "failed", id, why: error instanceof Error ? error.message : String(error) });

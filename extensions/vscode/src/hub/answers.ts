@@ -40,13 +40,17 @@ export interface SessionList {
 }
 
 export interface Memory {
+  /** Which memory of which client. */
+  key: string;
+  /** `agentos` for what is in the home. */
   client: string;
-  name: string;
-  title?: string | null;
-  type?: string | null;
-  project?: string | null;
-  description?: string | null;
-  path?: string | null;
+  title: string;
+  type: string | null;
+  project: string | null;
+  about: string | null;
+  excerpt: string;
+  path: string;
+  line: number;
 }
 
 export interface MemoryList {
@@ -54,19 +58,17 @@ export interface MemoryList {
 }
 
 export interface SyncStatus {
-  clients: { client: string; installed?: boolean; state: string; drift: number; conflicts?: number }[];
+  clients: {
+    client: string;
+    installed: boolean;
+    state: "in_sync" | "drift" | "conflict" | "error";
+    drift: number;
+    conflicts: number;
+    error: { message: string } | null;
+  }[];
 }
 
 export interface Sums {
   currency: string;
   total: { calls: number; tokens: number; cost: number | null; unpriced_calls: number };
-}
-
-export interface Budgets {
-  budgets: { name?: string; period?: string; share?: number | null }[];
-}
-
-/** An event of the hub's log, of which only the kind matters here. */
-export interface LoggedEvent {
-  kind: string;
 }

@@ -16,16 +16,19 @@ export async function driftNodes(hub: Hub): Promise<Node[]> {
   }));
 }
 
-function said(client: Client): Pick<Node, "description" | "icon" | "color" | "context"> {
-  if (client.installed === false) return { description: "not installed", icon: "circle-slash" };
+function said(client: Client): Pick<Node, "description" | "tooltip" | "icon" | "color" | "context"> {
+  if (!client.installed) return { description: "not installed", icon: "circle-slash" };
   if (client.state === "in_sync") return { description: "in step", icon: "pass", color: "testing.iconPassed" };
-  if (client.state === "conflict") {
-    return { description: `${client.conflicts ?? client.drift} conflicts`, icon: "error", color: "list.errorForeground", context: "drifted" };
+  if (client.state === "error") {
+    const why = shown(client.error?.message ?? "", 500);
+    return { description: "cannot be read", tooltip: why, icon: "error", color: "list.errorForeground" };
   }
+  const differ = `${client.drift} differ`;
   if (client.state === "drift") {
-    return { description: `${client.drift} differ`, icon: "warning", color: "list.warningForeground", context: "drifted" };
+    return { description: differ, icon: "warning", color: "list.warningForeground", context: "drifted" };
   }
-  return { description: shown(client.state), icon: "question" };
+  const conflicts = `${client.conflicts} in conflict`;
+  return { description: conflicts, tooltip: `${differ}, ${conflicts}`, icon: "error", color: "list.errorForeground", context: "drifted" };
 }
 
 /** How many clients have drifted. */

@@ -1,9 +1,9 @@
 import type { Memory, MemoryList } from "../hub/answers";
 import type { Hub } from "../hub/hub";
 import { shown } from "../text";
-import { toView, type Node } from "./node";
+import type { Node } from "./node";
 
-/** Shows what each client remembers. */
+/** Shows what each client remembers; a memory opens where it is written. */
 export async function memoryNodes(hub: Hub): Promise<Node[]> {
   const { memories } = await hub.get<MemoryList>("/api/v1/memories?limit=500");
   const clients = new Map<string, Memory[]>();
@@ -14,13 +14,13 @@ export async function memoryNodes(hub: Hub): Promise<Node[]> {
     description: `${entries.length}`,
     icon: "database",
     collapsed: true,
-    children: entries.map((entry, number) => ({
-      id: `memory:${client}:${number}:${entry.name}`,
-      label: shown(entry.title || entry.name),
-      description: [entry.type, entry.project].filter(Boolean).map((word) => shown(word!)).join(" · "),
-      tooltip: shown(entry.description || entry.name, 1000),
+    children: entries.map((entry) => ({
+      id: `memory:${entry.key}`,
+      label: shown(entry.title),
+      description: [entry.type, entry.project].filter(Boolean).map((word) => shown(word ?? "")).join(" · "),
+      tooltip: shown(entry.about || entry.excerpt, 1000),
       icon: "note",
-      command: toView("memory"),
+      command: { id: "agentos.memory.open", words: [entry.path, entry.line] },
     })),
   }));
 }

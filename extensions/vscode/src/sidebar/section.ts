@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { HubOff, Refused, type Hub } from "../hub/hub";
+import { ProgramAbsent } from "../hub/program";
 import { reason } from "../text";
 import type { Node } from "./node";
 
@@ -80,7 +81,9 @@ export class Section implements vscode.TreeDataProvider<Node>, vscode.Disposable
     try {
       return await this.load(this.hub);
     } catch (error) {
-      if (error instanceof HubOff || (error instanceof Refused && error.unknownRoute)) return null;
+      // The first section says what to do about it, in place of its lines.
+      if (error instanceof HubOff || error instanceof ProgramAbsent) return null;
+      if (error instanceof Refused && error.unknownRoute) return null;
       const label = reason(error);
       return [{ id: "problem", label, icon: "warning", color: "list.warningForeground", command: { id: "agentos.refresh", words: [] } }];
     }
