@@ -11,8 +11,9 @@ const forNode = { ...common, platform: "node", target: "node20" };
 if (process.argv.includes("--test")) {
   await build({
     ...forNode,
-    entryPoints: ["test/all.ts"],
-    outfile: "out/test.mjs",
+    entryPoints: ["test/*.test.ts"],
+    outdir: "out",
+    outExtension: { ".js": ".mjs" },
     format: "esm",
     sourcemap: "inline",
     alias: { vscode: "./test/vscode.ts" },

@@ -1,9 +1,0 @@
-import "./cost.test";
-import "./dashboard.test";
-import "./events.test";
-import "./hub.test";
-import "./live.test";
-import "./sessions.test";
-import "./sidebar.test";
-import "./sync.test";
-import "./text.test";
