@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import URLError
 
 import pytest
@@ -32,6 +34,15 @@ MADE = ("node_modules", "dist", "out", "*.vsix")
 NO_EDITOR = "scripts/code_server.sh DIRECTORY, and AGENTOS_TEST_CODE_SERVER=DIRECTORY"
 
 
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run something to its end; in this thread the browser has a loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 @pytest.fixture(scope="session")
 def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The extension with its tools, in a tree of its own."""
@@ -39,15 +50,19 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tree / SOURCES.relative_to(ROOT)
     shutil.copytree(SOURCES, copy, ignore=shutil.ignore_patterns(*MADE))
     shutil.copytree(DIST, tree / DIST.relative_to(ROOT))
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(command, cwd=copy, check=True)
+    tools = SOURCES / "node_modules"
+    if (tools / ".package-lock.json").exists():
+        (copy / "node_modules").symlink_to(tools)
+    else:
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=copy, check=True)
     return copy
 
 
 @pytest.fixture(scope="session")
 def package(extension: Path) -> Path:
     """The extension as one file."""
-    packaged = asyncio.run(Actions(extension_actions(extension)).run("package"))
+    packaged = run(Actions(extension_actions(extension)).run("package"))
     assert packaged.ok, packaged.output
     assert packaged.artefact
     return Path(packaged.artefact)
@@ -107,8 +122,7 @@ class Editor:
         """Install the extension as the hub's tool does."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PATH", f"{self.programs}{os.pathsep}{os.environ['PATH']}")
-            actions = Actions(extension_actions(package.parent))
-            installed = asyncio.run(actions.run("install"))
+            installed = run(Actions(extension_actions(package.parent)).run("install"))
         assert installed.ok, installed.output
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -194,14 +208,14 @@ def window(browser: Browser, editor: Editor) -> Iterator[Open]:
     def open_window(**options: Any) -> Window:
         size = {"width": 1280, "height": 800}
         context = browser.new_context(locale="en-GB", viewport=size, **options)
-        context.set_default_timeout(PATIENCE * 1000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         page = context.new_page()
         page.goto(editor.url)
-        tab = page.get_by_role("tab", name="AgentOS", exact=True)
+        tab = page.get_by_role("tab", name=re.compile("^AgentOS"))
         tab.click()
         found = Window(page)
-        expect(page.get_by_role("treeitem").first).to_be_visible(timeout=PATIENCE * 1000)
+        expect(page.get_by_role("treeitem").first).to_be_visible(timeout=20_000)
         return found
 
     yield open_window

@@ -51,6 +51,8 @@ export class Section implements vscode.TreeDataProvider<Node>, vscode.Disposable
     const item = new vscode.TreeItem(node.label, node.children ? open : states.None);
     item.id = node.id;
     item.tooltip = node.tooltip ?? node.label;
+    // A reader is told what stands there, not what a pointer would bring up.
+    item.accessibilityInformation = { label: [node.label, node.description].filter(Boolean).join(", ") };
     if (node.description !== undefined) item.description = node.description;
     if (node.context !== undefined) item.contextValue = node.context;
     if (node.icon !== undefined) {
