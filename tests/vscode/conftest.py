@@ -204,6 +204,7 @@ Open = Callable[..., Window]
 def window(browser: Browser, editor: Editor) -> Iterator[Open]:
     """Open windows of the editor, in which the extension's sidebar is."""
     contexts = []
+    editor.place.up()  # whatever a test before did to it
 
     def open_window(**options: Any) -> Window:
         size = {"width": 1280, "height": 800}
