@@ -20,7 +20,15 @@ from typing import Any, TypeVar
 from urllib.error import URLError
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    FrameLocator,
+    Locator,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 from tests.web.conftest import CHROMIUM, PATIENCE, Place
 
 from agentos.hub.actions import Actions, extension_actions
@@ -130,14 +138,15 @@ class Editor:
             address = f"127.0.0.1:{free.getsockname()[1]}"
         self.url = f"http://{address}/?folder={self.workspace}"
         words = ["--auth", "none", "--bind-addr", address, "--disable-telemetry"]
-        command = [self.programs / "code", *words, "--disable-update-check"]
+        command = [str(self.programs / "code"), *words, "--disable-update-check"]
         with self.log.open("wb") as log:
             started = subprocess.Popen(
                 command, env=self.place.environment, stdout=log, stderr=log, start_new_session=True
             )
         until = time.monotonic() + PATIENCE
         while not self._answers(address):
-            assert started.poll() is None and time.monotonic() < until, self.log.read_text()
+            assert started.poll() is None, self.log.read_text()
+            assert time.monotonic() < until, self.log.read_text()
             time.sleep(0.1)
         return started
 
@@ -207,16 +216,16 @@ def window(browser: Browser, editor: Editor) -> Iterator[Open]:
     editor.place.up()  # whatever a test before did to it
 
     def open_window(**options: Any) -> Window:
-        size = {"width": 1280, "height": 800}
+        size = ViewportSize(width=1280, height=800)
         context = browser.new_context(locale="en-GB", viewport=size, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE * 1000)
         contexts.append(context)
         page = context.new_page()
         page.goto(editor.url)
         tab = page.get_by_role("tab", name=re.compile("^AgentOS"))
         tab.click()
         found = Window(page)
-        expect(page.get_by_role("treeitem").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("treeitem").first).to_be_visible(timeout=PATIENCE * 1000)
         return found
 
     yield open_window

@@ -76,7 +76,9 @@ def place(tmp_path: Path, extension: Path) -> Iterator[Place]:
 
 def call(place: Place, tool: str) -> dict[str, Any]:
     body = {
-        **{"jsonrpc": "2.0", "id": 1, "method": "tools/call"},
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
         "params": {"name": tool, "arguments": {}},
     }
     headers = {
