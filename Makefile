@@ -1,6 +1,7 @@
 # make demo   the real Codex repairs a project inside a machine
 # make test   the tests (one file: make test ARGS=tests/machine)
 # make web    the dashboard is built anew (needs Node)
+# make vscode the extension of VS Code is packaged (needs Node)
 # make check  tests, lint and types
 # Each starts from a bare checkout; $(PYTHON) and $(CC) choose the tools.
 
@@ -16,7 +17,7 @@ DEV_GROUP = import tomllib; \
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test gvisor web lint types check bench lock clean
+.PHONY: demo test gvisor web vscode lint types check bench lock clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -34,6 +35,10 @@ web: $(INSTALLED)
 	cd web && npm ci --no-audit --no-fund
 	$(BIN)/python scripts/openapi.py > web/openapi.json.new && mv web/openapi.json.new web/openapi.json
 	cd web && npm run generate && npm run build
+
+# The extension, with the dashboard as it is built, in extensions/vscode/agentos.vsix.
+vscode:
+	cd extensions/vscode && npm ci --ignore-scripts --no-audit --no-fund && npm run package
 
 # Machines with isolation="gvisor", whose tests are skipped without it.
 gvisor: $(INSTALLED)

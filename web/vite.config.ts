@@ -35,6 +35,8 @@ function recordSources(): Plugin {
 }
 
 export default defineConfig({
+  // So that an editor can show the build from wherever it keeps it.
+  base: "./",
   plugins: [react(), recordSources()],
   build: {
     outDir: "../src/agentos/hub/web/dist",

@@ -3,6 +3,7 @@ import { api, whenSignedOut } from "./api/client";
 import { signIn } from "./api/session";
 import { asApiError } from "./api/resource";
 import { pageHalf } from "./api/storage";
+import { inEditor } from "./host";
 import { LiveEvents } from "./live";
 import { parse, useRoute } from "./route";
 import { Shell } from "./shell";
@@ -12,11 +13,12 @@ type State = { signedIn: boolean | null; why: string };
 
 /** Signs in by the code of the link, if it is one, and shows the page or how to sign in. */
 export function App() {
-  const [state, setState] = useState<State>({ signedIn: null, why: "" });
+  const [state, setState] = useState<State>({ signedIn: inEditor ? true : null, why: "" });
   const route = useRoute();
   const code = route.path[0] === "open" ? (route.path[1] ?? "") : null;
 
   useEffect(() => {
+    if (inEditor) return;
     whenSignedOut(() => {
       pageHalf.clear();
       setState({ signedIn: false, why: "" });

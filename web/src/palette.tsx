@@ -3,6 +3,7 @@ import { actionsOffered } from "./actions";
 import { api, data } from "./api/client";
 import { useResource } from "./api/resource";
 import { signOut } from "./api/session";
+import { inEditor } from "./host";
 import { visible } from "./parts/text";
 import { go, href } from "./route";
 import { setTheme } from "./theme";
@@ -21,7 +22,9 @@ const FIXED: Command[] = [
   { words: "Colours: light", hint: "", run: () => setTheme("light") },
   { words: "Colours: dark", hint: "", run: () => setTheme("dark") },
   { words: "Colours: as the system", hint: "", run: () => setTheme("system") },
-  { words: "Sign out of this browser", hint: "", run: () => void signOut().then(() => location.reload()) },
+  ...(inEditor
+    ? []
+    : [{ words: "Sign out of this browser", hint: "", run: () => void signOut().then(() => location.reload()) }]),
 ];
 
 /** Everything that the page can do, by typing. */

@@ -2,6 +2,7 @@ import { Suspense, useEffect, useRef, useState } from "react";
 import { api, data } from "./api/client";
 import { useResource } from "./api/resource";
 import { useDrift } from "./drift";
+import { mark } from "./host";
 import { useConnection } from "./live";
 import { Boundary } from "./parts/boundary";
 import { Loading } from "./parts/notes";
@@ -36,7 +37,7 @@ export function Shell() {
           <span aria-hidden="true">☰</span> Menu
         </button>
         <a className="brand" href={href(["now"])}>
-          <img src="/icon.svg" alt="" width="24" height="24" /> AgentOS
+          <img src={mark} alt="" width="24" height="24" /> AgentOS
         </a>
         <ConnectionState />
         <button type="button" className="find" onClick={() => setPalette(true)} aria-haspopup="dialog">

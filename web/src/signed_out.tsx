@@ -1,6 +1,7 @@
 import { useState, type FormEvent } from "react";
 import { asApiError } from "./api/resource";
 import { signIn } from "./api/session";
+import { mark } from "./host";
 
 /** How to sign in: with a link, or with the code at its end. */
 export function SignedOut({ why }: { why: string }) {
@@ -21,7 +22,7 @@ export function SignedOut({ why }: { why: string }) {
   return (
     <main className="signed-out">
       <div className="card">
-        <img src="/icon.svg" alt="" width="40" height="40" />
+        <img src={mark} alt="" width="40" height="40" />
         <h1>This browser is not signed in</h1>
         <p>
           Run <code>agentos open</code> in a terminal of the computer that runs the hub. It prints a link that signs

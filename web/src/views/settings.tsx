@@ -2,6 +2,7 @@ import { useState, type ReactNode } from "react";
 import { api, data, type Schema } from "../api/client";
 import { asApiError, useResource } from "../api/resource";
 import { signOut } from "../api/session";
+import { inEditor } from "../host";
 import { Badge, Section, Table, ViewHead } from "../parts/layout";
 import { Empty, ErrorNote, Loaded } from "../parts/notes";
 import { bytes, Time, visible, Word, zone } from "../parts/text";
@@ -16,9 +17,11 @@ export default function SettingsView() {
   return (
     <>
       <ViewHead title="Settings">
-        <button type="button" onClick={() => void signOut().then(() => location.reload())}>
-          Sign out
-        </button>
+        {!inEditor && (
+          <button type="button" onClick={() => void signOut().then(() => location.reload())}>
+            Sign out
+          </button>
+        )}
       </ViewHead>
       <Tokens />
       <Profiles />
