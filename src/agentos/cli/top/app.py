@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
@@ -30,7 +28,6 @@ from agentos.errors import AgentOsError
 _TABS = ("sessions", "approvals", "costs", "log")
 #: Seconds for which changes are gathered before they are drawn.
 _GATHER = 0.1
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Columns of padding in the head.
 _BESIDE = 2
 _YES, _NO = ("allow_once", "allow_always"), ("reject_once", "reject_always")
@@ -78,18 +75,9 @@ class TopApp(App[int]):
 
     def on_mount(self) -> None:
         """Begin to watch."""
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:  # the terminal is to be left as it was, whoever ends this
-            loop.add_signal_handler(number, self.exit, 128 + number)
         self.query_one(SessionsView).focus()
         self._draw()
         self.run_worker(self.watch_hub.run(), exit_on_error=True)
-
-    def on_unmount(self) -> None:
-        """Leave signals to others."""
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
 
     def _changed(self, picture: Picture) -> None:
         """Draw a picture soon; what changes at once is drawn at once."""
@@ -249,5 +237,5 @@ def _head(picture: Picture, width: int) -> Text:
     return Text.assemble(
         (words.one_line(words.standing(picture), width), style),
         "\n",
-        words.one_line("   ".join(filter(None, second)), width),
+        words.one_line(" · ".join(filter(None, second)), width),
     )

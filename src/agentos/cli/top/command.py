@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentos.cli.event_loop import run_command
 from agentos.config import state_dir
 from agentos.errors import AgentOsError
+
+if TYPE_CHECKING:
+    from agentos.cli.top.source import Connect
 
 
 def top(
@@ -43,6 +46,23 @@ def top(
             code="no_terminal",
             hint="`agentos top --once` prints everything once; with --json for programs",
         )
+    raise typer.Exit(run_command(_draw(connect)))
+
+
+async def _draw(connect: Connect) -> int:
+    """Draw until the user or a signal ends it; the terminal is left as it was."""
+    import asyncio
+    import signal
+
     from agentos.cli.top.app import TopApp
 
-    raise typer.Exit(TopApp(connect).run() or 0)
+    app = TopApp(connect)
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, app.exit, 128 + number)
+    try:
+        return await app.run_async() or app.return_code or 0
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
