@@ -20,7 +20,8 @@ export function LiveEvents({ children }: { children: ReactNode }) {
     () =>
       follow("/api/v1/events", {
         connection: setConnection,
-        event: ({ data }) => {
+        event: ({ type, data }) => {
+          if (type === "session") return;
           const event = JSON.parse(data) as LoggedEvent;
           for (const listener of listeners.current) listener(event);
         },

@@ -15,6 +15,7 @@ from agentos.hub.auth.guard import Guard
 from agentos.hub.hub import Hub
 from agentos.hub.lifecycle import routes as lifecycle
 from agentos.hub.mcp import part as mcp
+from agentos.hub.sessions import part as sessions
 from agentos.hub.telemetry import part as telemetry
 from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
@@ -43,6 +44,7 @@ PARTS: Sequence[Part] = (
     hub_state.add,
     portfolio.add,
     doctor.add,
+    sessions.add,
     web.add,
 )
 

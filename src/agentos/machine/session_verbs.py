@@ -92,6 +92,8 @@ class SessionVerbs(CommandVerbs):
             hub: The hub's MCP server for this session: True, scopes such as
                 `["portfolio:read"]`, or a `HubAccess`. Its token ends with the session, and its
                 file tools work on the machine's files.
+            id: What its transcript is kept under, which no other session has; by default a new id.
+            notes: Plain JSON that is kept with the transcript; nothing secret.
 
         Raises:
             AgentNotFound: There is no such agent.
@@ -136,9 +138,9 @@ class SessionVerbs(CommandVerbs):
         Args:
             session_id: From `sessions`, or `session.id`.
             agent: The agent, if it was an `Agent` of your own; else its name says which.
-            settings: As for `create_session`, but for `cwd` and `instructions`, which stay as they
-                were; `model`, `profile` and `mode` stay so where they are not given. Skills,
-                instructions and memories are written into this machine.
+            settings: As for `create_session`, but for `cwd`, `instructions`, `id` and
+                `notes`, which stay as they were; `model`, `profile` and `mode` stay so where they
+                are not given. Skills, instructions and memories are written into this machine.
 
         Raises:
             SessionNotFound: There is no such session.

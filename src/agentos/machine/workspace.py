@@ -63,6 +63,12 @@ class Workspace:
         self._before: dict[str, _Seen] = {}
         self._untouched: dict[str, int] = {}
 
+    def branched(self, files: TreeVerbs) -> Workspace:
+        """Return the same copy in a machine that was branched off."""
+        branch = Workspace(files, self.host, self.vm)
+        branch._before, branch._untouched = self._before, self._untouched
+        return branch
+
     async def copy_in(self) -> None:
         """Copy the directory into the machine and remember how it was.
 

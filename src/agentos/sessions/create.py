@@ -87,6 +87,8 @@ def _as_it_was(settings: ResumeSettings, record: SessionRecord) -> SessionSettin
     then = record.settings
     whole: SessionSettings = {
         **settings,
+        "id": None,
+        "notes": {},
         "cwd": then.get("cwd"),
         "instructions": then.get("instructions"),
         "model": settings.get("model") or then.get("model"),

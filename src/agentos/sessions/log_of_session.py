@@ -80,9 +80,10 @@ async def begin_log(
             "profile": request.agent.booked_under,
             "mode": request.mode,
             "forked_at": past.record.last_seq if past else None,
+            "notes": request.notes or None,
         }
         record = SessionRecord(
-            new_id(),
+            new_id() if request.id is None or past else request.id,
             definition.name,
             machine.name,
             agent_session=opened.session_id,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agentos.agents.definition import AgentRequest
@@ -29,6 +29,8 @@ class SessionRequest:
         mode: The agent's mode to begin with.
         tools: Functions of the host that the agent may call.
         hub: What it reaches of the host besides.
+        id: What its transcript is kept under; None makes one.
+        notes: Plain JSON that is kept with the transcript.
 
     Raises:
         AgentOsError: The policy or a time is none.
@@ -42,6 +44,8 @@ class SessionRequest:
     mode: str | None = None
     tools: Sequence[Tool | Callable[..., Any]] = ()
     hub: Companion | None = None
+    id: str | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_policy(self.permission)

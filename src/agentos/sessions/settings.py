@@ -52,6 +52,8 @@ class SessionSettings(ResumeSettings, total=False):
 
     cwd: str | None
     instructions: str | None
+    id: str | None
+    notes: Mapping[str, Any]
 
 
 def requested(settings: SessionSettings) -> SessionRequest:
@@ -94,6 +96,8 @@ def requested(settings: SessionSettings) -> SessionRequest:
         settings.get("mode"),
         tuple(settings.get("tools", ())),
         _companion(settings.get("hub", False)),
+        settings.get("id"),
+        dict(settings.get("notes") or {}),
     )
 
 

@@ -22,6 +22,7 @@ from agentos.hub.telemetry.event import Kind
 from agentos.hub.telemetry.log import LONGEST_PAGE, Filters
 from agentos.hub.telemetry.redaction import fit
 from agentos.hub.telemetry.status import status as status_of
+from agentos.hub.telemetry.tail import News
 from agentos.hub.telemetry.telemetry import Telemetry
 
 router = APIRouter(tags=["telemetry"])
@@ -129,10 +130,15 @@ async def log(
 async def events(
     request: Request,
     wanted: Wanted,
+    observer: Observer,
     after: Annotated[Place | None, Query(description="As Last-Event-ID, which goes first.")] = None,
     last_event_id: Annotated[int | None, Header(ge=0, le=_LARGEST)] = None,
 ) -> StreamingResponse:
-    """Follow the log as server-sent events, from an event on or from now."""
+    """Follow the log as server-sent events, from an event on or from now.
+
+    Who may do everything is also told of sessions: a `session` is the state of one that has
+    changed. It is not in the log and has no `id`.
+    """
     telemetry = _telemetry(request)
     if telemetry.readers >= MOST_READERS:
         raise Refused(
@@ -143,7 +149,7 @@ async def events(
         )
     place = after if last_event_id is None else last_event_id
     return StreamingResponse(
-        _stream(telemetry, place, wanted),
+        _stream(telemetry, place, wanted, observer.allows(Scope.ALL)),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
@@ -156,12 +162,17 @@ async def metrics(request: Request, observer: Observer) -> Response:
     return Response(text, headers={"Content-Type": kind})
 
 
-async def _stream(telemetry: Telemetry, place: int | None, wanted: Filters) -> AsyncIterator[str]:
+async def _stream(
+    telemetry: Telemetry, place: int | None, wanted: Filters, news_too: bool
+) -> AsyncIterator[str]:
     """Word events; a silence tells the place, so that a reader who returns skips what it can."""
     try:
-        async with aclosing(telemetry.follow(place, wanted, heartbeat=HEARTBEAT)) as found:
+        following = telemetry.follow(place, wanted, heartbeat=HEARTBEAT, news_too=news_too)
+        async with aclosing(following) as found:
             async for item in found:
-                if isinstance(item, int):
+                if isinstance(item, News):
+                    yield f"event: {item.kind}\ndata: {item.data}\n\n"
+                elif isinstance(item, int):
                     yield f"id: {item}\n: still here\n\n"
                 else:
                     yield f"id: {item.id}\nevent: {item.kind}\ndata: {as_json.line(item)}\n\n"

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from agentos.hub.telemetry.event import EventRecord
 from agentos.hub.telemetry.log import EVERYTHING, LONGEST_PAGE, Filters, following, newest_id
@@ -17,6 +19,23 @@ from agentos.store import Store
 
 #: How many of the newest events readers get without asking the store.
 RING = 1000
+#: Of how many things the last news is remembered.
+MOST_NEWS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is told to those who follow now, and never written down.
+
+    Attributes:
+        kind: Of what.
+        data: JSON in one line.
+        number: Its place among the news.
+    """
+
+    kind: str
+    data: str
+    number: int
 
 
 class Tail:
@@ -34,6 +53,23 @@ class Tail:
         self._news = asyncio.Event()
         self._refreshing = asyncio.Lock()
         self._ended = False
+        self._told: OrderedDict[tuple[str, str], News] = OrderedDict()
+        self._last_told = 0
+
+    def announce(self, kind: str, about: str, data: str) -> None:
+        """Tell those who follow now; a slow one hears only the last news about each thing.
+
+        Args:
+            kind: Of what.
+            about: The thing.
+            data: JSON in one line.
+        """
+        self._last_told += 1
+        self._told[kind, about] = News(kind, data, self._last_told)
+        self._told.move_to_end((kind, about))
+        while len(self._told) > MOST_NEWS:
+            self._told.popitem(last=False)
+        self._wake()
 
     async def refresh(self) -> None:
         """Look for new events and wake the readers.
@@ -53,19 +89,26 @@ class Tail:
                 del self._ring[:surplus]
 
     async def follow(
-        self, after: int | None, filters: Filters = EVERYTHING, *, heartbeat: float = 15.0
-    ) -> AsyncGenerator[EventRecord | int]:
-        """Yield new events as they come, until `end()`.
+        self,
+        after: int | None,
+        filters: Filters = EVERYTHING,
+        *,
+        heartbeat: float = 15.0,
+        news_too: bool = False,
+    ) -> AsyncGenerator[EventRecord | News | int]:
+        """Yield new events as they come, and what is announced, until `end()`.
 
         Args:
             after: The place of the last event that is known; None begins with what is new.
             filters: Which events.
             heartbeat: Seconds of silence after which the reader's place in the log is yielded,
                 as it is at the beginning.
+            news_too: Whether what is announced is yielded as well.
 
         Raises:
             StoreError: The store cannot be read.
         """
+        heard = self._last_told
         if not self.readers:
             self._forget()  # nobody looked since
         self.readers += 1
@@ -76,6 +119,10 @@ class Tail:
             yield place
             while not self._ended:
                 news = self._news
+                if news_too:
+                    for told in self._since(heard):
+                        yield told
+                heard = self._last_told
                 while place < self._newest:
                     upto, records = await self._after(place, filters)
                     for record in records:
@@ -85,6 +132,15 @@ class Tail:
                     yield place
         finally:
             self.readers -= 1
+
+    def _since(self, heard: int) -> list[News]:
+        """Return what was announced after a number, in order."""
+        found = []
+        for told in reversed(self._told.values()):
+            if told.number <= heard:
+                break
+            found.append(told)
+        return found[::-1]
 
     def _forget(self) -> None:
         self._ring, self._before_ring = [], None

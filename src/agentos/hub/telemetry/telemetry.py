@@ -23,7 +23,7 @@ from agentos.hub.telemetry.event import EventRecord, HubEvent, kept
 from agentos.hub.telemetry.exchange import current_exchange
 from agentos.hub.telemetry.log import EVERYTHING, Filters, Page
 from agentos.hub.telemetry.metrics import Metrics
-from agentos.hub.telemetry.tail import Tail
+from agentos.hub.telemetry.tail import News, Tail
 from agentos.hub.telemetry.tracing import Tracing
 from agentos.store import Store
 
@@ -176,10 +176,19 @@ class Telemetry:
         return await log.page(self._store, filters, after, limit)
 
     def follow(
-        self, after: int | None = None, filters: Filters = EVERYTHING, *, heartbeat: float = 15.0
-    ) -> AsyncGenerator[EventRecord | int]:
+        self,
+        after: int | None = None,
+        filters: Filters = EVERYTHING,
+        *,
+        heartbeat: float = 15.0,
+        news_too: bool = False,
+    ) -> AsyncGenerator[EventRecord | News | int]:
         """Yield events as they are written, see `Tail.follow`."""
-        return self._tail.follow(after, filters, heartbeat=heartbeat)
+        return self._tail.follow(after, filters, heartbeat=heartbeat, news_too=news_too)
+
+    def announce(self, kind: str, about: str, data: str) -> None:
+        """Tell those who follow now, see `Tail.announce`."""
+        self._tail.announce(kind, about, data)
 
     def end_streams(self) -> None:
         """Let go of all who follow: a server calls this when it begins to shut down."""

@@ -1,0 +1,1 @@
+"""Machines that the hub owns, and terminals in them."""
