@@ -16,6 +16,7 @@ from agentos.config import data_dir
 from agentos.errors import ConfigInvalid, StoreError
 from agentos.store.engine import WRITES, make_engine, make_writing_engine
 from agentos.store.upgrade import upgrade
+from agentos.store.whole import to_the_end
 from agentos.store.writer import Writer
 
 T = TypeVar("T")
@@ -99,7 +100,10 @@ class Store:
             return await self._writer.run(work)
 
     async def close(self) -> None:
-        """Close every connection. Safe to repeat."""
+        """Close every connection, also when cancelled meanwhile. Safe to repeat."""
+        await to_the_end(self._close())
+
+    async def _close(self) -> None:
         if self._writer is not None:
             await self._writer.close()
         await self.engine.dispose()

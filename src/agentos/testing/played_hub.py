@@ -42,6 +42,7 @@ class PlayedHub:
         self._sessions: dict[str, Session] = {}
         self._events: dict[str, list[SessionEvent]] = defaultdict(list)
         self._log: list[LogLine] = []
+        self._changed: list[Session] = []
         self._there = True
         self._news = asyncio.Event()
 
@@ -54,7 +55,8 @@ class PlayedHub:
     def put(self, session: Session) -> None:
         """Have a session, as it is now, and say so."""
         self._sessions[session.id] = session
-        self.note("session", session.id)
+        self._changed.append(session)
+        self._wake()
 
     def change(self, id: str, **parts: Any) -> None:
         """Change a session, and say so."""
@@ -101,14 +103,19 @@ class PlayedHub:
         self._require()
         return tuple(self._log[-limit:])
 
-    async def news(self, after: int) -> AsyncGenerator[LogLine]:
-        """Yield what comes into the log."""
+    async def news(self, after: int) -> AsyncGenerator[LogLine | Session | None]:
+        """Yield what comes into the log, and sessions that change."""
+        yield None
+        seen = len(self._changed)
         while True:
             news = self._news
             self._require()
             for line in self._log[after:]:
                 after = line.id
                 yield line
+            for session in self._changed[seen:]:
+                seen += 1
+                yield session
             await news.wait()
 
     async def transcript(self, session: str, after: int) -> AsyncGenerator[SessionEvent]:

@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+from tests.hub.conftest import serving as serving
+from tests.hub.sessions.conftest import sessions as sessions
 from textual.pilot import Pilot
 
 from agentos.cli.top.app import TopApp

@@ -36,9 +36,7 @@ async def test_cursor_stays_on_its_session_when_others_come(look: Look, hub: Pla
         await seen.until("Write the guide")
         await seen.press("down")
         first = Session("s-a", "codex", title="In front of all")
-        sessions = [first, *await hub.sessions()]
-        hub._sessions = {each.id: each for each in sessions}
-        hub.note("session", "s-a")
+        hub.put(first)
         await seen.until("In front of all")
         await seen.press("enter")
         await seen.until("may it do this?", "rm -rf build")
@@ -87,7 +85,12 @@ async def test_hostile_text_moves_nothing(look: Look, hub: PlayedHub) -> None:
     evil = "\x1b[2J\x1b]0;owned\x07[red]not markup[/red]\u202egpj\x9b31m"
     hub.say("s-tests", "agent_message_chunk", {"content": {"text": f"{evil}\n"}})
     hub.change(
-        "s-tests", title=evil, last_line=evil, agent=evil, model=evil, permissions=(asking(1, evil),)
+        "s-tests",
+        title=evil,
+        last_line=evil,
+        agent=evil,
+        model=evil,
+        permissions=(asking(1, evil),),
     )
     hub.note("tool", evil, client=evil, outcome=evil, arguments={"path": evil})
     async with look(hub.connect) as seen:

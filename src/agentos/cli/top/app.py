@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
@@ -77,7 +78,20 @@ class TopApp(App[int]):
         """Begin to watch."""
         self.query_one(SessionsView).focus()
         self._draw()
-        self.run_worker(self.watch_hub.run(), exit_on_error=True)
+        self._watching = asyncio.create_task(self.watch_hub.run())
+        self._watching.add_done_callback(self._watched)
+
+    async def on_unmount(self) -> None:
+        """Wait until what was opened is closed."""
+        self._watching.cancel()
+        await asyncio.wait((self._watching,))
+        if not self._watching.cancelled():
+            self._watching.result()
+
+    def _watched(self, task: asyncio.Task[None]) -> None:
+        """End with what went wrong; it ends in no other way of itself."""
+        if not task.cancelled():
+            self.exit()
 
     def _changed(self, picture: Picture) -> None:
         """Draw a picture soon; what changes at once is drawn at once."""
@@ -88,6 +102,8 @@ class TopApp(App[int]):
 
     def _draw(self) -> None:
         self._gathering = False
+        if not self.screen_stack:
+            return  # it is ending
         picture = self.watch_hub.picture
         main = self.screen_stack[0]
         main.query_one("#head", Static).update(_head(picture, self.size.width - _BESIDE))
@@ -183,7 +199,7 @@ class TopApp(App[int]):
         if asked is None:
             self.notify("nothing waits for an answer here", markup=False)
             return
-        question = f"{asked[0].agent} asks: may it do this?\n\n{printable(asked[1].wanted)}"
+        question = printable(f"{asked[0].agent} asks: may it do this?\n\n{asked[1].wanted}")
         self.push_screen(
             ChoiceDialog(question, asked[1].choices), lambda choice: self._reply(*asked, choice)
         )

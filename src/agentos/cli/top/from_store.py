@@ -97,7 +97,7 @@ class StoreSource:
         found = await hub_log.page(self._store, limit=limit)
         return tuple(line_of(as_json.plain(record)) for record in reversed(found.records))
 
-    async def news(self, after: int) -> AsyncGenerator[LogLine]:
+    async def news(self, after: int) -> AsyncGenerator[LogLine | Session | None]:
         """Yield what comes into the log, until a hub runs."""
         while not _runs(self._state):
             for record in await hub_log.following(self._store, after):

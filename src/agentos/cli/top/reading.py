@@ -1,49 +1,44 @@
-"""Parts of a picture, read from the hub's JSON; what a newer hub says besides is left out."""
+"""Parts of a picture, read from what the hub says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentos.cli.top.picture import Budget, Choice, Costs, LogLine, ModelUse, Permission, Session
+
+if TYPE_CHECKING:
+    from agentos.hub.sessions import models as asked
+    from agentos.hub.sessions.models import SessionState
 
 Json = Mapping[str, Any]
 
 
-def session_of(said: Json) -> Session:
+def session_of(said: SessionState) -> Session:
     """Read a session's state."""
-    usage, cost, error = said.get("usage"), said.get("cost"), said.get("error")
     return Session(
-        id=said["id"],
-        agent=said["agent"],
-        title=said.get("title") or "",
-        state=said["state"],
-        live=said.get("live", False),
-        model=said.get("model"),
-        turns=said.get("turns"),
-        queued=said.get("queued", 0),
-        last_line=said.get("last_line") or "",
-        tokens=usage["input"] + usage["output"] if usage else None,
-        cost=cost["amount"] if cost else None,
-        currency=cost["currency"] if cost else "USD",
-        permissions=tuple(_permission(each) for each in said.get("permissions", ())),
-        updated_at=said.get("updated_at", ""),
-        error=error["message"] if error else "",
+        id=said.id,
+        agent=said.agent,
+        title=said.title,
+        state=said.state,
+        live=said.live,
+        model=said.model,
+        turns=said.turns,
+        queued=said.queued,
+        last_line=said.last_line,
+        tokens=said.usage.input + said.usage.output,
+        cost=said.cost.amount if said.cost else None,
+        currency=said.cost.currency if said.cost else "USD",
+        permissions=tuple(_permission(each) for each in said.permissions),
+        updated_at=said.updated_at.isoformat(),
+        error=said.error.message if said.error else "",
     )
 
 
-def _permission(said: Json) -> Permission:
-    return Permission(
-        id=said["id"],
-        title=said.get("title") or "",
-        command=said.get("command"),
-        choices=tuple(
-            Choice(each["id"], each.get("name", ""), each.get("kind", ""))
-            for each in said["options"]
-        ),
-        asked_at=str(said.get("asked_at", "")),
-    )
+def _permission(said: asked.Permission) -> Permission:
+    choices = tuple(Choice(each.id, each.name, each.kind) for each in said.options)
+    return Permission(said.id, said.title, said.command, choices, said.asked_at.isoformat())
 
 
 def costs_of(total: Json, rows: Iterable[Json], currency: str, now: datetime) -> Costs:

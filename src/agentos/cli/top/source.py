@@ -44,8 +44,11 @@ class Source(Protocol):
     async def log(self, limit: int) -> tuple[LogLine, ...]:
         """Return the end of the log, oldest first."""
 
-    def news(self, after: int) -> AsyncGenerator[LogLine]:
-        """Yield what comes into the log after an event, for as long as this source is the one."""
+    def news(self, after: int) -> AsyncGenerator[LogLine | Session | None]:
+        """Yield what comes into the log after an event, and sessions that change.
+
+        None means that sessions may have changed unseen. It ends when there is a better source.
+        """
 
     def transcript(self, session: str, after: int) -> AsyncGenerator[SessionEvent]:
         """Yield the events of a session after a number, those that were and those that come."""

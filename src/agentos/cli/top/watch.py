@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from agentos.cli.top.picture import LogLine, Picture, Reach
+from agentos.cli.top.picture import Picture, Reach, Session
 from agentos.cli.top.source import Connect, Source, SourceLost
 from agentos.errors import AgentOsError
 
@@ -19,8 +19,6 @@ _LOOK, _PAUSE = 10.0, 0.25
 _COUNT = 10.0
 #: Seconds until another attempt; each failed one doubles them.
 _FIRST, _LONGEST = 0.1, 3.0
-#: The kind of events that tell of sessions.
-_OF_SESSIONS = "session"
 
 
 class Watch:
@@ -105,10 +103,13 @@ class Watch:
     async def _read_on(self, source: Source) -> None:
         after = self.picture.log[-1].id if self.picture.log else 0
         async with aclosing(source.news(after)) as news:
-            async for line in news:
-                if line.kind == _OF_SESSIONS:
+            async for said in news:
+                if isinstance(said, Session):
+                    self._change(sessions=_with(self.picture.sessions, said))
+                elif said is None:
                     self.stir()
-                self._add(line)
+                else:
+                    self._change(log=(*self.picture.log, said)[-MOST_LINES:])
 
     async def _look(self, source: Source) -> None:
         while True:
@@ -126,9 +127,6 @@ class Watch:
             except AgentOsError as error:  # settings that cannot be read; the rest goes on
                 self._change(problem=str(error))
             await asyncio.sleep(_COUNT)
-
-    def _add(self, line: LogLine) -> None:
-        self._change(log=(*self.picture.log, line)[-MOST_LINES:])
 
     def _change(self, **parts: object) -> None:
         changed = replace(self.picture, **parts)  # type: ignore[arg-type]
@@ -164,6 +162,13 @@ async def _within(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
+
+
+def _with(sessions: tuple[Session, ...], changed: Session) -> tuple[Session, ...]:
+    """Put a session in its place, or in front if it is new."""
+    if all(each.id != changed.id for each in sessions):
+        return (changed, *sessions)
+    return tuple(changed if each.id == changed.id else each for each in sessions)
 
 
 def _first_words(errors: BaseExceptionGroup[AgentOsError]) -> str:

@@ -26,9 +26,11 @@ from agentos.errors import AgentOsError
 from agentos.sessions.events import SessionEvent
 
 #: Lines that are kept to be looked at.
-MOST_LINES = 5000
+MOST_LINES = 3000
 #: After so many events, others get a turn.
 _BATCH = 200
+#: Seconds for which events are gathered before they are drawn.
+_GATHER = 0.05
 #: Seconds between two attempts to follow.
 _PAUSE = 0.2
 
@@ -53,13 +55,14 @@ class TranscriptScreen(Screen[None]):
         self._lines = TranscriptLines()
         self._kept: deque[Text] = deque(maxlen=MOST_LINES)
         self._seq = 0
+        self._gathering = False
         self._asked: Permission | None = None
         self.aim = Aim()
 
     def compose(self) -> ComposeResult:
         """Make the head, the lines, the line that is being said, and what is asked."""
         yield Static(id="head", markup=False)
-        yield RichLog(id="lines", wrap=True, max_lines=MOST_LINES)
+        yield RichLog(id="lines", wrap=True, min_width=1, max_lines=MOST_LINES)
         with VerticalScroll(id="rest", can_focus=False):
             yield Static(id="rest-text", markup=False)
         yield Static(id="asked", markup=False)
@@ -97,11 +100,12 @@ class TranscriptScreen(Screen[None]):
         return None if self._asked is None else (self.session, self._asked)
 
     def on_resize(self, event: Resize) -> None:
-        """Wrap the lines at the new width."""
-        log = self.query_one("#lines", RichLog)
-        log.clear()
-        for line in self._kept:
-            log.write(line)
+        """Wrap the lines at the new width, once they have it."""
+        self.call_after_refresh(self._write_anew)
+
+    def _write_anew(self) -> None:
+        self.query_one("#lines", RichLog).clear()
+        self._write(list(self._kept))
 
     def action_to_the_end(self) -> None:
         """Go to the newest line, and stay at the end from now on."""
@@ -127,14 +131,26 @@ class TranscriptScreen(Screen[None]):
     def _take(self, event: SessionEvent) -> None:
         self._seq = event.seq
         self._lines.add(event)
-        log = self.query_one("#lines", RichLog)
-        for line in self._lines.take():
-            self._kept.append(line)
-            log.write(line)
+        if not self._gathering:
+            self._gathering = True
+            self.set_timer(_GATHER, self._draw)
+
+    def _draw(self) -> None:
+        """Write the lines that are over, and show the one that is not."""
+        self._gathering = False
+        if not self.children:
+            return  # it is ending
+        lines = self._lines.take()[-MOST_LINES:]
+        self._kept.extend(lines)
+        self._write(lines)
         rest = self.query_one("#rest")
         rest.display = bool(self._lines.rest)
-        self.query_one("#rest-text", Static).update(self._lines.rest)
+        self.query_one("#rest-text", Static).update(self._lines.rest.copy())
         rest.scroll_end(animate=False)
+
+    def _write(self, lines: list[Text]) -> None:
+        if lines:
+            self.query_one("#lines", RichLog).write(Text("\n").join(lines))
 
 
 def _head(session: Session, picture: Picture) -> Text:
