@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 
 from agentos.cli.top.picture import Budget, Costs, ModelUse, Session
@@ -14,6 +18,14 @@ from .conftest import Look, Seen, asking
 def row(seen: Seen, word: str) -> str:
     """The line of the screen that has a word in it."""
     return next(line for line in seen.text.splitlines() if word in line)
+
+
+def keep_picture(seen: Seen) -> None:
+    """Keep what is seen for the guide, if that is wanted; it loads no font from elsewhere."""
+    if place := os.environ.get("AGENTOS_SCREENSHOTS"):
+        picture = seen.app.export_screenshot(title="agentos top", simplify=True)
+        without = re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL)
+        (Path(place) / "top.svg").write_text(without)
 
 
 async def test_sessions_with_state_model_turns_cost_and_last_line(
@@ -217,6 +229,7 @@ async def test_costs_by_model_with_budgets(look: Look, hub: PlayedHub) -> None:
     )
     async with look(hub.connect) as seen:
         await seen.until("today ≥ $1.25", "▂█", "budget 120%")
+        keep_picture(seen)
         await seen.press("3")
         await seen.until("today by model", "gpt-5.6", "123.0k", "mystery", "total")
         assert "?" in row(seen, "mystery")
