@@ -17,7 +17,7 @@ from agentos.cli.top.picture import Choice, Permission, Session
 from agentos.cli.top.source import Connect
 from agentos.testing.played_hub import PlayedHub
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 ANSWERS = (
     Choice("yes", "Yes, once", "allow_once"),
     Choice("always", "Always", "allow_always"),
