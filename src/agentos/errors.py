@@ -29,8 +29,8 @@ AgentOsError                 code, hint, retryable
 ├── SyncConflict             both sides changed the same thing
 ├── GitError                 a git tool could not do, or refuses, what it was asked for
 │   ├── RepositoryNotRegistered  the directory is in no registered repository
-│   ├── SecretsFound         what would be committed or pushed holds secrets
 │   └── PushRefused          the push is not allowed, or the remote did not take it
+├── SecretsFound             what would be committed, pushed, synced or remembered holds secrets
 ├── ActionError              a project action could not be run
 └── ConfigInvalid            a configuration file or scenario cannot be read
 ```
@@ -378,20 +378,24 @@ class RepositoryNotRegistered(GitError):
     default_code = "repository_not_registered"
 
 
-class SecretsFound(GitError):
-    """What would be committed or pushed holds secrets; `findings` says where, a line each."""
+class PushRefused(GitError):
+    """The push is not allowed, or the remote did not take it."""
+
+    default_code = "push_refused"
+
+
+class SecretsFound(AgentOsError):
+    """What would be committed, pushed, synced or remembered holds secrets.
+
+    Attributes:
+        findings: Where, a line each.
+    """
 
     default_code = "secrets_found"
 
     def __init__(self, message: str, *, findings: tuple[str, ...], hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.findings = findings
-
-
-class PushRefused(GitError):
-    """The push is not allowed, or the remote did not take it."""
-
-    default_code = "push_refused"
 
 
 class ActionError(AgentOsError):

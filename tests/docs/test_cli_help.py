@@ -20,6 +20,7 @@ COMMANDS = [
     ["gc"],
     ["serve"],
     ["open"],
+    ["top"],
     ["up"],
     ["down"],
     ["restart"],

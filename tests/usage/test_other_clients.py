@@ -34,7 +34,7 @@ def home(tmp_path: Path, source: Source, below: str) -> tuple[UsageHome, Path]:
     ("source", "below", "real", "name"),
     [
         (Source.CLAUDE, "projects/-work", "claude-2.1.316.jsonl", "a.jsonl"),
-        (Source.GEMINI, "tmp/work/chats", "gemini-0.61.0.jsonl", "session-a.jsonl"),
+        (Source.GEMINI, "tmp/project/chats", "gemini-0.61.0.jsonl", "session-a.jsonl"),
         (Source.OPENCODE, ".", "opencode-1.18.18.db", "opencode.db"),
     ],
 )
@@ -66,7 +66,7 @@ def claude(output: int, **more: Any) -> bytes:
         "timestamp": AT,
         "sessionId": "s",
         "requestId": "req_1",
-        "cwd": "/work",
+        "cwd": "/project",
         "message": {"id": MESSAGE, "model": "claude-sonnet-5", "usage": usage},
         **more,
     }
@@ -173,7 +173,7 @@ def opencode_message(**more: Any) -> str:
         "parentID": "u",
         "providerID": "anthropic",
         "modelID": "claude",
-        "path": {"cwd": "/work"},
+        "path": {"cwd": "/project"},
         "cost": 0.25,
         "tokens": {
             "input": 5,

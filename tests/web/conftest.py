@@ -65,20 +65,20 @@ scope: Tools, languages, style
 PROJECTS = "# Projects\n\nNothing here says how fresh it is. See [missing](gone.md).\n"
 SETTINGS = """
 [fs]
-roots = ["{root}/work"]
+roots = ["{root}/places"]
 
 [[repositories]]
-path = "{root}/work/instrument"
+path = "{root}/places/instrument"
 push_approval = true
 
 [[actions]]
 name = "compile"
-directory = "{root}/work/instrument"
+directory = "{root}/places/instrument"
 command = ["make", "all"]
 
 [[projects]]
 name = "instrument"
-path = "{root}/work/instrument"
+path = "{root}/places/instrument"
 portfolio = ["identity", "pref*"]
 
 [sync]
@@ -128,7 +128,7 @@ class Place:
             self.environment.pop(name, None)
         self.user.mkdir()
         self.portfolio.mkdir(parents=True)
-        (self.root / "work" / "instrument").mkdir(parents=True)
+        (self.root / "places" / "instrument").mkdir(parents=True)
 
     def furnish(self) -> None:
         """Put a user's usual things there."""

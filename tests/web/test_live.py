@@ -109,7 +109,7 @@ def test_the_settings_are_shown(place: Place, look: Look) -> None:
     place.agentos("token", "create", "--scope", "portfolio:read", "--name", "editor")
     page = look(place.link())
     page.get_by_role("link", name="Settings").click()
-    for text in ("editor", "make all", str(place.root / "work"), "identity, pref*"):
+    for text in ("editor", "make all", str(place.root / "places"), "identity, pref*"):
         expect(page.get_by_text(text, exact=True).first).to_be_visible()
     expect(page.get_by_text("This host was not examined yet")).to_be_visible()
     page.get_by_role("button", name="Examine this host").click()

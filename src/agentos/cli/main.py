@@ -25,6 +25,7 @@ COMMANDS = {
     "gc": "snapshot:gc",
     "serve": "serve:serve",
     "open": "open:open_",
+    "top": "top.command:top",
     "up": "hub:up",
     "down": "hub:down",
     "restart": "hub:restart",

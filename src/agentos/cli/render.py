@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from agentos.cli.run import WORKSPACE
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from agentos.sessions import SessionEvent
 
 _MOST_LINES = 30
@@ -81,10 +79,17 @@ class JsonRenderer:
         sys.stdout.flush()
 
 
+class Printer(Protocol):
+    """Where text goes: a rich console, or what takes lines like one."""
+
+    def print(self, text: str, /, *, style: str, end: str, markup: bool) -> None:
+        """Print a text as it is."""
+
+
 class TextRenderer:
     """Agent text as it comes, commands with output and exit code, edits as diffs."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Printer | None = None) -> None:
         from rich.console import Console
 
         self._console = console or Console(highlight=False, soft_wrap=True)
@@ -161,6 +166,10 @@ class TextRenderer:
         """Say that a turn failed."""
         self._line(f"failed: {message}", "red")
 
+    def note(self, text: str) -> None:
+        """Say something that the agent did not."""
+        self._line(text, "yellow")
+
     def end(self) -> None:
         """End the line that is being written."""
         self._end_speech()
@@ -168,7 +177,7 @@ class TextRenderer:
     def ended(self, stop_reason: str) -> None:
         self._end_speech()
         if stop_reason != "end_turn":
-            self._line(f"The turn ended: {stop_reason}.", "yellow")
+            self.note(f"The turn ended: {stop_reason}.")
 
     def kept(self, agent: str, session: str) -> None:
         self._line(f'Go on: agentos run {agent} "..." --resume {session}', "dim")

@@ -16,6 +16,7 @@ from agentos.config import data_dir
 from agentos.errors import ConfigInvalid, StoreError
 from agentos.store.engine import WRITES, make_engine, make_writing_engine
 from agentos.store.upgrade import upgrade
+from agentos.store.whole import connected, to_the_end, transaction
 from agentos.store.writer import Writer
 
 T = TypeVar("T")
@@ -75,14 +76,15 @@ class Store:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Read in one transaction, which sees the store as it was at its first statement."""
         with _explained(self.engine):
-            async with self.engine.connect() as connection:
+            async with connected(self.engine) as connection:
                 yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Write in one transaction: all of it is kept when the block ends, or nothing."""
+        engine = self.engine.execution_options(**{WRITES: True})
         with _explained(self.engine):
-            async with self.engine.execution_options(**{WRITES: True}).begin() as connection:
+            async with connected(engine) as connection, transaction(connection):
                 yield connection
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -99,7 +101,10 @@ class Store:
             return await self._writer.run(work)
 
     async def close(self) -> None:
-        """Close every connection. Safe to repeat."""
+        """Close every connection, also when cancelled meanwhile. Safe to repeat."""
+        await to_the_end(self._close())
+
+    async def _close(self) -> None:
         if self._writer is not None:
             await self._writer.close()
         await self.engine.dispose()

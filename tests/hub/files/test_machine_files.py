@@ -15,11 +15,11 @@ from agentos.hub.files.files import MachineFiles
 @pytest.fixture
 async def inside(vm: AgentOs) -> MachineFiles:
     """The tools on the home of a machine."""
-    await vm.mkdir("work/deep", parents=True)
-    await vm.write_file("work/a.txt", "one\r\ntwo\r\n")
-    await vm.write_file("work/deep/b.py", "def two(): ...\n")
-    await vm.write_file("work/.gitignore", "skipped\n")
-    await vm.write_file("work/skipped", "two\n")
+    await vm.mkdir("project/deep", parents=True)
+    await vm.write_file("project/a.txt", "one\r\ntwo\r\n")
+    await vm.write_file("project/deep/b.py", "def two(): ...\n")
+    await vm.write_file("project/.gitignore", "skipped\n")
+    await vm.write_file("project/skipped", "two\n")
     return MachineFiles(vm)
 
 
@@ -31,26 +31,26 @@ async def code_of(work: object) -> str:
 
 
 async def test_read_and_list(inside: MachineFiles, vm: AgentOs) -> None:
-    found = await inside.read("work/a.txt", start_line=2)
+    found = await inside.read("project/a.txt", start_line=2)
     assert (found.text, found.newline) == ("two\r\n", "crlf")
     assert found.sha256 == sha256(b"one\r\ntwo\r\n")
-    assert (await inside.read("/home/agentos/work/a.txt")).path == "work/a.txt"
+    assert (await inside.read("/home/agentos/project/a.txt")).path == "project/a.txt"
     await vm.write_file("large", b"\0" * 1_000_000)
     assert (await inside.read("large")).truncated
-    listed = await inside.list("work", recursive=True)
+    listed = await inside.list("project", recursive=True)
     assert [entry.path for entry in listed.entries] == [
-        "work/a.txt",
-        "work/deep",
-        "work/deep/b.py",
-        "work/skipped",
+        "project/a.txt",
+        "project/deep",
+        "project/deep/b.py",
+        "project/skipped",
     ]
 
 
 async def test_write_and_replace(inside: MachineFiles, vm: AgentOs) -> None:
-    await vm.chmod("work/a.txt", 0o750)
-    await inside.replace("work/a.txt", "one\ntwo", "1\n2")
-    assert await vm.read_file("work/a.txt") == b"1\r\n2\r\n"
-    ran = await vm.exec("stat -c '%U %a' work/a.txt; ls -A work")
+    await vm.chmod("project/a.txt", 0o750)
+    await inside.replace("project/a.txt", "one\ntwo", "1\n2")
+    assert await vm.read_file("project/a.txt") == b"1\r\n2\r\n"
+    ran = await vm.exec("stat -c '%U %a' project/a.txt; ls -A project")
     assert ran.stdout.split("\n")[:-1] == ["agentos 750", ".gitignore", "a.txt", "deep", "skipped"]
     done = await inside.write("new/deeper/f", "x\n", mkdirs=True)
     assert done.created
@@ -58,12 +58,12 @@ async def test_write_and_replace(inside: MachineFiles, vm: AgentOs) -> None:
     data = bytes(range(256))
     await inside.write("binary", base64=base64.b64encode(data).decode())
     assert await vm.read_file("binary") == data
-    await vm.symlink("work/a.txt", "link")
+    await vm.symlink("project/a.txt", "link")
     await inside.write("link", "through\n")
-    assert await vm.readlink("link") == "work/a.txt"
-    assert await vm.read_text("work/a.txt") == "through\r\n"
-    assert await code_of(inside.write("work/a.txt", "x", overwrite=False)) == "exists"
-    assert await code_of(inside.replace("work/a.txt", "absent", "x")) == "no_match"
+    assert await vm.readlink("link") == "project/a.txt"
+    assert await vm.read_text("project/a.txt") == "through\r\n"
+    assert await code_of(inside.write("project/a.txt", "x", overwrite=False)) == "exists"
+    assert await code_of(inside.replace("project/a.txt", "absent", "x")) == "no_match"
 
 
 async def test_what_is_refused(inside: MachineFiles, vm: AgentOs) -> None:
@@ -73,7 +73,7 @@ async def test_what_is_refused(inside: MachineFiles, vm: AgentOs) -> None:
     assert await code_of(inside.read("nope")) == "not_found"
     assert await code_of(inside.read("pipe")) == "not_a_file"
     assert await code_of(inside.write("pipe", "x")) == "not_a_file"
-    assert await code_of(inside.read("work")) == "is_a_directory"
+    assert await code_of(inside.read("project")) == "is_a_directory"
     assert await code_of(inside.write(".git/hooks/pre-commit", "x", mkdirs=True)) == (
         "path_protected"
     )
@@ -89,10 +89,10 @@ async def test_links_lead_within_the_machine(inside: MachineFiles, vm: AgentOs) 
 async def test_search(ripgrep: bool, inside: MachineFiles) -> None:
     found = await inside.search("two", ripgrep=ripgrep)
     assert [(file.path, [line.line for line in file.lines]) for file in found.files] == [
-        ("work/a.txt", [2]),
-        ("work/deep/b.py", [1]),
+        ("project/a.txt", [2]),
+        ("project/deep/b.py", [1]),
     ]
-    assert (await inside.search("^two$", path="work", globs=["*.txt"], ripgrep=ripgrep)).matches
+    assert (await inside.search("^two$", path="project", globs=["*.txt"], ripgrep=ripgrep)).matches
     assert (await inside.search("two", ignored=True, ripgrep=ripgrep)).matches == 3
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from agentos.config import state_dir
-from agentos.hub.client.connection import Connection
+from agentos.hub.client.connection import ATTEMPTS, Connection
 from agentos.hub.lifecycle.running import Running, read_running
 from agentos.hub.sessions.models import (
     Applied,
@@ -38,6 +38,8 @@ class HubClient:
     Args:
         running: The hub.
         state: Its state directory, with the token.
+        program: Who asks, as the hub's log says it.
+        attempts: How often a lost stream is asked for again before it is given up.
 
     Example:
         ```python
@@ -51,8 +53,15 @@ class HubClient:
         ```
     """
 
-    def __init__(self, running: Running, state: Path) -> None:
-        self._connection = Connection(running, state)
+    def __init__(
+        self,
+        running: Running,
+        state: Path,
+        *,
+        program: str = "agentos",
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._connection = Connection(running, state, program=program, attempts=attempts)
 
     @classmethod
     def find(cls, state: Path | None = None) -> Self | None:
@@ -178,13 +187,18 @@ class HubClient:
                 elif message.name == "state":
                     yield SessionState.model_validate_json(message.data)
 
-    async def news(self) -> AsyncGenerator[SessionState | dict[str, Any] | None]:
+    async def news(
+        self, after: int | None = None
+    ) -> AsyncGenerator[SessionState | dict[str, Any] | None]:
         """Yield the state of sessions that change, and the events of the hub's log.
+
+        Args:
+            after: The last event of the log that is known; None begins with what is new.
 
         Yields:
             None whenever the stream begins (again): what changed before has to be asked for.
         """
-        async with aclosing(self._connection.follow("/api/v1/events", None)) as messages:
+        async with aclosing(self._connection.follow("/api/v1/events", after)) as messages:
             async for message in messages:
                 if message is None:
                     yield None

@@ -22,7 +22,7 @@ from agentos.hub.lifecycle.running import Running, read_running
 PATIENCE = 60.0
 #: Seconds of silence after which a stream is lost: the hub says something every 15.
 SILENCE = 45.0
-#: How often a lost stream is asked for again before it is given up, and how long that takes.
+#: How often a lost stream is asked for again, and how long each time takes at most.
 ATTEMPTS, LONGEST_WAIT = 12, 5.0
 
 
@@ -41,10 +41,21 @@ class Connection:
     Args:
         running: The hub.
         state: Its state directory.
+        program: Who asks, as the hub's log says it.
+        attempts: How often a lost stream is asked for again before it is given up.
     """
 
-    def __init__(self, running: Running, state: Path) -> None:
+    def __init__(
+        self,
+        running: Running,
+        state: Path,
+        *,
+        program: str = "agentos",
+        attempts: int = ATTEMPTS,
+    ) -> None:
         self.running = running
+        self._program = program
+        self._attempts = attempts
         self._state = state
         self._client = httpx2.AsyncClient(timeout=PATIENCE, verify=_trust(running))
 
@@ -105,7 +116,7 @@ class Connection:
                     raise
                 lost = refused
             failed += 1
-            if failed > ATTEMPTS:
+            if failed > self._attempts:
                 raise self._silent(lost) from lost
             await asyncio.sleep(min(0.05 * 2**failed, LONGEST_WAIT))
             self.running = read_running(self._state) or self.running
@@ -131,7 +142,7 @@ class Connection:
         return {
             "Authorization": f"Bearer {read_token(self._state / 'token')}",
             "Content-Type": "application/json",
-            "User-Agent": "agentos",
+            "User-Agent": self._program,
         }
 
     def _silent(self, error: Exception | None) -> AgentOsError:
