@@ -75,6 +75,7 @@ def pull(
 ) -> None:
     """Bring what stands in the clients' files into clients/NAME/pulled/, to look at."""
     from agentos.sync import pull as pulling
+    from agentos.sync.source import PULLED
 
     del yes  # nothing is asked
     home, sync = home_dir(), current_sync()
@@ -84,7 +85,7 @@ def pull(
         _progress(f"reading {each.client.name}")
         collected = each.client.collect(each.places)
         found = pulling.collect(collected, sync.state.of(each.client.name), sync.files)
-        folder = home / "clients" / each.client.name / pulling.FOLDER
+        folder = home / "clients" / each.client.name / PULLED
         pulling.check_secrets(found, folder, home)
         everything.append((folder, found))
         pulled[each.client.name] = [str(folder / place) for place in sorted(found)]
@@ -96,7 +97,7 @@ def pull(
         return
     for name, paths in pulled.items():
         verb = "would bring" if dry_run else "brought"
-        typer.echo(f"{name}: {verb} {len(paths)} files to clients/{name}/{pulling.FOLDER}/")
+        typer.echo(f"{name}: {verb} {len(paths)} files to clients/{name}/{PULLED}/")
 
 
 @app.command()

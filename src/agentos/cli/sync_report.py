@@ -50,15 +50,16 @@ def as_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def show_drift(plan: Plan) -> None:
+def drift(plan: Plan) -> str:
     """Say of each thing that is not in step which side moved."""
     things: list[Change | Conflict] = [*plan.conflicts, *plan.changes]
-    for each in things[:_MOST_LINES]:
-        say(f"{each.client}  {_name(each)}  {_MOVED[each.moved]}{_what(each)}")
+    lines = [
+        f"{each.client}  {_name(each)}  {_MOVED[each.moved]}{_what(each)}"
+        for each in things[:_MOST_LINES]
+    ]
     if len(things) > _MOST_LINES:
-        say(f"... and {len(things) - _MOST_LINES} more")
-    if plan.in_sync:
-        say("in sync")
+        lines.append(f"... and {len(things) - _MOST_LINES} more")
+    return "\n".join(lines) if lines else "in sync"
 
 
 def show_plan(plan: Plan, desired: Sequence[Desired], *, dry_run: bool, number: int | None) -> None:
@@ -66,7 +67,7 @@ def show_plan(plan: Plan, desired: Sequence[Desired], *, dry_run: bool, number: 
     for warning in plan.warnings:
         say(f"warning: {warning}", err=True)
     if dry_run:
-        show_drift(plan)
+        say(drift(plan))
     counts = {each.client: Counter[str]() for each in desired}
     for change in plan.changes:
         counts[change.client][change.action] += 1

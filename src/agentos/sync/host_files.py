@@ -136,14 +136,6 @@ class HostFiles:
             return [each for each in found if each.is_file()]
 
 
-def _target(path: Path, link: str) -> os.stat_result:
-    try:
-        return path.stat()
-    except FileNotFoundError as error:
-        meaning = f"it is a symbolic link to {link}, which is not there"
-        raise _refused(path, "dangling_link", meaning) from error
-
-
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
     """Say of which file an error of the system is, and what it means."""

@@ -21,9 +21,6 @@ from agentos.sync.target import Target
 from agentos.sync.text import Text
 from agentos.sync.values import ABSENT, look_up, put
 
-#: Where it goes, in `clients/NAME/`: beside what is deployed from there, and never over it.
-FOLDER = "pulled"
-
 
 def collect(
     collected: Collected, records: Mapping[Path, Record], files: Target

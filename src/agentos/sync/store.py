@@ -33,6 +33,11 @@ class Store:
         """The file that keeps two syncs apart."""
         return self.directory / "lock"
 
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """The files that say what was applied, and what is being applied."""
+        return self._file, self._pending
+
     def load(self, files: Reader) -> State:
         """Read what is remembered; an interrupted apply is made sense of, but left as it is."""
         state = self._state()
