@@ -50,6 +50,8 @@ class Store:
         if journal is None:
             return False
         state = settled(journal, self._state(), files)
+        changed = (*journal.directories, *journal.digests)
+        files.settle(path for path in changed if files.directory_mode(path.parent) is not None)
         clear_away(journal, files)
         self.save(state)
         self.end()
