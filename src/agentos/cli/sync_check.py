@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos.config import home_dir, state_dir
-from agentos.errors import AgentOsError
+from agentos.errors import AgentOsError, ConfigInvalid
 from agentos.sync.last_check import Environment, Finding, LastCheck
 
 if TYPE_CHECKING:
@@ -74,8 +74,21 @@ def deployed(client: str | None, env: Mapping[str, str] = os.environ) -> list[De
     """Work out what clients are to have, as `--client` names them."""
     from agentos.sync.deployment import deployments
 
-    names = [name.strip() for name in client.split(",")] if client else None
+    names = None if client is None else client_names(client)
     return deployments(home_dir(), names, versions=_directory() / "versions.json", env=env)
+
+
+def client_names(said: str) -> list[str]:
+    """Read the names that `--client` was given.
+
+    Raises:
+        ConfigInvalid: There are none.
+    """
+    names = [name.strip() for name in said.split(",") if name.strip()]
+    if not names:
+        hint = "--client takes names with commas between them, such as codex,claude"
+        raise ConfigInvalid("--client names no client", hint=hint)
+    return names
 
 
 def _directory() -> Path:

@@ -48,7 +48,7 @@ def deployments(
         ConfigInvalid: A file of the AgentOS home is wrong.
     """
     settings = load_sync_settings(home / "agentos.toml")
-    chosen = [_client(name) for name in names or settings.clients]
+    chosen = [client_named(name) for name in names or settings.clients]
     source = load_source(home, env=env)
     known = _Versions.load(versions)
     found = [_deployment(each, source, settings.directories, known, env) for each in chosen]
@@ -56,7 +56,12 @@ def deployments(
     return found
 
 
-def _client(name: str) -> Client:
+def client_named(name: str) -> Client:
+    """Return a client.
+
+    Raises:
+        SyncError: There is none of this name.
+    """
     try:
         return CLIENTS[name]
     except KeyError:

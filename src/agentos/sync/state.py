@@ -11,6 +11,7 @@ from typing import Any, Literal
 from agentos.errors import SyncError
 from agentos.sync.desired import KeyPath
 from agentos.sync.merge import Known
+from agentos.sync.values import dotted
 
 VERSION = 1
 Format = Literal["toml", "json", "jsonc"]
@@ -38,6 +39,12 @@ class Record:
 
     def __bool__(self) -> bool:
         return bool(self.keys or self.sections or self.whole)
+
+    @property
+    def things(self) -> dict[str, Known]:
+        """All of it, by the name of the key or section; the whole file has none."""
+        keys = {dotted(path): known for path, known in self.keys.items()}
+        return keys | dict(self.sections) | ({"": self.whole} if self.whole else {})
 
 
 #: By client and file.
