@@ -105,9 +105,8 @@ class Guard:
         if memory is not None and self._enforced.memory is None:
             self._dog = MemoryWatchdog(memory, sight, _killer(channel))
             self._watch(_repeat(channel, [self._dog], watchdog.INTERVAL))
-        counted = self._enforced.memory or self._dog
-        if memory is not None and counted and machine.is_one_process:
-            self._rescue = Rescue(memory, counted.used, machine.commands)
+        if memory is not None and machine.is_one_process:
+            self._rescue = Rescue(memory, self._enforced.memory, machine.commands)
             self._watch(_watched(channel, self._rescue.watch()))
         if self._on_warning:
             self._watch(_repeat(channel, self._alarms(sight), alarms.INTERVAL, self._inside))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
 
 from agentos.machine.channel import Channel
+from agentos.machine.limits.cgroup import MemoryGroup
 from agentos.machine.limits.limits import MIB
 from agentos.machine.processes import look, resident_memory
 from agentos.machine.protocol import Scope
@@ -30,30 +30,37 @@ class Rescue:
 
     Args:
         bound: Bytes, of which it keeps a part free: 64 MiB, or a quarter if that is less.
-        used: How many are in use, as the host counts.
+        group: What the host counts. Without one what its processes hold is added up: gVisor's
+            memory is in files that nobody has mapped, which the host tells of no process.
         commands: To the init that runs the commands.
     """
 
-    def __init__(self, bound: int, used: Callable[[], int], commands: Channel) -> None:
+    def __init__(self, bound: int, group: MemoryGroup | None, commands: Channel) -> None:
         self._reserve = min(_RESERVE, bound // 4)
         self._most = bound - self._reserve
-        self._used = used
+        self._group = group
         self._commands = commands
         self.kills = 0
 
     async def watch(self) -> None:
         """Look until the machine ends, the more often the less is left."""
         while not self._commands.lost:
-            left = self._most - self._used()
+            left = self._most - await self._used()
             if left < 0 and await self._kill(-left):
                 await asyncio.sleep(_RETURN)
             else:
                 await asyncio.sleep(min(_LATEST, max(_SOONEST, left / _SPEED)))
 
+    async def _used(self) -> int:
+        return self._group.used() if self._group else sum((await self._sizes()).values())
+
+    async def _sizes(self) -> dict[int, int]:
+        async with look(self._commands) as proc:
+            return resident_memory(proc)
+
     async def _kill(self, excess: int) -> bool:
         """Kill the largest processes, but none that holds little: that one is not to blame."""
-        async with look(self._commands) as proc:
-            sizes = resident_memory(proc)
+        sizes = await self._sizes()
         killed = False
         for pid in sorted(sizes, key=sizes.__getitem__, reverse=True):
             if excess < 0 or sizes[pid] < self._reserve // 4:
