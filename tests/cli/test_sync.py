@@ -165,6 +165,54 @@ def test_a_dry_run_changes_nothing(station: Workstation) -> None:
     assert {path.relative_to(station.home).parts[0] for path in left} == {".agentos"}
 
 
+def test_a_dry_run_says_that_a_push_would_stop(station: Workstation) -> None:
+    station.ok("sync", "push")
+    station.edit()
+    assert "--ours or --theirs" in station.ok("sync", "push", "--dry-run")
+
+
+def test_programs_are_told_of_errors_as_of_all_else(station: Workstation) -> None:
+    station.ok("sync", "push")
+    station.edit()
+    for words in (("push",), ("clean", "--yes"), ("undo", "--yes")):
+        ran = station.run("sync", *words, "--json")
+        assert ran.returncode == 1
+        error = json.loads(ran.stdout)["error"]
+        assert error["code"] == "sync_conflict"
+        assert any(str(station.config) in name for name in error["names"])
+    for verb in ("push", "pull", "diff", "status"):
+        error = station.json("sync", verb, "--client", "emacs")["error"]
+        assert error["code"] == "no_client"
+
+
+def test_a_client_that_is_not_named_is_not_every_client(station: Workstation) -> None:
+    for said in ("", " , "):
+        for verb in ("push", "check", "status"):
+            ran = station.run("sync", verb, "--client", said)
+            assert ran.returncode != 0
+            assert "--client names no client" in ran.stderr
+    assert not (station.home / ".cursor").exists()
+    station.ok("sync", "push", "--client", "codex,")
+    assert not (station.home / ".cursor").exists()
+
+
+def test_status_names_what_is_the_users(station: Workstation) -> None:
+    station.ok("sync", "push")
+    station.edit()
+    station.ok("sync", "push", "--theirs")
+    assert f"yours: ~/.codex/config.toml: {KEY}\n" in station.ok("sync", "status")
+    assert KEY not in station.ok("sync", "status", "--client", "cursor")
+    found = station.json("sync", "status")
+    assert found["yours"]["codex"] == [{"path": str(station.config), "name": KEY}]
+
+
+def test_what_is_not_known_is_not_restored(station: Workstation) -> None:
+    station.ok("sync", "push")
+    ran = station.run("sync", "push", "--restore", "comand")
+    assert ran.returncode == 1
+    assert "nothing that AgentOS deployed is called 'comand'" in ran.stderr
+
+
 def test_diff_shows_what_a_push_would_do(station: Workstation) -> None:
     said = station.ok("sync", "diff")
     assert f"+++ {station.config}\n" in said
@@ -172,12 +220,19 @@ def test_diff_shows_what_a_push_would_do(station: Workstation) -> None:
     station.ok("sync", "push")
     station.edit()
     assert f"conflict: ~/.codex/config.toml: {KEY}" in station.ok("sync", "diff")
+    station.config.unlink()
+    found = station.json("sync", "diff")
+    assert found["files"] == []
+    assert {each["action"] for each in found["changes"]} == {"keep"}
+    assert found["diff"] == ""
 
 
 def test_undo_brings_all_back(station: Workstation) -> None:
     before = station.config.read_bytes()
     station.ok("sync", "push")
     assert station.json("sync", "status")["backups"] == [1]
+    assert "would bring back 7 files" in station.ok("sync", "undo", "--dry-run")
+    assert station.config.read_bytes() != before
     assert "brought back" in station.ok("sync", "undo", "--yes")
     assert station.config.read_bytes() == before
     assert not (station.home / ".cursor").exists()

@@ -201,13 +201,24 @@ async def test_limits_of_its_own_kernel() -> None:
         assert (await vm.exec("echo room")).stdout == "room\n"
 
 
-async def test_a_memory_bomb_says_what_was_used_up() -> None:
-    """The host kills a part of the sandbox then: often its machine ends, and says why."""
-    bomb = ["python3", "-c", "held = [bytearray(4 << 20) for _ in range(10_000)]"]
-    async with AgentOs(isolation="gvisor", limits=Limits(memory="192M")) as vm:
-        with pytest.raises(LimitExceeded) as caught:
-            await vm.exec(bomb)
-        assert caught.value.limit == "memory"
+@pytest.mark.parametrize("groups", ["with control groups", "without"])
+async def test_a_memory_bomb_ends_and_the_machine_goes_on(
+    groups: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if groups == "without":
+        monkeypatch.setattr("agentos.machine.limits.choose.hierarchies", list)
+    bomb = ["python3", "-c", "held = b'x' * (1 << 30)"]
+    async with AgentOs(isolation="gvisor", limits=Limits(memory="256M")) as vm:
+        bystander = await vm.spawn(["sleep", "1000"])
+        for _ in range(3):
+            with pytest.raises(LimitExceeded) as caught:
+                await vm.exec(bomb)
+            assert caught.value.limit == "memory"
+            assert (await vm.exec("echo goes on")).stdout == "goes on\n"
+        assert bystander.pid in {each.pid for each in await vm.processes()}
+        stats = await vm.stats()
+        if stats.enforced["memory"] != "watchdog":
+            assert stats.memory_peak <= 256 * 2**20
 
 
 async def test_its_network_is_the_gateways() -> None:

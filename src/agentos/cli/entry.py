@@ -7,6 +7,13 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while it was still importing: nobody wants to see where
+        sys.exit(130)
+
+
+def _run() -> None:
     words = sys.argv[1:]
     if words == ["usage", "statusline"]:
         from agentos.usage import statusline

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentos.cli.sync_check import current_sync, deployed, run_check
+from agentos.cli.sync_check import client_names, current_sync, deployed, run_check
+from agentos.cli.sync_report import told_errors
 from agentos.config import home_dir
+from agentos.sync.source import PULLED
 
 if TYPE_CHECKING:
     from agentos.sync.merge import Side
@@ -46,7 +49,7 @@ def push(
     from agentos.sync.plan import Choices
 
     choices = Choices(_side(ours, theirs), restore=frozenset(restore or ()))
-    with current_sync().alone("push"):
+    with told_errors(as_json=as_json), current_sync().alone("push"):
         _carry_out("push", client, choices, dry_run=dry_run, as_json=as_json, yes=yes)
 
 
@@ -65,7 +68,7 @@ def clean(
     if not (yes or dry_run):
         typer.confirm("remove what AgentOS deployed, and deploy it anew?", abort=True)
     choices = Choices(_side(ours, theirs))
-    with current_sync().alone("clean"):
+    with told_errors(as_json=as_json), current_sync().alone("clean"):
         _carry_out("clean", client, choices, dry_run=dry_run, as_json=as_json, yes=yes)
 
 
@@ -74,16 +77,16 @@ def pull(
     client: Clients = None, dry_run: DryRun = False, as_json: Json = False, yes: Yes = False
 ) -> None:
     """Bring what stands in the clients' files into clients/NAME/pulled/, to look at."""
-    from agentos.sync.pull import FOLDER, read_clients, replace_folder
+    from agentos.sync.pull import read_clients, replace_folder
 
     del yes  # nothing is asked
     sync = current_sync()
-    with sync.alone("pull"):
+    with told_errors(as_json=as_json), sync.alone("pull"):
         _progress("reading the clients' files")
         pulled = read_clients(deployed(client), sync, home_dir())
         for each in () if dry_run else pulled:
             replace_folder(each.folder, each.files)
-    _progress("")
+        _progress("")
     if as_json:
         found = {
             each.client: [str(each.folder / place) for place in sorted(each.files)]
@@ -94,7 +97,7 @@ def pull(
     for each in pulled:
         verb = "would bring" if dry_run else "brought"
         typer.echo(
-            f"{each.client}: {verb} {len(each.files)} files to clients/{each.client}/{FOLDER}/"
+            f"{each.client}: {verb} {len(each.files)} files to clients/{each.client}/{PULLED}/"
         )
 
 
@@ -105,41 +108,58 @@ def check(client: Clients = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def diff(client: Clients = None) -> None:
+def diff(client: Clients = None, as_json: Json = False) -> None:
     """Show what a push would change, as a diff."""
     from agentos.cli import sync_report
     from agentos.sync.diff import diff as written
 
-    plan = current_sync().plan([each.desired for each in deployed(client)])
+    with told_errors(as_json=as_json):
+        plan = current_sync().plan([each.desired for each in deployed(client)])
+    if as_json:
+        typer.echo(json.dumps(sync_report.as_dict(plan) | {"diff": written(plan)}, indent=2))
+        return
     sync_report.say(written(plan).removesuffix("\n"))
     sync_report.show_conflicts(plan)
 
 
 @app.command()
 def undo(
-    as_json: Json = False, yes: Yes = False, ours: Ours = False, theirs: Theirs = False
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    yes: Yes = False,
+    ours: Ours = False,
+    theirs: Theirs = False,
 ) -> None:
     """Bring back what the last push or clean changed, exactly; again for the one before."""
     sync = current_sync()
-    with sync.alone("undo"):
-        if not yes and sync.state.last:
+    with told_errors(as_json=as_json), sync.alone("undo"):
+        if not (yes or dry_run) and sync.state.last:
             backup = sync.store.backup(sync.state.last)
             what = f"backup {backup.number} of {backup.at}, {len(backup.files)} files"
             typer.confirm(f"bring back {what}?", abort=True)
-        paths = sync.undo(side=_side(ours, theirs))
+        paths = sync.undo(side=_side(ours, theirs), dry_run=dry_run)
     if as_json:
-        typer.echo(json.dumps({"restored": list(map(str, paths))}, indent=2))
-    else:
-        typer.echo(f"brought back {len(paths)} files")
+        found = {"restored": list(map(str, paths)), "dry_run": dry_run}
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for path in paths if dry_run else ():
+        typer.echo(path)
+    typer.echo(f"{'would bring' if dry_run else 'brought'} back {len(paths)} files")
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
+def status(client: Clients = None, as_json: Json = False) -> None:
     """Show what is deployed, what you took over, and the backups that can be undone."""
     from agentos.cli import sync_report
+    from agentos.sync.deployment import client_named
 
     sync = current_sync()
-    sync_report.show_status(sync.state, sync.store, as_json=as_json)
+    with told_errors(as_json=as_json):
+        state = sync.state
+        if client is not None:
+            names = [client_named(name).name for name in client_names(client)]
+            state = replace(state, records={name: state.of(name) for name in names})
+    sync_report.show_status(state, sync.store, as_json=as_json)
 
 
 def _carry_out(

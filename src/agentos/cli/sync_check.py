@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from agentos.errors import AgentOsError
+from agentos.config import home_dir, state_dir
+from agentos.errors import AgentOsError, ConfigInvalid
+from agentos.sync.last_check import Environment, Finding, LastCheck
 
 if TYPE_CHECKING:
     from agentos.sync.deployment import Deployment
@@ -23,18 +31,35 @@ def run_check(client: str | None, *, as_json: bool) -> int:
     Returns:
         The exit code: 0 in step, 1 not, 2 unknown.
     """
-    from agentos.cli import sync_report
+    last = LastCheck(state_dir() / "sync" / "check" / "last.json")
+    finding = last.recall(client) or _find(client, last, as_json=as_json)
+    if finding is None:
+        return 2
+    said = json.dumps(finding.report, indent=2) if as_json else finding.text
+    sys.stdout.write(said.encode(errors="backslashreplace").decode() + "\n")
+    return finding.code
 
+
+def _find(client: str | None, last: LastCheck, *, as_json: bool) -> Finding | None:
+    """Look for drift, and remember what was found; None if that cannot be told."""
+    from agentos.cli import sync_report
+    from agentos.sync.looked_at import NotedFiles, code, programs, sources
+
+    began = time.time_ns()
+    environment, files, sync = Environment(os.environ), NotedFiles(), current_sync()
     try:
-        plan = current_sync().plan([each.desired for each in deployed(client)])
+        found = deployed(client, environment)
+        plan = replace(sync, files=files).plan([each.desired for each in found])
     except (AgentOsError, OSError) as error:
         sync_report.show_error(error, as_json=as_json)
-        return 2
-    if as_json:
-        sync_report.say(json.dumps(sync_report.as_dict(plan), indent=2))
-    else:
-        sync_report.show_drift(plan)
-    return 0 if plan.in_sync else 1
+        return None
+    finding = Finding(int(not plan.in_sync), sync_report.drift(plan), sync_report.as_dict(plan))
+    names = [each.client.program for each in found if each.client.program]
+    searched = programs(names, environment.get("PATH", ""))
+    looked_at = sources(home_dir(), state_dir(), sync.store)
+    paths = chain(looked_at, files.paths, searched, code())
+    last.remember(finding, client, environment, paths, began)
+    return finding
 
 
 def current_sync() -> Sync:
@@ -42,12 +67,25 @@ def current_sync() -> Sync:
     return _here().sync
 
 
-def deployed(client: str | None) -> list[Deployment]:
+def deployed(client: str | None, env: Mapping[str, str] = os.environ) -> list[Deployment]:
     """Work out what clients are to have, as `--client` names them."""
-    return _here().deployed([name.strip() for name in client.split(",")] if client else None)
+    return _here(env).deployed(None if client is None else client_names(client))
 
 
-def _here() -> Workstation:
+def client_names(said: str) -> list[str]:
+    """Read the names that `--client` was given.
+
+    Raises:
+        ConfigInvalid: There are none.
+    """
+    names = [name.strip() for name in said.split(",") if name.strip()]
+    if not names:
+        hint = "--client takes names with commas between them, such as codex,claude"
+        raise ConfigInvalid("--client names no client", hint=hint)
+    return names
+
+
+def _here(env: Mapping[str, str] = os.environ) -> Workstation:
     from agentos.sync.workstation import Workstation
 
-    return Workstation.current()
+    return Workstation(home_dir(), state_dir(), env)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentos.errors import AgentOsError
+from agentos.errors import AgentOsError, SyncConflict
 from agentos.sync.merge import Moved, Side
 from agentos.sync.plan import Change, Choices, Conflict, Plan
 from agentos.sync.values import ABSENT, Obstacle, show
@@ -50,15 +51,16 @@ def as_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def show_drift(plan: Plan) -> None:
+def drift(plan: Plan) -> str:
     """Say of each thing that is not in step which side moved."""
     things: list[Change | Conflict] = [*plan.conflicts, *plan.changes]
-    for each in things[:_MOST_LINES]:
-        say(f"{each.client}  {_name(each)}  {_MOVED[each.moved]}{_what(each)}")
+    lines = [
+        f"{each.client}  {_name(each)}  {_MOVED[each.moved]}{_what(each)}"
+        for each in things[:_MOST_LINES]
+    ]
     if len(things) > _MOST_LINES:
-        say(f"... and {len(things) - _MOST_LINES} more")
-    if plan.in_sync:
-        say("in sync")
+        lines.append(f"... and {len(things) - _MOST_LINES} more")
+    return "\n".join(lines) if lines else "in sync"
 
 
 def show_plan(plan: Plan, desired: Sequence[Desired], *, dry_run: bool, number: int | None) -> None:
@@ -66,7 +68,7 @@ def show_plan(plan: Plan, desired: Sequence[Desired], *, dry_run: bool, number: 
     for warning in plan.warnings:
         say(f"warning: {warning}", err=True)
     if dry_run:
-        show_drift(plan)
+        say(drift(plan))
     counts = {each.client: Counter[str]() for each in desired}
     for change in plan.changes:
         counts[change.client][change.action] += 1
@@ -76,8 +78,10 @@ def show_plan(plan: Plan, desired: Sequence[Desired], *, dry_run: bool, number: 
     for client, found in counts.items():
         numbers = (found[each] for each in (*_ACTIONS, "conflict"))
         say(f"{client:<10}" + "".join(f"{each:>10}" for each in numbers))
+    if dry_run and plan.conflicts:
+        say("a push stops at what both sides changed: choose with --ours or --theirs")
     if number is not None:
-        files = "1 file" if len(plan.edits) == 1 else f"{len(plan.edits)} files"
+        files = _counted(len(plan.edits), "files")
         say(f"{files} written; `agentos sync undo` takes it back (backup {number})")
     elif not dry_run:
         say("no file had to be changed")
@@ -115,25 +119,51 @@ def ask(plan: Plan, choices: Choices) -> Choices:
 def show_status(state: State, store: Store, *, as_json: bool) -> None:
     """Say what is deployed and what can be undone."""
     clients = {client: _counts(list(files.values())) for client, files in state.records.items()}
+    yours = {client: list(_yours(files)) for client, files in state.records.items()}
     numbers = store.backups(state)
     if as_json:
-        say(json.dumps({"clients": clients, "backups": numbers}, indent=2))
+        named = {
+            client: [{"path": str(path), "name": name} for path, name in things]
+            for client, things in yours.items()
+        }
+        say(json.dumps({"clients": clients, "yours": named, "backups": numbers}, indent=2))
         return
     if not clients:
         say("nothing is deployed; `agentos sync push` does it")
     for client, counts in clients.items():
-        words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        words = ", ".join(_counted(count, name) for name, count in counts.items() if count)
         say(f"{client:<10}{words}")
+        for path, name in yours[client]:
+            say(f"{'':<10}yours: {_short_name(path, name)}")
     for number in numbers[-5:]:
         backup = store.backup(number)
-        say(f"backup {number}  {backup.at}  {len(backup.files)} files")
+        say(f"backup {number}  {backup.at}  {_counted(len(backup.files), 'files')}")
+
+
+@contextmanager
+def told_errors(*, as_json: bool) -> Iterator[None]:
+    """Tell programs what went wrong as they are told the rest; people are told by the caller.
+
+    Raises:
+        SystemExit: Programs were told.
+    """
+    try:
+        yield
+    except (AgentOsError, OSError) as error:
+        if not as_json:
+            raise
+        show_error(error, as_json=True)
+        raise SystemExit(1) from error
 
 
 def show_error(error: AgentOsError | OSError, *, as_json: bool) -> None:
-    """Say why it is unknown whether all is in step."""
+    """Say why it is unknown whether all is in step, or why nothing was done."""
     if as_json:
         code = error.code if isinstance(error, AgentOsError) else "os_error"
-        say(json.dumps({"error": {"code": code, "message": str(error)}}, indent=2))
+        said: dict[str, Any] = {"code": code, "message": str(error)}
+        if isinstance(error, SyncConflict):
+            said["names"] = list(error.names)
+        say(json.dumps({"error": said}, indent=2))
         return
     message = error.message if isinstance(error, AgentOsError) else str(error)
     say(f"agentos: {message}", err=True)
@@ -145,6 +175,16 @@ def say(text: str, *, err: bool = False) -> None:
     """Write a line, in signs that any terminal can be sent."""
     stream = sys.stderr if err else sys.stdout
     stream.write(text.encode(errors="backslashreplace").decode() + "\n")
+
+
+def _yours(files: Mapping[Path, Record]) -> Iterator[tuple[Path, str]]:
+    """Yield what the user removed, or has another value of."""
+    for path, record in files.items():
+        yield from ((path, name) for name, known in record.things.items() if known.yielded)
+
+
+def _counted(count: int, things: str) -> str:
+    return f"{count} {things.removesuffix('s') if count == 1 and things != 'yours' else things}"
 
 
 def _counts(records: Sequence[Record]) -> dict[str, int]:
@@ -177,9 +217,13 @@ def _value(value: Any) -> Any:
 
 
 def _name(each: Change | Conflict) -> str:
-    path, home = each.path, Path.home()
+    return _short_name(each.path, each.name)
+
+
+def _short_name(path: Path, name: str) -> str:
+    home = Path.home()
     short = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
-    return f"{short}: {each.name}" if each.name else short
+    return f"{short}: {name}" if name else short
 
 
 def _what(each: Change | Conflict) -> str:

@@ -137,6 +137,13 @@ def thread_states(proc: Proc, pid: int) -> list[str]:
     return [state for state in states if state not in "ZX"]
 
 
+def resident_memory(proc: Proc) -> dict[int, int]:
+    """Return the bytes that each process but init holds, pages that it shares included."""
+    stats = {int(pid): proc.read(f"{pid}/stat") for pid in proc.numbers("")}
+    pages = {pid: _number(_fields(stat)[21]) for pid, stat in stats.items() if stat}
+    return {pid: pages[pid] * _PAGE for pid in pages if pid != proc.init}
+
+
 def _read_process(proc: Proc, pid: str) -> ProcessInfo | None:
     status = proc.read(f"{pid}/stat")
     if not status:
@@ -255,7 +262,8 @@ def _files_of(written: bytes) -> dict[str, bytes]:
     return files
 
 
-_FIELDS = 20
+_FIELDS = 22
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _SIZE = 4
 _MOST_WRITTEN = 2**28
 

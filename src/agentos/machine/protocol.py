@@ -58,6 +58,7 @@ class ExecFlag(IntFlag):
     ROOT = 4
     MONITOR = 8
     NULL = 16  # of a guest, and 32 and 64: its stdin, stdout, stderr is /dev/null
+    SOCKET = 128  # of a guest: its stdin is a socket, on which it answers
 
 
 class ListenKind(IntEnum):

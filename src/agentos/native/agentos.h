@@ -55,7 +55,8 @@ enum op {
 };
 enum { EXEC_PTY = 1, EXEC_CONTAIN = 2, EXEC_ROOT = 4, /* as user 0 of the machine */
        EXEC_MONITOR = 8 /* a virtual machine's monitor, in a room of its own */,
-       EXEC_NULL = 16 /* of a guest, with two more: stdin, stdout, stderr is /dev/null */ };
+       EXEC_NULL = 16 /* of a guest, with two more: stdin, stdout, stderr is /dev/null */,
+       EXEC_SOCKET = 128 /* of a guest: stdin is a socket, on which it answers */ };
 enum { LISTEN_TCP = 0, LISTEN_UDP = 1, LISTEN_TRANSPARENT = 2 /* TCP, for any address */ };
 enum { DETACH_LAZILY = 1, DETACH_UNMAKE = 2 /* remove the mount point too */ };
 enum { SCOPE_PROCESS = 0, SCOPE_GROUP = 1, SCOPE_SESSION = 2, SCOPE_FAMILY = 3 };

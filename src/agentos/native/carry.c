@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
-enum { WINDOW = 64 * 1024, CHUNK = 16 * 1024, TERMINAL = 3 };
+/* What goes both ways, a terminal or a socket that is the command's stdin, is one stream. */
+enum { WINDOW = 64 * 1024, CHUNK = 16 * 1024, BOTH_WAYS = 3 };
 
 enum frame_kind {
     FRAME_PACKET = 1, /* value: size of the request or reply that follows */
@@ -27,7 +29,7 @@ struct frame {
     uint32_t kind, id, stream, value;
 };
 
-/* One end of a command's pipe, or its terminal. */
+/* One end of a command's pipe or socket, or its terminal. */
 struct carried {
     uint32_t id, stream;
     int fd;
@@ -87,7 +89,7 @@ static struct carried *carry(uint32_t id, uint32_t stream, int fd) {
         if (!(carried = realloc(carried, room * sizeof *carried))) give_up("make room for a stream");
     }
     carried[count] = (struct carried){.id = id, .stream = stream, .fd = fd, .credit = WINDOW};
-    bool host_sends = stream == 0 || stream == TERMINAL;
+    bool host_sends = stream == 0 || stream == BOTH_WAYS;
     if (host_sends && !(carried[count].waiting = malloc(WINDOW))) give_up("make room for a stream");
     if (fcntl(fd, F_SETFL, O_NONBLOCK)) give_up("make a pipe non-blocking");
     return &carried[count++];
@@ -138,7 +140,7 @@ static void flush(uint32_t id, uint32_t stream) {
 
 /* Nobody reads it any more. Of a terminal there may be output left to read. */
 static void discard(struct carried *one) {
-    bool is_done = one->stream != TERMINAL || one->ended;
+    bool is_done = one->stream != BOTH_WAYS || one->ended;
     one->size = 0;
     if (!is_done) return;
     send_frame(FRAME_GONE, one->id, one->stream, 0);
@@ -174,7 +176,7 @@ static void serve_init(void) {
     if (size < (ssize_t)sizeof(struct reply)) give_up("hear init");
     const struct reply *head = (const struct reply *)reply;
     int terminal = -1;
-    if (received_descriptors(&message, &terminal)) carry(head->id, TERMINAL, terminal);
+    if (received_descriptors(&message, &terminal)) carry(head->id, BOTH_WAYS, terminal);
     if (head->kind == REPLY && head->error) drop_all(head->id);
     if (head->kind == EXITED) {
         flush(head->id, 1);
@@ -222,6 +224,12 @@ static int open_stream(const struct request *request, uint32_t stream, int *thei
     int ends[2];
     if (request->a & EXEC_NULL << stream)
         return (*theirs = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0 ? errno : 0;
+    if (stream == 0 && request->a & EXEC_SOCKET) {
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) return errno;
+        *theirs = ends[0];
+        carry(request->id, BOTH_WAYS, ends[1]);
+        return 0;
+    }
     if (pipe2(ends, O_CLOEXEC)) return errno;
     *theirs = ends[stream != 0];
     carry(request->id, stream, ends[stream == 0]);
@@ -303,15 +311,24 @@ static struct pollfd interest(const struct carried *one) {
     return wanted;
 }
 
+/* What a command wrote goes before what it answers on its socket; a terminal has nothing else. */
+static void answer(uint32_t id) {
+    flush(id, 1);
+    flush(id, 2);
+    struct carried *one = find(id, BOTH_WAYS);
+    if (one && one->credit > 0) pass_on(one, (size_t)one->credit);
+}
+
 /* From the last to the first: what is dropped is replaced by one that was served. */
 static void serve_streams(const struct pollfd *ready, size_t known) {
     for (size_t i = known; i-- > 0;) {
         struct carried *one = &carried[i];
-        if (!ready[i].revents) continue;
+        if (i >= count || ready[i].fd != one->fd || !ready[i].revents) continue;
         if (one->stream == 0 && ready[i].revents & POLLERR && !one->size) {
             send_frame(FRAME_GONE, one->id, one->stream, 0);
             drop(one);
         } else if (one->size && ready[i].revents & (POLLOUT | POLLERR | POLLHUP)) deliver(one);
+        else if (one->stream == BOTH_WAYS) answer(one->id);
         else if (one->stream && one->credit > 0) pass_on(one, (size_t)one->credit);
     }
 }

@@ -56,7 +56,7 @@ def apply(plan: Plan, store: Store, files: Target, *, undoes: Backup | None = No
         _stage(plan.edits, journal, files, undoes)
         for edit in plan.edits:
             _carry_out(edit, journal.suffix, files, done)
-        files.settle(edit.path for edit in plan.edits if edit.after)
+        files.settle((*journal.directories, *(edit.path for edit in plan.edits)))
     except BaseException:
         for edit in reversed(done):
             _take_back(edit, journal.suffix, files)

@@ -48,7 +48,7 @@ def deployments(
         ConfigInvalid: A file of the AgentOS home is wrong.
     """
     settings = load_sync_settings(home / "agentos.toml")
-    chosen = [_client(name) for name in names or settings.clients]
+    chosen = [client_named(name) for name in names or settings.clients]
     source = load_source(home, env=env)
     known = _Versions.load(versions)
     found = [_deployment(each, source, settings.directories, known, env) for each in chosen]
@@ -69,14 +69,19 @@ def places_of(
         SyncError: There is no client of that name.
         ConfigInvalid: `agentos.toml` is wrong.
     """
-    client, known = _client(name), _Versions.load(versions)
+    client, known = client_named(name), _Versions.load(versions)
     directories = load_sync_settings(home / "agentos.toml").directories
     places = _places(client, directories, known, env)
     known.save()
     return client, places
 
 
-def _client(name: str) -> Client:
+def client_named(name: str) -> Client:
+    """Return a client.
+
+    Raises:
+        SyncError: There is none of this name.
+    """
     try:
         return CLIENTS[name]
     except KeyError:

@@ -84,18 +84,20 @@ class HostFiles:
                     _become(fd, state)
 
     def settle(self, paths: Iterable[Path], suffix: str = "") -> None:
-        paths = [_written(path) for path in paths]
+        paths = list(paths)
+        names = {each for path in paths for each in (path, _written(path))}
+        directories = {name.parent for name in names}
         if len(paths) > _MANY:
-            directories = {each.stat().st_dev: each for each in {path.parent for path in paths}}
-            for directory in directories.values():
+            for directory in {each.stat().st_dev: each for each in directories}.values():
                 with _named(directory):
                     _sync_file_system(directory)
             return
-        for path in paths:
+        for path in paths if suffix else ():
             with _named(path):
-                if suffix:
-                    _sync(_beside(path, suffix), os.O_RDONLY)
-                _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+                _sync(_beside(path, suffix), os.O_RDONLY)
+        for directory in directories:
+            with _named(directory):
+                _sync(directory, os.O_RDONLY | os.O_DIRECTORY)
 
     def place(self, path: Path, suffix: str) -> None:
         with _named(path):
@@ -134,14 +136,6 @@ class HostFiles:
                 directories[:] = sorted(set(directories) - without)
                 found += [Path(top, name) for name in sorted(set(files) - without)]
             return [each for each in found if each.is_file()]
-
-
-def _target(path: Path, link: str) -> os.stat_result:
-    try:
-        return path.stat()
-    except FileNotFoundError as error:
-        meaning = f"it is a symbolic link to {link}, which is not there"
-        raise _refused(path, "dangling_link", meaning) from error
 
 
 @contextmanager

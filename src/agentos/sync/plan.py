@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from agentos.errors import SyncConflict
+from agentos.errors import SyncConflict, SyncError
 from agentos.sync.merge import Moved, Side
 from agentos.sync.state import Record
 from agentos.sync.target import FileState
@@ -92,10 +92,22 @@ class Choices:
 
     def restores(self, path: Path, name: str) -> bool:
         """Whether something that was removed is wanted again."""
-        return any(
-            wanted in (name, str(path), path.name) or name.startswith(f"{wanted}.")
-            for wanted in self.restore
-        )
+        return any(_is_meant(wanted, path, name) for wanted in self.restore)
+
+    def check_restored(self, things: Collection[tuple[Path, str]]) -> None:
+        """Raise `SyncError` if something is wanted again that is none of these."""
+        for wanted in sorted(self.restore):
+            if not any(_is_meant(wanted, path, name) for path, name in things):
+                raise SyncError(
+                    f"nothing that AgentOS deployed is called {wanted!r}",
+                    code="nothing_to_restore",
+                    hint="name a key with the tables it is in, a section, or a file;"
+                    " `agentos sync status` lists what you removed or changed",
+                )
+
+
+def _is_meant(wanted: str, path: Path, name: str) -> bool:
+    return wanted in (name, str(path), path.name) or name.startswith(f"{wanted}.")
 
 
 @dataclass(frozen=True)

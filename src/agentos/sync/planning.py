@@ -70,15 +70,20 @@ class _Drafts:
         if found and found.link is not None:
             real = self.files.real(path)
         else:
-            if path.parent not in self._directories:
-                self._directories[path.parent] = self.files.real(path.parent)
-            real = self._directories[path.parent] / path.name
-        if real not in self._drafts:
-            self._drafts[real] = Draft(path, found, self.choices)
-        return self._drafts[real]
+            real = self._directory(path.parent) / path.name
+        draft = self._drafts.get(real)
+        if draft is None:
+            draft = self._drafts[real] = Draft(path, found, self.choices)
+        return draft
 
     def all(self) -> list[Draft]:
         return list(self._drafts.values())
+
+    def _directory(self, path: Path) -> Path:
+        real = self._directories.get(path)
+        if real is None:
+            real = self._directories[path] = self.files.real(path)
+        return real
 
 
 @dataclass(frozen=True)

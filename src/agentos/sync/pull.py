@@ -17,6 +17,7 @@ from agentos.secret_scan import scan_bytes
 from agentos.sync.client import Collected
 from agentos.sync.formats import Malformed, language
 from agentos.sync.formats.section import find
+from agentos.sync.source import PULLED
 from agentos.sync.state import Record
 from agentos.sync.target import Target
 from agentos.sync.text import Text
@@ -25,9 +26,6 @@ from agentos.sync.values import ABSENT, look_up, put
 if TYPE_CHECKING:
     from agentos.sync.deployment import Deployment
     from agentos.sync.run import Sync
-
-#: Where it goes, in `clients/NAME/`: beside what is deployed from there, and never over it.
-FOLDER = "pulled"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def read_clients(deployed: Iterable[Deployment], sync: Sync, home: Path) -> list
     for each in deployed:
         name = each.client.name
         files = collect(each.client.collect(each.places), state.of(name), sync.files)
-        folder = home / "clients" / name / FOLDER
+        folder = home / "clients" / name / PULLED
         check_secrets(files, folder, home)
         found.append(Pulled(name, folder, files))
     return found

@@ -80,9 +80,13 @@ class Sync:
         """Work out what a push would change; nothing is.
 
         Raises:
-            SyncError: A file cannot be read or parsed.
+            SyncError: A file cannot be read or parsed, or what is to be restored is not known.
         """
-        return make_plan(desired, self.state, self.files, choices)
+        state = self.state
+        if choices and choices.restore:
+            records = (item for each in desired for item in state.of(each.client).items())
+            choices.check_restored([(path, name) for path, it in records for name in it.things])
+        return make_plan(desired, state, self.files, choices)
 
     def plan_clean(self, desired: Sequence[Desired], choices: Choices | None = None) -> Plan:
         """Work out how to remove what is ours and deploy it anew; nothing is changed.
@@ -131,12 +135,15 @@ class Sync:
         edits = tuple(edit for edit in backup.edits(now) if edit.path not in kept)
         return Undo(backup, changed, Plan(edits=edits, records=backup.records))
 
-    def undo(self, *, side: Side | None = None, planned: Undo | None = None) -> list[Path]:
+    def undo(
+        self, *, side: Side | None = None, planned: Undo | None = None, dry_run: bool = False
+    ) -> list[Path]:
         """Bring back what the last apply changed; only within `alone`.
 
         Args:
             side: `ours` brings back files that were changed since, too; `theirs` leaves those.
             planned: What `plan_undo` worked out for that side, if it has.
+            dry_run: Whether to change nothing, and only to say which files it would be.
 
         Returns:
             The files, which are exactly as they were: content, mode, owner, absence, links.
@@ -156,5 +163,6 @@ class Sync:
                 hint="nothing was changed; --ours brings them back too, --theirs leaves them",
                 names=names,
             )
-        apply(undo.plan, self.store, self.files, undoes=undo.backup)
+        if not dry_run:
+            apply(undo.plan, self.store, self.files, undoes=undo.backup)
         return [edit.path for edit in undo.plan.edits]

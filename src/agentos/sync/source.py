@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from agentos.memories.memory import Memory
     from agentos.skills.skill import Skill
 
+#: Where a pull puts things, in `clients/NAME/`: beside what is deployed from there, not over it.
+PULLED = "pulled"
 #: Providers that Codex has built in, so that a profile brings no table for them.
 BUILT_IN_PROVIDERS = frozenset({"openai", "ollama", "lmstudio", "amazon-bedrock"})
 

@@ -41,11 +41,15 @@ class Record:
         return bool(self.keys or self.sections or self.whole)
 
     @property
+    def things(self) -> dict[str, Known]:
+        """All of it, by the name of the key or section; the whole file has none."""
+        keys = {dotted(path): known for path, known in self.keys.items()}
+        return keys | dict(self.sections) | ({"": self.whole} if self.whole else {})
+
+    @property
     def yielded(self) -> list[str]:
         """The keys, the sections and, with an empty name, the file that are the user's now."""
-        names = [dotted(key) for key, known in self.keys.items() if known.yielded]
-        names += [name for name, known in self.sections.items() if known.yielded]
-        return [*names, ""] if self.whole and self.whole.yielded else names
+        return [name for name, known in self.things.items() if known.yielded]
 
 
 #: By client and file.

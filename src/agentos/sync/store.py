@@ -34,6 +34,11 @@ class Store:
         """The file that keeps two syncs apart."""
         return self.directory / "lock"
 
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """The files that say what was applied, and what is being applied."""
+        return self._file, self._pending
+
     def load(self, files: Reader) -> State:
         """Read what is remembered; an interrupted apply is made sense of, but left as it is."""
         state = self._state()
@@ -46,6 +51,8 @@ class Store:
         if journal is None:
             return False
         state = settled(journal, self._state(), files)
+        changed = (*journal.directories, *journal.digests)
+        files.settle(path for path in changed if files.directory_mode(path.parent) is not None)
         clear_away(journal, files)
         self.save(state)
         self.end()

@@ -69,7 +69,10 @@ class Target(Reader, Protocol):
         ...
 
     def settle(self, paths: Iterable[Path], suffix: str = "") -> None:
-        """Make what was staged under a suffix, or changed in place, last a loss of power."""
+        """Make what was staged under a suffix last a loss of power; without one, what was changed.
+
+        Changed are files that were placed, linked or removed, and directories that were made.
+        """
         ...
 
     def place(self, path: Path, suffix: str) -> None:

@@ -13,12 +13,10 @@ from tests.conftest import require_runsc
 from agentos.errors import (
     ExecTimeout,
     InterpreterEnded,
-    IsolationUnavailable,
     LimitExceeded,
     MachineError,
 )
 from agentos.machine.interpreters.interpreter import Interpreter, Language
-from agentos.machine.isolation.offers import require
 from agentos.machine.limits.limits import Limits
 from agentos.machine.machine import AgentOs
 
@@ -113,6 +111,19 @@ async def test_output_is_the_whole_process_s_and_in_the_run_that_wrote_it(vm: Ag
         assert result.stdout == "child\n4\n"
         assert (await node.run("console.error('y'.repeat(300000))")).stderr == "y" * 300_000 + "\n"
         assert (await python.run("0")).stdout == ""
+
+
+@pytest.mark.parametrize("size", [70_000, 900_000])
+async def test_output_comes_before_the_answer_however_much_it_is(
+    vm: AgentOs, python: Interpreter, size: int
+) -> None:
+    for number in range(3):
+        written = f"{number}" * size
+        result = await python.run(
+            f"import sys; print('{number}' * {size}, end=''); print('e', file=sys.stderr); {number}"
+        )
+        assert (result.value, result.stderr) == (number, "e\n")
+        assert result.stdout == written
 
 
 async def test_one_run_at_a_time(python: Interpreter) -> None:
@@ -244,8 +255,3 @@ async def test_a_memory_limit_names_itself() -> None:
         with pytest.raises(LimitExceeded) as caught:
             await python.run("held = [bytearray(4 << 20) for _ in range(10_000)]")
         assert caught.value.limit == "memory"
-
-
-def test_a_virtual_machine_says_why_it_has_none() -> None:
-    with pytest.raises(IsolationUnavailable, match="stdin"):
-        require("microvm", "interpreter")

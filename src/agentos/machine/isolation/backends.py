@@ -24,6 +24,8 @@ class RunningMachine(Protocol):
         commands: To the init that runs its commands; of namespaces it is the same one.
         ids: Which ids of the host its ids are.
         layers: How many layers it has below its own.
+        is_one_process: Whether its commands are one process to the host, which has back at once
+            what one of them frees.
     """
 
     @property
@@ -34,6 +36,8 @@ class RunningMachine(Protocol):
     def ids(self) -> IdMap: ...
     @property
     def layers(self) -> int: ...
+    @property
+    def is_one_process(self) -> bool: ...
 
     async def branch(self, *, copy: bool = False) -> Branch: ...
     async def close(self) -> None: ...

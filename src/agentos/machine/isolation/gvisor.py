@@ -32,6 +32,8 @@ class GvisorMachine(OwnKernelMachine):
     Use `GvisorMachine.start`.
     """
 
+    is_one_process = True
+
     @classmethod
     async def start(
         cls,

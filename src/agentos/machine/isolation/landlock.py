@@ -68,6 +68,8 @@ class LandlockMachine:
 
     layers = 0
 
+    is_one_process = False
+
     def __init__(
         self, channel: Channel, guardian: int, directory: PrivateDirectory, user: tuple[int, int]
     ) -> None:

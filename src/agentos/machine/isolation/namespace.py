@@ -39,6 +39,8 @@ class NamespaceMachine:
     Use `NamespaceMachine.start`; `close` ends every process in it and waits until they are gone.
     """
 
+    is_one_process = False
+
     def __init__(self, channel: Channel, launcher: int, branch: Branch) -> None:
         self.channel = self.commands = channel
         self.ids = branch.ids

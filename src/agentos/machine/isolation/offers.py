@@ -24,7 +24,6 @@ LACKING: Mapping[str, Mapping[str, str]] = {
         "ready_agent": "an agent needs its software at /opt/agentos, and a way to its model",
         "create_session": "an agent needs its software at /opt/agentos, and a way to its model",
     },
-    "microvm": {"interpreter": "what reaches the stdin of its commands goes one way"},
 }
 
 

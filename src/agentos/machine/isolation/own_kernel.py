@@ -16,6 +16,8 @@ class OwnKernelMachine:
         commands: To the init behind the other kernel.
     """
 
+    is_one_process = False
+
     def __init__(self, outside: NamespaceMachine, commands: Channel) -> None:
         self._outside = outside
         self.channel = outside.channel

@@ -16,6 +16,7 @@ from agentos.machine.limits import alarms, watchdog
 from agentos.machine.limits.alarms import Alarm, Hits, Level, OnWarning
 from agentos.machine.limits.choose import REMEDY, enforce
 from agentos.machine.limits.limits import LEAST_DISK, Limits, LimitWarning
+from agentos.machine.limits.rescue import Rescue
 from agentos.machine.limits.stats import Stats, measure
 from agentos.machine.limits.usage import Inside, Sight, disk_of, see
 from agentos.machine.limits.watchdog import MemoryWatchdog
@@ -42,6 +43,7 @@ class Guard:
         self._on_warning = on_warning
         self._enforced = enforce(limits)
         self._dog: MemoryWatchdog | None = None
+        self._rescue: Rescue | None = None
         self._sight: Sight | None = None
         self._inside: Inside | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -103,6 +105,9 @@ class Guard:
         if memory is not None and self._enforced.memory is None:
             self._dog = MemoryWatchdog(memory, sight, _killer(channel))
             self._watch(_repeat(channel, [self._dog], watchdog.INTERVAL))
+        if memory is not None and machine.is_one_process:
+            self._rescue = Rescue(memory, self._enforced.memory, machine.commands)
+            self._watch(_watched(channel, self._rescue.watch()))
         if self._on_warning:
             self._watch(_repeat(channel, self._alarms(sight), alarms.INTERVAL, self._inside))
         self._machine = machine
@@ -156,7 +161,7 @@ class Guard:
         if memory and (bound := limits.memory_bytes):
             levels.append(Level("memory", memory.used, bound, warn))
             what = "used up, so a process was killed"
-            hits.append(Hits("memory", memory.kills, bound, what, warn))
+            hits.append(Hits("memory", self._memory_kills, bound, what, warn))
         if limits.pids:
             count = self._inside.latest if self._inside else sight.pids
             levels.append(Level("pids", count, limits.pids, warn))
@@ -193,9 +198,14 @@ class Guard:
         return LimitExceeded(message, limit="memory", hint="raise Limits(memory=...)")
 
     def _hits(self) -> tuple[int, int]:
-        memory, pids = self._enforced.memory or self._dog, self._enforced.pids
-        self._kills_seen = memory.kills() if memory else 0
+        pids = self._enforced.pids
+        self._kills_seen = self._memory_kills()
         return self._kills_seen, pids.refusals() if pids else 0
+
+    def _memory_kills(self) -> int:
+        memory = self._enforced.memory or self._dog
+        rescued = self._rescue.kills if self._rescue else 0
+        return rescued + (memory.kills() if memory else 0)
 
     async def _no_pid_is_left(self) -> bool:
         """Whether a fork of the command that just ended would be refused: rlimits do not count."""
@@ -264,14 +274,23 @@ def _killer(channel: Channel) -> Callable[[int], None]:
 async def _repeat(
     channel: Channel, looked_at: list[Alarm], interval: float, inside: Inside | None = None
 ) -> None:
-    """Look until the machine ends; one that cannot be watched any more is ended."""
-    try:
+    """Look until the machine ends."""
+
+    async def look() -> None:
         while not channel.lost:
             if inside:
                 await inside.pids()
             for alarm in looked_at:
                 alarm.look()
             await asyncio.sleep(interval)
+
+    await _watched(channel, look())
+
+
+async def _watched(channel: Channel, looking: Awaitable[None]) -> None:
+    """Have a machine looked at until it ends; one that cannot be watched any more is ended."""
+    try:
+        await looking
     except MachineError as error:  # it ended while we looked, or says what cannot be
         channel.lose(error)
     except OSError as error:

@@ -34,6 +34,13 @@ class _Carried:
     exit: bytes | None = None
     pid: int | None = None
 
+    def hurry(self) -> list[Outlet]:
+        """Pass on what the command wrote, and return where it goes."""
+        outputs = [self.outlets[stream] for stream in _OUTPUTS if stream in self.outlets]
+        for outlet in outputs:
+            outlet.hurry()
+        return outputs
+
     def close(self) -> None:
         for outlet in list(self.outlets.values()):
             outlet.close()
@@ -158,6 +165,7 @@ class StreamBridge(asyncio.Protocol):
             return self._send(Frame(FrameKind.PACKET, id, data=packet))
         for stream, fd in enumerate(fds):
             flags |= (ExecFlag.NULL << stream) * _is_null(fd)
+        flags |= ExecFlag.SOCKET * _is_socket(fds[StreamId.STDIN])
         packet = _REQUEST.pack(op, id, flags, *numbers[1:]) + packet[_REQUEST.size :]
         self._send(Frame(FrameKind.PACKET, id, data=packet))
         return self._carry_pipes(id, fds)
@@ -166,7 +174,7 @@ class StreamBridge(asyncio.Protocol):
         for id, command in self._commands.items():
             if command.pid == pid:
                 size = rows << 16 | columns
-                self._send(Frame(FrameKind.RESIZE, id, StreamId.TERMINAL, size))
+                self._send(Frame(FrameKind.RESIZE, id, StreamId.BOTH_WAYS, size))
 
     def _carry_pipes(self, id: int, fds: list[int]) -> None:
         command = self._commands[id] = _Carried()
@@ -180,7 +188,10 @@ class StreamBridge(asyncio.Protocol):
                 continue
             ended = self._on_end(id, command.outlets, stream, fd)
             command.outlets[stream] = Outlet(fd, id, stream, self._send, ended)
-        if (stdin := pipes.get(StreamId.STDIN)) is not None:
+        stdin = pipes.get(StreamId.STDIN)
+        if stdin is not None and _is_socket(stdin):
+            self._carry_both_ways(command, id, stdin)
+        elif stdin is not None:
             ended = self._on_end(id, command.intakes, StreamId.STDIN, stdin)
             self._take_in(command, id, StreamId.STDIN, stdin, ended)
         self._forget(id)
@@ -217,6 +228,8 @@ class StreamBridge(asyncio.Protocol):
             return None  # it ended, and the guest has not heard of it yet
         outlet, intake = command.outlets.get(frame.stream), command.intakes.get(frame.stream)
         if frame.kind == FrameKind.DATA and outlet:
+            if frame.stream == StreamId.BOTH_WAYS:
+                command.hurry()  # what was written before it was answered
             outlet.take(frame.data)
         elif frame.kind == FrameKind.END and outlet:
             outlet.end()
@@ -239,9 +252,7 @@ class StreamBridge(asyncio.Protocol):
     def _pass_exit(self, id: int, packet: bytes) -> None:
         """Hand the end of a command on after all that it wrote."""
         command = self._commands.get(id)
-        outputs = [command.outlets[n] for n in _OUTPUTS if n in command.outlets] if command else []
-        for outlet in outputs:
-            outlet.hurry()
+        outputs = command.hurry() if command else []
         if command is None or all(outlet.idle for outlet in outputs):
             return self._answer(packet)
         command.exit = packet
@@ -261,21 +272,22 @@ class StreamBridge(asyncio.Protocol):
         if reply.error:
             return os.close(terminal)
         os.set_blocking(terminal, False)
-        id, stream = reply.id, StreamId.TERMINAL
-        command = self._commands[id] = _Carried(pid=reply.a)
+        command = self._commands[reply.id] = _Carried(pid=reply.a)
+        return self._carry_both_ways(command, reply.id, terminal)
+
+    def _carry_both_ways(self, command: _Carried, id: int, fd: int) -> None:
+        stream = StreamId.BOTH_WAYS
 
         def ended() -> None:  # of either half, of which neither is of use alone
-            if command.outlets:
-                command.outlets.clear()
+            if command.outlets.pop(stream, None):
                 outlet.close()
-                for intake in command.intakes.values():
+                if intake := command.intakes.pop(stream, None):
                     intake.close()
-                command.intakes.clear()
-                os.close(terminal)
+                os.close(fd)
                 self._forget(id)
 
-        outlet = command.outlets[stream] = Outlet(terminal, id, stream, self._send, ended)
-        return self._take_in(command, id, stream, terminal, ended)
+        outlet = command.outlets[stream] = Outlet(fd, id, stream, self._send, ended)
+        self._take_in(command, id, stream, fd, ended)
 
     def _answer(self, packet: bytes) -> None:
         self._replies.append(packet)
@@ -298,3 +310,7 @@ class StreamBridge(asyncio.Protocol):
 
 def _is_null(fd: int) -> bool:
     return stat.S_ISCHR(os.fstat(fd).st_mode)
+
+
+def _is_socket(fd: int) -> bool:
+    return stat.S_ISSOCK(os.fstat(fd).st_mode)

@@ -35,12 +35,12 @@ class FrameKind(IntEnum):
 
 
 class StreamId(IntEnum):
-    """The streams of a command: its three, or its terminal."""
+    """The streams of a command: its three, or what goes both ways: a terminal, or a socket."""
 
     STDIN = 0
     STDOUT = 1
     STDERR = 2
-    TERMINAL = 3
+    BOTH_WAYS = 3
 
 
 class StreamBroken(Exception):
