@@ -86,6 +86,9 @@ export interface paths {
         /**
          * Events
          * @description Follow the log as server-sent events, from an event on or from now.
+         *
+         *     Who may do everything is also told of sessions: a `session` is the state of one that has
+         *     changed. It is not in the log and has no `id`.
          */
         get: operations["events_api_v1_events_get"];
         put?: never;
@@ -156,6 +159,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hub/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Session Host
+         * @description Tell where the hub keeps sessions, and how many it holds.
+         */
+        get: operations["session_host_api_v1_hub_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/log": {
         parameters: {
             query?: never;
@@ -170,6 +193,94 @@ export interface paths {
         get: operations["log_api_v1_log_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Machines
+         * @description List the machines, with those of sessions.
+         */
+        get: operations["machines_api_v1_machines_get"];
+        put?: never;
+        /**
+         * Make Machine
+         * @description Make a machine; one whose client does not wait for the answer is not kept.
+         */
+        post: operations["make_machine_api_v1_machines_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Machine
+         * @description Tell of a machine, with what it uses now.
+         */
+        get: operations["machine_api_v1_machines__id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * End Machine
+         * @description End a machine that was made by itself; that of a session ends with it.
+         */
+        delete: operations["end_machine_api_v1_machines__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines/{id}/exec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Command
+         * @description Run a command to its end; it is killed if its client goes away.
+         */
+        post: operations["run_command_api_v1_machines__id__exec_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines/{id}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Machine Terminal
+         * @description Start a shell on a terminal of a machine.
+         */
+        post: operations["begin_machine_terminal_api_v1_machines__id__terminals_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -316,6 +427,316 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions
+         * @description List sessions: all that live come on the first page, then those of the store.
+         */
+        get: operations["sessions_api_v1_sessions_get"];
+        put?: never;
+        /**
+         * Begin Session
+         * @description Begin a session, or go on with one; the answer comes when its agent is ready.
+         *
+         *     A client that does not wait for the answer gets no session.
+         */
+        post: operations["begin_session_api_v1_sessions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Session
+         * @description Tell how a session is.
+         */
+        get: operations["session_api_v1_sessions__id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description End a session with its machine; the transcript stays.
+         */
+        delete: operations["end_session_api_v1_sessions__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply
+         * @description Bring the changes to the host's directory: all of them, or none if there are conflicts.
+         */
+        post: operations["apply_api_v1_sessions__id__apply_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Cancel the turn that runs; the answer comes when it has ended.
+         */
+        post: operations["cancel_api_v1_sessions__id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff
+         * @description Tell what the agent changed in its workspace.
+         */
+        get: operations["diff_api_v1_sessions__id__diff_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events
+         * @description Read a part of the transcript: what is after an event, or what is before one.
+         */
+        get: operations["events_api_v1_sessions__id__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description Read a file of the machine.
+         */
+        get: operations["file_api_v1_sessions__id__file_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files
+         * @description List a directory of the machine.
+         */
+        get: operations["files_api_v1_sessions__id__files_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fork
+         * @description Branch a session together with its machine; a turn that runs is waited for.
+         */
+        post: operations["fork_api_v1_sessions__id__fork_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/permissions/{permission}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer
+         * @description Answer what the agent asks; who answers first decides.
+         */
+        post: operations["answer_api_v1_sessions__id__permissions__permission__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prompt
+         * @description Send a prompt; it waits while another one is at work.
+         */
+        post: operations["prompt_api_v1_sessions__id__prompts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Go on with a session as it was made, in a fresh machine.
+         */
+        post: operations["resume_api_v1_sessions__id__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow
+         * @description Follow a session as server-sent events: `event` for each event, `state` for its state.
+         */
+        get: operations["follow_api_v1_sessions__id__stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Terminal
+         * @description Start a shell on a terminal of the session's machine.
+         */
+        post: operations["begin_terminal_api_v1_sessions__id__terminals_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Usage
+         * @description Tell what each turn used and what it cost.
+         */
+        get: operations["usage_api_v1_sessions__id__usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/settings": {
         parameters: {
             query?: never;
@@ -330,6 +751,86 @@ export interface paths {
         get: operations["settings_api_v1_settings_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/terminals/{tid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Terminal
+         * @description Kill what runs on a terminal, and forget it.
+         */
+        delete: operations["end_terminal_api_v1_terminals__tid__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/terminals/{tid}/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Type Into Terminal
+         * @description Type into a terminal.
+         */
+        post: operations["type_into_terminal_api_v1_terminals__tid__input_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/terminals/{tid}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Terminal Output
+         * @description Follow what a terminal shows, in base64; `gap` tells how many bytes are kept no more.
+         */
+        get: operations["terminal_output_api_v1_terminals__tid__output_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/terminals/{tid}/size": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resize Terminal
+         * @description Change a terminal's size; the programs on it are told.
+         */
+        post: operations["resize_terminal_api_v1_terminals__tid__size_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -596,6 +1097,24 @@ export interface components {
             principal: string;
         };
         /**
+         * Answer
+         * @description The option that answers a permission request, by its id or kind.
+         */
+        Answer: {
+            /** Option */
+            option: string;
+        };
+        /**
+         * Applied
+         * @description What was brought to the host; with conflicts nothing was.
+         */
+        Applied: {
+            /** Conflicts */
+            conflicts: string[];
+            /** Written */
+            written: string[];
+        };
+        /**
          * BrowserSession
          * @description The half of a browser's token that its page keeps.
          */
@@ -617,6 +1136,33 @@ export interface components {
              * Format: date-time
              */
             since: string;
+        };
+        /**
+         * Command
+         * @description A command to run: words, or text for a shell; it is killed after `timeout` seconds.
+         */
+        Command: {
+            /** Argv */
+            argv?: string[] | null;
+            /** Command */
+            command?: string | null;
+            /**
+             * Timeout
+             * @default 60
+             */
+            timeout: number;
+        };
+        /**
+         * CommandResult
+         * @description What a command wrote, and its exit code.
+         */
+        CommandResult: {
+            /** Exit Code */
+            exit_code: number;
+            /** Stderr */
+            stderr: string;
+            /** Stdout */
+            stdout: string;
         };
         /**
          * CommandRun
@@ -645,6 +1191,50 @@ export interface components {
             project?: string | null;
         };
         /**
+         * Cost
+         * @description What was paid, as a decimal number.
+         */
+        Cost: {
+            /** Amount */
+            amount: string;
+            /** Currency */
+            currency: string;
+        };
+        /**
+         * Event
+         * @description Something that happened in a session; see `agentos.SessionEvent`.
+         */
+        Event: {
+            /** At */
+            at: number;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Seq */
+            seq: number;
+            /** Session Id */
+            session_id: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * EventPage
+         * @description A part of a transcript, in order.
+         *
+         *     `next` is the `after` of the page behind it, `previous` the `before` of the page in front of it.
+         */
+        EventPage: {
+            /** Events */
+            events: components["schemas"]["Event"][];
+            /** Last Seq */
+            last_seq: number;
+            /** Next */
+            next: number | null;
+            /** Previous */
+            previous: number | null;
+        };
+        /**
          * Examination
          * @description What works on this host; nothing was examined yet if there is no time.
          */
@@ -656,6 +1246,57 @@ export interface components {
              * @default []
              */
             findings: components["schemas"]["HostFinding"][];
+        };
+        /**
+         * FileChange
+         * @description A file that differs, with its lines that came and went; none of what is not text.
+         */
+        FileChange: {
+            /** Added */
+            added: number;
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "changed" | "deleted";
+            /** Path */
+            path: string;
+            /** Removed */
+            removed: number;
+        };
+        /**
+         * FileEntry
+         * @description A file of a machine.
+         */
+        FileEntry: {
+            /**
+             * Modified
+             * Format: date-time
+             */
+            modified: string;
+            /** Name */
+            name: string;
+            /** Size */
+            size: number;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "file" | "directory" | "link" | "other";
+        };
+        /**
+         * FileText
+         * @description A file of a machine; no text if it is none.
+         */
+        FileText: {
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+            /** Text */
+            text: string | null;
+            /** Truncated */
+            truncated: boolean;
         };
         /**
          * FindingList
@@ -740,6 +1381,21 @@ export interface components {
          */
         Kind: "http" | "tool" | "portfolio_read" | "command" | "project";
         /**
+         * Listing
+         * @description A directory of a machine; `truncated` says whether there is more in it.
+         */
+        Listing: {
+            /** Entries */
+            entries: components["schemas"]["FileEntry"][];
+            /** Path */
+            path: string;
+            /**
+             * Truncated
+             * @default false
+             */
+            truncated: boolean;
+        };
+        /**
          * LogPage
          * @description A part of the log, the newest first.
          */
@@ -784,6 +1440,228 @@ export interface components {
             project: string;
             /** Request Id */
             request_id: string;
+        };
+        /**
+         * MachineDetail
+         * @description A machine with what it uses now.
+         */
+        MachineDetail: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Image */
+            image: string;
+            /** Isolation */
+            isolation: string;
+            /** Session */
+            session: string | null;
+            stats: components["schemas"]["MachineStats"];
+            /** Terminals */
+            terminals: string[];
+            /** Workspace */
+            workspace: string | null;
+        };
+        /**
+         * MachineLimits
+         * @description What a machine may use up.
+         */
+        MachineLimits: {
+            /** Cpus */
+            cpus?: number | null;
+            /** Memory */
+            memory?: string | number | null;
+            /** Pids */
+            pids?: number | null;
+        };
+        /**
+         * MachineList
+         * @description The machines that the hub owns, oldest first.
+         */
+        MachineList: {
+            /** Machines */
+            machines: components["schemas"]["MachineState"][];
+        };
+        /**
+         * MachineState
+         * @description A machine that the hub owns, and the session that it is made for.
+         */
+        MachineState: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Image */
+            image: string;
+            /** Isolation */
+            isolation: string;
+            /** Session */
+            session: string | null;
+            /** Terminals */
+            terminals: string[];
+            /** Workspace */
+            workspace: string | null;
+        };
+        /**
+         * MachineStats
+         * @description What a machine uses: bytes, CPU seconds, processes.
+         */
+        MachineStats: {
+            /** Cpu Throttled */
+            cpu_throttled: number;
+            /** Cpu Time */
+            cpu_time: number;
+            /** Disk */
+            disk: number;
+            /** Disk Limit */
+            disk_limit: number;
+            /** Enforced */
+            enforced: {
+                [key: string]: string;
+            };
+            /** Memory */
+            memory: number;
+            /** Memory Peak */
+            memory_peak: number;
+            /** Pids */
+            pids: number;
+        };
+        /**
+         * NetworkAccess
+         * @description What a machine may reach: what is allowed beside a preset.
+         */
+        NetworkAccess: {
+            /**
+             * Allow
+             * @default []
+             */
+            allow: string[];
+            /**
+             * Mode
+             * @default none
+             * @enum {string}
+             */
+            mode: "none" | "packages" | "agents" | "open";
+        };
+        /**
+         * NewBudget
+         * @description What a session may spend on models: US dollars, tokens, or both.
+         */
+        NewBudget: {
+            /** Money */
+            money?: number | null;
+            /** Tokens */
+            tokens?: number | null;
+        };
+        /**
+         * NewMachine
+         * @description A machine to make; the workspace is a directory of this host that is copied in.
+         */
+        NewMachine: {
+            /**
+             * Image
+             * @default host
+             */
+            image: string;
+            /**
+             * Isolation
+             * @default namespace
+             * @enum {string}
+             */
+            isolation: "namespace" | "gvisor" | "microvm" | "landlock" | "strong";
+            limits?: components["schemas"]["MachineLimits"] | null;
+            network?: components["schemas"]["NetworkAccess"] | null;
+            /** Workspace */
+            workspace?: string | null;
+        };
+        /**
+         * NewPrompt
+         * @description A prompt to send; one that is sent again with its key is not played again.
+         */
+        NewPrompt: {
+            /** Idempotency Key */
+            idempotency_key?: string | null;
+            /** Text */
+            text: string;
+        };
+        /**
+         * NewSession
+         * @description A session to begin, with a machine of its own; or one to go on with (`resume`).
+         */
+        NewSession: {
+            /**
+             * Agent
+             * @default codex
+             */
+            agent: string;
+            budget?: components["schemas"]["NewBudget"] | null;
+            /** Env */
+            env?: {
+                [key: string]: string;
+            };
+            /**
+             * Image
+             * @default host
+             */
+            image: string;
+            /** Instructions */
+            instructions?: string | null;
+            /** Instructions File */
+            instructions_file?: string | null;
+            /**
+             * Isolation
+             * @default namespace
+             * @enum {string}
+             */
+            isolation: "namespace" | "gvisor" | "microvm" | "landlock" | "strong";
+            limits?: components["schemas"]["MachineLimits"] | null;
+            /**
+             * Memories
+             * @default []
+             */
+            memories: string[];
+            /** Model */
+            model?: string | null;
+            network?: components["schemas"]["NetworkAccess"] | null;
+            /**
+             * Permission
+             * @default ask
+             * @enum {string}
+             */
+            permission: "ask" | "allow" | "reject";
+            /** Profile */
+            profile?: string | null;
+            /** Profile File */
+            profile_file?: string | null;
+            /** Prompt */
+            prompt?: string | null;
+            /** Resume */
+            resume?: string | null;
+            /**
+             * Skills
+             * @default []
+             */
+            skills: string[];
+            /** Workspace */
+            workspace?: string | null;
+        };
+        /**
+         * Option
+         * @description A possible answer; `kind` is allow_once, allow_always, reject_once or reject_always.
+         */
+        Option: {
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
         };
         /**
          * PageFinding
@@ -851,6 +1729,27 @@ export interface components {
             warnings: string[];
         };
         /**
+         * Permission
+         * @description A question of the agent that waits for an answer.
+         */
+        Permission: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Command */
+            command: string | null;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Options */
+            options: components["schemas"]["Option"][];
+            /** Title */
+            title: string;
+        };
+        /**
          * PortfolioRead
          * @description A portfolio file was read from disk, past the hub.
          */
@@ -861,6 +1760,18 @@ export interface components {
             file: string;
             /** Project */
             project?: string | null;
+        };
+        /**
+         * Problem
+         * @description An error, worded as every error of the hub.
+         */
+        Problem: {
+            /** Code */
+            code: string;
+            /** Hint */
+            hint?: string | null;
+            /** Message */
+            message: string;
         };
         /**
          * ProjectChoice
@@ -923,12 +1834,36 @@ export interface components {
             proposals: components["schemas"]["ProposalInfo"][];
         };
         /**
+         * Queued
+         * @description How many prompts wait, and the number of the turn that this one is.
+         */
+        Queued: {
+            /** Queued */
+            queued: number;
+            /** Turn */
+            turn: number | null;
+        };
+        /**
          * Rejection
          * @description What its proposer shall know.
          */
         Rejection: {
             /** Reason */
             reason?: string | null;
+        };
+        /**
+         * Renewal
+         * @description What a session that goes on is given anew: credentials are in no store.
+         */
+        Renewal: {
+            /** Env */
+            env?: {
+                [key: string]: string;
+            };
+            /** Permission */
+            permission?: ("ask" | "allow" | "reject") | null;
+            /** Workspace */
+            workspace?: string | null;
         };
         /**
          * RepositoryInfo
@@ -962,6 +1897,114 @@ export interface components {
          * @enum {string}
          */
         Scope: "*" | "portfolio:read" | "portfolio:propose" | "fs:read" | "fs:write" | "git:read" | "git:commit" | "git:push" | "ext:run" | "telemetry:write" | "status:read";
+        /**
+         * SessionDiff
+         * @description What a session changed in its workspace; `truncated` says whether the patch has an end.
+         */
+        SessionDiff: {
+            /** Changes */
+            changes: components["schemas"]["FileChange"][];
+            /** Patch */
+            patch: string;
+            /** Truncated */
+            truncated: boolean;
+        };
+        /**
+         * SessionHost
+         * @description Where the hub keeps sessions, how many are live, and how many of these are at work.
+         *
+         *     `store` names the store without its address, `data` is the data directory.
+         */
+        SessionHost: {
+            /** Data */
+            data: string;
+            /** Home */
+            home: string;
+            /** Live */
+            live: number;
+            /** Most */
+            most: number;
+            /** Store */
+            store: string;
+            /** Working */
+            working: number;
+        };
+        /**
+         * SessionList
+         * @description A page of sessions: those that live first, then those of the store, newest first.
+         */
+        SessionList: {
+            /** Next */
+            next: string | null;
+            /** Sessions */
+            sessions: components["schemas"]["SessionState"][];
+        };
+        /**
+         * SessionState
+         * @description How a session is.
+         *
+         *     `live` says whether this hub holds it; `machine` is the id of its machine, and `workspace` the
+         *     directory of the host that was copied into that.
+         */
+        SessionState: {
+            /** Agent */
+            agent: string;
+            cost: components["schemas"]["Cost"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            error: components["schemas"]["Problem"] | null;
+            /** Id */
+            id: string;
+            /** Last Line */
+            last_line: string;
+            /** Last Seq */
+            last_seq: number;
+            /** Live */
+            live: boolean;
+            /** Machine */
+            machine: string | null;
+            /** Model */
+            model: string | null;
+            /** Permissions */
+            permissions: components["schemas"]["Permission"][];
+            /** Profile */
+            profile: string | null;
+            /** Queued */
+            queued: number;
+            state: components["schemas"]["State"];
+            /** Title */
+            title: string;
+            /** Turns */
+            turns: number;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            usage: components["schemas"]["Tokens"];
+            /** Workspace */
+            workspace: string | null;
+        };
+        /**
+         * SessionTotal
+         * @description What a session used.
+         */
+        SessionTotal: {
+            cost: components["schemas"]["Cost"] | null;
+            usage: components["schemas"]["Tokens"];
+        };
+        /**
+         * SessionUsage
+         * @description What each turn of a session used, and all of them.
+         */
+        SessionUsage: {
+            total: components["schemas"]["SessionTotal"];
+            /** Turns */
+            turns: components["schemas"]["TurnSum"][];
+        };
         /**
          * SettingsInfo
          * @description The hub's settings.
@@ -1023,12 +2066,42 @@ export interface components {
             version: string;
         };
         /**
+         * State
+         * @description What a session is at.
+         * @enum {string}
+         */
+        State: "starting" | "idle" | "running" | "waiting" | "ended" | "interrupted" | "failed";
+        /**
          * Successor
          * @description The process that took over.
          */
         Successor: {
             /** Pid */
             pid: number;
+        };
+        /**
+         * TerminalOpened
+         * @description A terminal that has begun.
+         */
+        TerminalOpened: {
+            /** Id */
+            id: string;
+        };
+        /**
+         * TerminalSize
+         * @description The size of a terminal in characters.
+         */
+        TerminalSize: {
+            /**
+             * Columns
+             * @default 80
+             */
+            columns: number;
+            /**
+             * Rows
+             * @default 24
+             */
+            rows: number;
         };
         /**
          * TokenInfo
@@ -1062,6 +2135,66 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
             /** Tokens */
             tokens: components["schemas"]["TokenInfo"][];
+        };
+        /**
+         * Tokens
+         * @description Tokens; those cached are part of the input, those of reasoning part of the output.
+         */
+        Tokens: {
+            /**
+             * Cache Write
+             * @default 0
+             */
+            cache_write: number;
+            /**
+             * Cached Input
+             * @default 0
+             */
+            cached_input: number;
+            /**
+             * Input
+             * @default 0
+             */
+            input: number;
+            /**
+             * Output
+             * @default 0
+             */
+            output: number;
+            /**
+             * Reasoning
+             * @default 0
+             */
+            reasoning: number;
+        };
+        /**
+         * TurnSum
+         * @description What a turn used; no end if it has none yet.
+         */
+        TurnSum: {
+            cost: components["schemas"]["Cost"] | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Prompt */
+            prompt: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Stop Reason */
+            stop_reason: string | null;
+            /** Turn */
+            turn: number;
+            usage: components["schemas"]["Tokens"] | null;
+        };
+        /**
+         * Typed
+         * @description What is typed, in base64.
+         */
+        Typed: {
+            /** Data */
+            data: string;
         };
         /** ValidationError */
         ValidationError: {
@@ -1314,6 +2447,26 @@ export interface operations {
             };
         };
     };
+    session_host_api_v1_hub_sessions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionHost"];
+                };
+            };
+        };
+    };
     log_api_v1_log_get: {
         parameters: {
             query?: {
@@ -1344,6 +2497,189 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    machines_api_v1_machines_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineList"];
+                };
+            };
+        };
+    };
+    make_machine_api_v1_machines_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMachine"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    machine_api_v1_machines__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineDetail"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    end_machine_api_v1_machines__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    run_command_api_v1_machines__id__exec_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Command"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandResult"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    begin_machine_terminal_api_v1_machines__id__terminals_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TerminalSize"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalOpened"];
                 };
             };
             /** @description Validation Error */
@@ -1571,6 +2907,571 @@ export interface operations {
             };
         };
     };
+    sessions_api_v1_sessions_get: {
+        parameters: {
+            query?: {
+                /** @description As `next` says. */
+                after?: string | null;
+                limit?: number;
+                live?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    begin_session_api_v1_sessions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSession"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    session_api_v1_sessions__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    end_session_api_v1_sessions__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    apply_api_v1_sessions__id__apply_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    cancel_api_v1_sessions__id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    diff_api_v1_sessions__id__diff_get: {
+        parameters: {
+            query?: {
+                /** @description Characters of the patch. */
+                most?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDiff"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    events_api_v1_sessions__id__events_get: {
+        parameters: {
+            query?: {
+                after?: number | null;
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    file_api_v1_sessions__id__file_get: {
+        parameters: {
+            query: {
+                /** @description Absolute, or from the home directory. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    files_api_v1_sessions__id__files_get: {
+        parameters: {
+            query?: {
+                /** @description Absolute, or from the home directory. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    fork_api_v1_sessions__id__fork_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    answer_api_v1_sessions__id__permissions__permission__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                permission: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    prompt_api_v1_sessions__id__prompts_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPrompt"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queued"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    resume_api_v1_sessions__id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Renewal"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    follow_api_v1_sessions__id__stream_get: {
+        parameters: {
+            query?: {
+                /** @description As Last-Event-ID, which goes first. */
+                after?: number;
+            };
+            header?: {
+                "last-event-id"?: number | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    begin_terminal_api_v1_sessions__id__terminals_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TerminalSize"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalOpened"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    usage_api_v1_sessions__id__usage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionUsage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     settings_api_v1_settings_get: {
         parameters: {
             query?: never;
@@ -1587,6 +3488,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SettingsInfo"];
+                };
+            };
+        };
+    };
+    end_terminal_api_v1_terminals__tid__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    type_into_terminal_api_v1_terminals__tid__input_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Typed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    terminal_output_api_v1_terminals__tid__output_get: {
+        parameters: {
+            query?: {
+                /** @description Bytes that are known. */
+                after?: number;
+            };
+            header?: {
+                "last-event-id"?: number | null;
+            };
+            path: {
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    resize_terminal_api_v1_terminals__tid__size_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TerminalSize"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
