@@ -97,7 +97,7 @@ def _require_series(page: Page, rows: list[dict[str, Any]], show: str) -> None:
     assert len(stacked[0]) == len(days)
     page.get_by_role("button", name="Table").click()
     table = page.get_by_role("region", name="as a table")
-    assert table.locator("thead th").all_inner_texts() == ["day", *names, "Total"]
+    assert table.locator("thead th").all_inner_texts() == ["Day", *names, "Total"]
     lines = {
         row.locator("th").inner_text(): numbers(row) for row in table.locator("tbody tr").all()
     }

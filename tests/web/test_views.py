@@ -78,11 +78,12 @@ def test_every_view_in_every_size_and_colour(place: Place, look: Look, node_modu
     page = look(place.link())
     expect(page.get_by_role("heading", name="Now", level=1)).to_be_visible()
     found: dict[str, Any] = {}
+    views = VIEWS | {"entry": (f"memory/{key_of(place, 'agentos', 'answer')}", "How to answer")}
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         for width, height in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
-            for name, (path, title) in VIEWS.items():
+            for name, (path, title) in views.items():
                 show(page, path, title)
                 spill = page.evaluate(
                     "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -125,6 +126,12 @@ def test_the_menu_of_a_narrow_page(place: Place, look: Look) -> None:
     page.get_by_role("link", name="Log", exact=True).click()
     expect(page.get_by_role("heading", name="Log", level=1)).to_be_visible()
     expect(page.get_by_role("link", name="Settings")).to_have_count(0)
+
+
+def key_of(place: Place, client: str, words: str) -> str:
+    """Return by what the page finds a memory."""
+    [memory] = place.ask("GET", f"/api/v1/memories?client={client}&q={words}")["memories"]
+    return str(memory["key"])
 
 
 def show(page: Page, path: str, title: str) -> None:

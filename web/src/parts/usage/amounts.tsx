@@ -60,3 +60,5 @@ export function stepName(step: string): string {
 export function named(name: string): string {
   return visible(name) || "(none)";
 }
+
+export const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);

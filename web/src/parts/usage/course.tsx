@@ -4,7 +4,7 @@ import { go } from "../../route";
 import { Section, Table } from "../layout";
 import { Empty } from "../notes";
 import { address, type Asked } from "./asked";
-import { amount, AmountOf, compact, money, named, stepName, type Used } from "./amounts";
+import { amount, AmountOf, capital, compact, money, named, stepName, type Used } from "./amounts";
 import type { Line } from "./chart";
 
 const Chart = lazy(() => import("./chart"));
@@ -106,7 +106,7 @@ function Bars({ title, series, lines, asked }: Parts) {
 
 function Numbers({ title, series, lines, asked }: Parts) {
   return (
-    <Table label={`${title}, as a table`} head={[series.step, ...lines.map((line) => line.name), "Total"]}>
+    <Table label={`${title}, as a table`} head={[capital(series.step), ...lines.map((line) => line.name), "Total"]}>
       {series.steps.map((step, at) => (
         <tr key={step}>
           <th scope="row">

@@ -5,7 +5,7 @@ import { Figure, Section, Table } from "../layout";
 import { Loaded } from "../notes";
 import { useUsageEvents } from "./live";
 import { address, chosen, FILTERS, type Asked, type Filter } from "./asked";
-import { compact, Cost, Count, named } from "./amounts";
+import { capital, compact, Cost, Count, named } from "./amounts";
 
 type Sums = Schema["UsageSums"];
 const MORE = 25;
@@ -41,7 +41,7 @@ export function SumsOf({ asked }: { asked: Asked }) {
 function Rows({ sums, asked }: { sums: Sums; asked: Asked }) {
   const filter = FILTERS.find((one) => one === asked.by) as Filter | undefined;
   return (
-    <Table label={`Sums by ${asked.by}`} head={[asked.by, "Calls", "Input", "Cached", "Output", "Tokens", "Cost"]}>
+    <Table label={`Sums by ${asked.by}`} head={[capital(asked.by), "Calls", "Input", "Cached", "Output", "Tokens", "Cost"]}>
       {sums.rows.map((row) => {
         const name = row[asked.by] ?? "";
         return (
