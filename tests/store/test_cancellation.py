@@ -59,7 +59,8 @@ async def test_cancelled_while_another_process_writes(tmp_path: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         task = asyncio.create_task(writes(store, 1))
-        await asyncio.sleep(0.2)  # it waits for the lock by now; if not, nothing is shown
+        for _ in range(TURNS):  # until it waits for the lock
+            await asyncio.sleep(0)
         task.cancel()
         await asyncio.sleep(0)
         other.execute("ROLLBACK")

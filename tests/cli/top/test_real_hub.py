@@ -84,6 +84,7 @@ async def test_snapshot_of_a_live_session(sessions: Open) -> None:
         begun = await hub.begin()
         await hub.said("POST", f"/sessions/{begun['id']}/prompts", {"text": "Make it."})
         await hub.until(begun["id"], "waiting")
+        await hub.hub.hub.telemetry.flush()
         text = snapshot.as_text(await read_once(connector_of(hub), 20))
         for words in (begun["id"], "waiting", "$ touch made", "1 live", "POST"):
             assert words in text
