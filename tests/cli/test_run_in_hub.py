@@ -198,6 +198,32 @@ async def interrupted(
     return process.returncode, (out + rest).decode(), err.decode()
 
 
+async def test_the_hub_tells_of_what_runs_alone(place: Place) -> None:
+    import asyncio
+
+    from agentos.hub.client import HubClient
+    from agentos.hub.sessions.models import SessionState
+
+    with place.hub():
+        hub = HubClient.find(place.state)
+        assert hub is not None
+        async with hub, model_of(Step(run="sleep 600"), Step(say="Done.")) as model:
+            words = words_of(model, "--alone")
+            running = asyncio.create_task(interrupted(place, words, "$ sleep 600"))
+            seen: list[tuple[str, bool]] = []
+            async with asyncio.timeout(PATIENCE):
+                while not (listed := (await hub.sessions()).sessions):
+                    await asyncio.sleep(0.05)
+                async for item in hub.follow(listed[0].id):
+                    if isinstance(item, SessionState):
+                        seen.append((str(item.state), item.live))
+                        if item.state == "ended":
+                            break
+            assert (await running)[0] == 130
+    assert {live for _, live in seen} == {False}
+    assert {state for state, _ in seen} <= {"running", "idle", "ended"}
+
+
 async def test_a_command_that_is_told_to_end_leaves_no_session(place: Place) -> None:
     with place.hub():
         async with model_of(Step(run="sleep 600"), Step(say="Done.")) as model:

@@ -189,7 +189,8 @@ def _cells(record: SessionRecord) -> list[str]:
 
 def _facts(record: SessionRecord) -> list[tuple[str, str]]:
     names = ("session", "agent", "machine", "last event", "state", "events")
-    settings = [(name, str(value)) for name, value in record.settings.items()]
+    told = {name: value for name, value in record.settings.items() if not isinstance(value, dict)}
+    settings = [(name, str(value)) for name, value in told.items()]
     return [*zip(names, _cells(record), strict=True), *settings]
 
 

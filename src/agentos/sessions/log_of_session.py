@@ -63,6 +63,7 @@ async def begin_log(
         request: What the caller asked for.
         past: The session that goes on, or that is forked.
     """
+    from agentos.sessions.transcripts.driver import this_process
     from agentos.sessions.transcripts.keeper import StoredSession, open_transcripts
     from agentos.sessions.transcripts.record import SessionRecord
     from agentos.store import default_url
@@ -81,6 +82,7 @@ async def begin_log(
             "mode": request.mode,
             "forked_at": past.record.last_seq if past else None,
             "notes": request.notes or None,
+            "driver": this_process(),
         }
         record = SessionRecord(
             new_id() if request.id is None or past else request.id,
@@ -96,8 +98,10 @@ async def begin_log(
     if past is not None and goes_on and past.interrupted is not None:
         log.append("turn_ended", _interrupted(past.interrupted))
     own = OwnTranscript(log, transcripts, epoch)
-    if goes_on:
+    if past is not None and goes_on:
         await own.note_agent(opened, machine)
+        driven = {**past.record.settings, "driver": this_process()}
+        await transcripts.change(id, epoch, settings=driven)
     return own
 
 

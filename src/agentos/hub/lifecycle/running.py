@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from agentos.hub.auth.private_file import replace_private
-from agentos.hub.lifecycle.process import birth_of
+from agentos.process_birth import birth_of
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,7 @@ async def _running(app: FastAPI, hub: Hub) -> AsyncIterator[None]:
         await sessions.end_all()
 
 
-async def _end_with(
-    closing: asyncio.Event, sessions: SessionOwner, machines: MachineOwner
-) -> None:
+async def _end_with(closing: asyncio.Event, sessions: SessionOwner, machines: MachineOwner) -> None:
     """Streams, sessions and machines end while the last requests are answered, not after them."""
     await closing.wait()
     await sessions.end_all()

@@ -15,6 +15,7 @@ from agentos.hub.errors import Refused
 from agentos.hub.sessions.costs import costs_of
 from agentos.hub.sessions.models import Cost, SessionState, State
 from agentos.hub.sessions.progress import Progress, plus, problem_of, title_of, tokens_of
+from agentos.sessions.transcripts.driver import drives
 from agentos.sessions.transcripts.record import SessionRecord
 from agentos.sessions.transcripts.rows import events_of
 from agentos.store import Store
@@ -98,13 +99,21 @@ class StoredSessions:
         return found
 
 
+def _state_of(record: SessionRecord, progress: Progress) -> State:
+    if record.ended is not None:
+        return State.ENDED
+    if not drives(record.settings):
+        return State.INTERRUPTED
+    return State.RUNNING if progress.turns > progress.ended else State.IDLE
+
+
 def _state(record: SessionRecord, progress: Progress, cost: Cost | None) -> SessionState:
     settings = record.settings
     return SessionState(
         id=record.id,
         agent=record.agent,
         title=progress.title or (record.title or ""),
-        state=State.INTERRUPTED if record.ended is None else State.ENDED,
+        state=_state_of(record, progress),
         live=False,
         model=settings.get("model"),
         profile=settings.get("profile"),
@@ -152,6 +161,7 @@ async def _read(
         progress = found[row.session_id]
         progress.usage = plus(progress.usage, tokens_of(data.get("usage")))
         progress.error = problem_of(data.get("error"))
+        progress.ended = int(data["turn"])
     return found
 
 

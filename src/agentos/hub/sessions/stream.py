@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 
 from agentos.errors import StoreError
 from agentos.hub.sessions.feed import Feed, worded
-from agentos.hub.sessions.models import SessionState
+from agentos.hub.sessions.models import SessionState, State
 from agentos.hub.sessions.owner import SessionOwner
 
 #: Seconds of silence after which a reader is told that the stream lives.
 HEARTBEAT = 15.0
+#: The same of a session that another process drives, such as `agentos run --alone`.
+LOOK_ELSEWHERE = 1.0
 #: Events that are read from the store at once.
 PAGE = 500
 #: Seconds that a reader waits for more at least, and for each other reader beside it.
@@ -29,7 +31,7 @@ async def stream(owner: SessionOwner, id: str, after: int) -> AsyncIterator[str]
             news = reader.news()
             if said := await reader.read():
                 yield said
-            elif not await _set_within(news, HEARTBEAT):
+            elif not await _set_within(news, reader.patience):
                 yield ": still here\n\n"
             else:
                 await asyncio.sleep(reader.pause)
@@ -46,8 +48,14 @@ class _Reader:
         self._owner = owner
         self._id = id
         self._place = after
-        self._told: tuple[object, int] | None = None
+        self._told: object = None
+        self._elsewhere = False
         self._feed: Feed | None = None
+
+    @property
+    def patience(self) -> float:
+        """Seconds of silence after which it looks again: another process tells nothing."""
+        return LOOK_ELSEWHERE if self._elsewhere else HEARTBEAT
 
     @property
     def pause(self) -> float:
@@ -84,11 +92,18 @@ class _Reader:
 
     async def _state(self) -> str:
         live = self._owner.find(self._id)
-        version = (live, live.version if live else 0)
-        if version == self._told:
+        if live is not None:
+            self._elsewhere = False
+            if (live, live.version) == self._told:
+                return ""
+            self._told = live, live.version
+            return worded_state(live.state())
+        state = await self._owner.state(self._id)
+        self._elsewhere = state.state in (State.RUNNING, State.IDLE)
+        if state == self._told:
             return ""
-        self._told = version
-        return worded_state(await self._owner.state(self._id))
+        self._told = state
+        return worded_state(state)
 
     def _follow(self, feed: Feed | None) -> None:
         if self._feed is feed:

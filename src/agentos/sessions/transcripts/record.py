@@ -22,7 +22,8 @@ class SessionRecord:
         agent_session: The agent's own id of it.
         parent: The session that it was forked from.
         title: What the agent calls it.
-        settings: What it was made with, as plain JSON; no credentials.
+        settings: What it was made with, as plain JSON, and the process that drives it; no
+            credentials.
         created: When it was made.
         updated: When the last event came.
         ended: When it was closed; None while it may be resumed where it was.
