@@ -160,9 +160,8 @@ def test_changes_and_files_are_seen_and_applied(place: Place, look: Look) -> Non
 
 
 def test_two_pages_follow_one_session(place: Place, look: Look) -> None:
-    with played(
-        place, Step(say="May I?", run="touch /home/agentos/x"), Step(say="Thanks.")
-    ) as model:
+    ask = Step(say="May I?", run="touch /home/agentos/x")
+    with played(place, ask, Step(say="Thanks."), Step(say="Gladly.")) as model:
         session = model.begin(prompt="Ask first")
         pages = [look(place.link()), look(place.link())]
         for page in pages:
@@ -174,7 +173,8 @@ def test_two_pages_follow_one_session(place: Place, look: Look) -> None:
             expect(page.get_by_role("region", name="The agent asks")).to_have_count(0)
         send(pages[1], "Once more")
         for page in pages:
-            expect(page.get_by_label("Transcript").get_by_text("Once more")).to_be_visible()
+            expect(page.get_by_text("Once more", exact=True)).to_be_visible()
+            expect(page.get_by_text("Gladly.")).to_be_visible(timeout=STARTED)
 
 
 def test_the_hub_is_killed_under_the_page(place: Place, look: Look) -> None:

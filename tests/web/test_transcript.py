@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.web.sessions import played, store
 
 from agentos.models.rehearsal import Step
@@ -25,6 +25,8 @@ SEEN = """() => {
     item => item.getBoundingClientRect().bottom > edge + 1);
   return [box.scrollTop, first.textContent];
 }"""
+#: Waits until what is to be drawn is drawn.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def work() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -110,9 +112,13 @@ def test_older_events_do_not_move_what_is_read(place: Place, look: Look) -> None
     show(page, "long")
     expect(page.get_by_text("Prompt 72", exact=True)).to_be_visible()
     page.keyboard.press("PageUp")
-    with page.expect_response(lambda answer: "before=" in answer.url):
+    held: list[Route] = []
+    page.route("**/events?before=*", lambda route: held.append(route))
+    with page.expect_request("**/events?before=*"):
         page.evaluate("document.querySelector('.virtual').scrollTop = 900")
-        before = page.evaluate(SEEN)
+    page.evaluate(DRAWN)
+    before = page.evaluate(SEEN)
+    held[0].continue_()
     page.wait_for_function("() => document.querySelector('.virtual').scrollTop > 3000")
     assert page.evaluate(SEEN)[1] == before[1]
 
