@@ -36,7 +36,12 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[st
     place: Path = tmp_path_factory.mktemp("hub")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENTOS_STORE_URL", f"sqlite:///{place}/agentos.db")
+        patch.setenv("HOME", str(place / "user"))  # of whom clients' files are looked at
+        patch.setenv("AGENTOS_STATE_DIR", str(place / "state"))
+        patch.setenv("AGENTOS_DATA_DIR", str(place / "data"))
         (place / "home").mkdir()
+        nowhere = '[usage]\nprices_url = "http://127.0.0.1:9/"\n'
+        (place / "home" / "agentos.toml").write_text(nowhere)
         wanted = HubSettings(port=0, requests_per_minute=10**9)
         ready: Future[tuple[str, dict[str, str], Callable[[], object]]] = Future()
         thread = threading.Thread(target=lambda: asyncio.run(_serve(wanted, place, ready)))

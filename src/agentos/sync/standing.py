@@ -97,7 +97,7 @@ class Standings:
         self._found, self._paths = found, tuple(owned | known | absent)
         stamps = self._look()
         # What was looked at before the work, and has another stamp after it, changed meanwhile.
-        steady = all(stamps.get(path) == stamp for path, stamp in before.items())
+        steady = all(stamps.get(path, stamp) == stamp for path, stamp in before.items())
         latest = max((stamp[0] for stamp in stamps.values() if stamp), default=0)
         self._stamps = stamps if steady and latest < began - _RACY_NS else None
 
