@@ -37,6 +37,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[st
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENTOS_STORE_URL", f"sqlite:///{place}/agentos.db")
         patch.setenv("HOME", str(place / "user"))  # of whom clients' files are looked at
+        patch.setenv("AGENTOS_HOME", str(place / "home"))
         patch.setenv("AGENTOS_STATE_DIR", str(place / "state"))
         patch.setenv("AGENTOS_DATA_DIR", str(place / "data"))
         (place / "home").mkdir()

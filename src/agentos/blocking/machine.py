@@ -254,7 +254,8 @@ class AgentOs(Blocking[AsyncAgentOs]):
                 As with skills and instructions, a `str` with a line break is the text itself,
                 everything else a path on the host.
             skills: Skills that the agent can look up: directories with a `SKILL.md`, the texts
-                of one, or `Skill`s. They stay in the machine.
+                of one, or `Skill`s. Tokens such as `{{skills_dir}}` in them become what they
+                stand for there. They stay in the machine.
             instructions_file: An `AGENTS.md`. It becomes a marked part of the agent's own, in
                 place of the former one, and stays in the machine.
             memories: What was learned earlier, each a text, or the `Path` of one; a marked part

@@ -18,7 +18,7 @@ from agentos.sync.standing import Standing
 MOST_TEXT = 20_000
 
 
-class Problem(BaseModel):
+class SyncProblem(BaseModel):
     """Why something is unknown, and what to do."""
 
     code: str
@@ -37,7 +37,7 @@ class ClientStanding(BaseModel):
     drift: int
     conflicts: int
     last_applied_at: datetime | None
-    error: Problem | None
+    error: SyncProblem | None
 
     @classmethod
     def of(cls, found: Standing) -> ClientStanding:
@@ -53,7 +53,7 @@ class ClientStanding(BaseModel):
             last_applied_at=datetime.fromisoformat(at) if at else None,
             error=None
             if error is None
-            else Problem(code=error.code, message=error.message, hint=error.hint),
+            else SyncProblem(code=error.code, message=error.message, hint=error.hint),
         )
 
 
@@ -212,7 +212,7 @@ class UndoPlan(BaseModel):
     next: str | None
 
 
-class Applied(BaseModel):
+class SyncApplied(BaseModel):
     """What was done; `backup` undoes it, if a file changed."""
 
     backup: int | None

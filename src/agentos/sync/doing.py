@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentos.hub.errors import Refused
-from agentos.sync.answers import Applied, shown
+from agentos.sync.answers import SyncApplied, shown
 from agentos.sync.asking import Owner, Verb, aside, plan_of
 from agentos.sync.merge import Side
 from agentos.sync.plan import Plan
@@ -52,20 +52,20 @@ def add_verbs(router: APIRouter, here: Workstation) -> None:
     """Add the routes that change files."""
 
     @router.post("/push")
-    async def push(owner: Owner, seen: Seen) -> Applied:
+    async def push(owner: Owner, seen: Seen) -> SyncApplied:
         """Deploy the AgentOS home to the clients, as was looked at."""
         return await aside(lambda: _applied(here, "push", seen))
 
     @router.post("/clean")
-    async def clean(owner: Owner, seen: Seen) -> Applied:
+    async def clean(owner: Owner, seen: Seen) -> SyncApplied:
         """Remove what is AgentOS's from the clients' files and deploy it anew."""
         return await aside(lambda: _applied(here, "clean", seen))
 
     @router.post("/resolve")
-    async def resolve(owner: Owner, chosen: Resolving) -> Applied:
+    async def resolve(owner: Owner, chosen: Resolving) -> SyncApplied:
         """Settle one thing: `ours` writes what AgentOS has, `theirs` leaves what stands there."""
 
-        def do() -> Applied:
+        def do() -> SyncApplied:
             with here.sync.alone("push"):
                 plan = plan_of(here, "push", here.deployed(chosen.clients))
                 _check(plan_digest("push", plan), chosen.digest)
@@ -75,43 +75,43 @@ def add_verbs(router: APIRouter, here: Workstation) -> None:
         return await aside(do)
 
     @router.post("/pull")
-    async def pull(owner: Owner, seen: Seen) -> Applied:
+    async def pull(owner: Owner, seen: Seen) -> SyncApplied:
         """Bring what the clients have into the AgentOS home, to look at."""
 
-        def do() -> Applied:
+        def do() -> SyncApplied:
             with here.sync.alone("pull"):
                 pulled = read_clients(here.deployed(seen.clients), here.sync, here.home)
                 _check(pull_digest(pulled), seen.digest)
                 for each in pulled:
                     replace_folder(each.folder, each.files)
             paths = [shown(each.folder / place) for each in pulled for place in each.files]
-            return Applied(backup=None, files=paths)
+            return SyncApplied(backup=None, files=paths)
 
         return await aside(do)
 
     @router.post("/undo")
-    async def undo(owner: Owner, undoing: Undoing) -> Applied:
+    async def undo(owner: Owner, undoing: Undoing) -> SyncApplied:
         """Bring back what the last push or clean changed, exactly."""
 
-        def do() -> Applied:
+        def do() -> SyncApplied:
             with here.sync.alone("undo"):
                 planned = here.sync.plan_undo(undoing.side)
                 _check(undo_digest(planned), undoing.digest)
                 paths = here.sync.undo(side=undoing.side, planned=planned)
-            return Applied(backup=None, files=[shown(path) for path in paths])
+            return SyncApplied(backup=None, files=[shown(path) for path in paths])
 
         return await aside(do)
 
 
-def _applied(here: Workstation, verb: Verb, seen: Seen) -> Applied:
+def _applied(here: Workstation, verb: Verb, seen: Seen) -> SyncApplied:
     with here.sync.alone(verb):
         plan = plan_of(here, verb, here.deployed(seen.clients))
         _check(plan_digest(verb, plan), seen.digest)
         return _done(here.sync.apply(plan), plan)
 
 
-def _done(number: int | None, plan: Plan) -> Applied:
-    return Applied(backup=number, files=[shown(edit.path) for edit in plan.edits])
+def _done(number: int | None, plan: Plan) -> SyncApplied:
+    return SyncApplied(backup=number, files=[shown(edit.path) for edit in plan.edits])
 
 
 def _check(found: str, seen: str) -> None:

@@ -86,6 +86,9 @@ export interface paths {
         /**
          * Events
          * @description Follow the log as server-sent events, from an event on or from now.
+         *
+         *     Who may do everything is also told of sessions: a `session` is the state of one that has
+         *     changed. It is not in the log and has no `id`.
          */
         get: operations["events_api_v1_events_get"];
         put?: never;
@@ -156,6 +159,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hub/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Session Host
+         * @description Tell where the hub keeps sessions, and how many it holds.
+         */
+        get: operations["session_host_api_v1_hub_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/log": {
         parameters: {
             query?: never;
@@ -170,6 +193,259 @@ export interface paths {
         get: operations["log_api_v1_log_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Machines
+         * @description List the machines, with those of sessions.
+         */
+        get: operations["machines_api_v1_machines_get"];
+        put?: never;
+        /**
+         * Make Machine
+         * @description Make a machine; one whose client does not wait for the answer is not kept.
+         */
+        post: operations["make_machine_api_v1_machines_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Machine
+         * @description Tell of a machine, with what it uses now.
+         */
+        get: operations["machine_api_v1_machines__id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * End Machine
+         * @description End a machine that was made by itself; that of a session ends with it.
+         */
+        delete: operations["end_machine_api_v1_machines__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines/{id}/exec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Command
+         * @description Run a command to its end; it is killed if its client goes away.
+         */
+        post: operations["run_command_api_v1_machines__id__exec_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/machines/{id}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Machine Terminal
+         * @description Start a shell on a terminal of a machine.
+         */
+        post: operations["begin_machine_terminal_api_v1_machines__id__terminals_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Memories
+         * @description List the memories of every client, the home's first; or what is found, best first.
+         */
+        get: operations["list_memories_api_v1_memories_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Candidates
+         * @description List what waits for review, the oldest first.
+         */
+        get: operations["list_candidates_api_v1_memories_inbox_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/inbox/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pull
+         * @description Look for what clients wrote since.
+         */
+        post: operations["pull_api_v1_memories_inbox_pull_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/inbox/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept
+         * @description Make it a memory of the home.
+         *
+         *     409 if it was changed since it was read, it was decided on, or there is one of this name:
+         *     nothing happens then.
+         */
+        post: operations["accept_api_v1_memories_inbox__id__accept_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/inbox/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject
+         * @description Leave it out; it does not come back.
+         */
+        post: operations["reject_api_v1_memories_inbox__id__reject_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Memory
+         * @description Read a memory, and learn where it has copies.
+         */
+        get: operations["read_memory_api_v1_memories__key__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/{key}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Memories
+         * @description Tell how one differs from another.
+         */
+        get: operations["compare_memories_api_v1_memories__key__difference_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/memories/{key}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote
+         * @description Make what a client wrote a memory of the home, or let a project's hold everywhere.
+         *
+         *     409 if it was changed since it was read, or there is one of this name: nothing happens then.
+         */
+        post: operations["promote_api_v1_memories__key__promote_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -456,6 +732,336 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions
+         * @description List sessions: all that live come on the first page, then those of the store.
+         */
+        get: operations["sessions_api_v1_sessions_get"];
+        put?: never;
+        /**
+         * Begin Session
+         * @description Begin a session, or go on with one; the answer comes when its agent is ready.
+         *
+         *     A client that does not wait for the answer gets no session.
+         */
+        post: operations["begin_session_api_v1_sessions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Session
+         * @description Tell how a session is.
+         */
+        get: operations["session_api_v1_sessions__id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description End a session with its machine; the transcript stays.
+         */
+        delete: operations["end_session_api_v1_sessions__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply
+         * @description Bring the changes to the host's directory: all of them, or none if there are conflicts.
+         */
+        post: operations["apply_api_v1_sessions__id__apply_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Cancel the turn that runs; the answer comes when it has ended.
+         */
+        post: operations["cancel_api_v1_sessions__id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff
+         * @description Tell what the agent changed in its workspace.
+         */
+        get: operations["diff_api_v1_sessions__id__diff_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events
+         * @description Read a part of the transcript: what is after an event, or what is before one.
+         */
+        get: operations["events_api_v1_sessions__id__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description Read a file of the machine.
+         */
+        get: operations["file_api_v1_sessions__id__file_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files
+         * @description List a directory of the machine.
+         */
+        get: operations["files_api_v1_sessions__id__files_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fork
+         * @description Branch a session together with its machine; a turn that runs is waited for.
+         */
+        post: operations["fork_api_v1_sessions__id__fork_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/permissions/{permission}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer
+         * @description Answer what the agent asks; who answers first decides.
+         */
+        post: operations["answer_api_v1_sessions__id__permissions__permission__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prompt
+         * @description Send a prompt; it waits while another one is at work.
+         */
+        post: operations["prompt_api_v1_sessions__id__prompts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Go on with a session as it was made, in a fresh machine.
+         */
+        post: operations["resume_api_v1_sessions__id__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow
+         * @description Follow a session as server-sent events: `event` for each event, `state` for its state.
+         */
+        get: operations["follow_api_v1_sessions__id__stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Terminal
+         * @description Start a shell on a terminal of the session's machine.
+         */
+        post: operations["begin_terminal_api_v1_sessions__id__terminals_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Usage
+         * @description Tell what each turn used and what it cost.
+         */
+        get: operations["usage_api_v1_sessions__id__usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/set-project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Project
+         * @description Set the active project, for everybody or for one client.
+         */
+        post: operations["set_project_api_v1_set_project_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/settings": {
         parameters: {
             query?: never;
@@ -724,6 +1330,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/terminals/{tid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Terminal
+         * @description Kill what runs on a terminal, and forget it.
+         */
+        delete: operations["end_terminal_api_v1_terminals__tid__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/terminals/{tid}/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Type Into Terminal
+         * @description Type into a terminal.
+         */
+        post: operations["type_into_terminal_api_v1_terminals__tid__input_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/terminals/{tid}/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Terminal Output
+         * @description Follow what a terminal shows, in base64; `gap` tells how many bytes are kept no more.
+         */
+        get: operations["terminal_output_api_v1_terminals__tid__output_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/terminals/{tid}/size": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resize Terminal
+         * @description Change a terminal's size; the programs on it are told.
+         */
+        post: operations["resize_terminal_api_v1_terminals__tid__size_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -776,9 +1462,17 @@ export interface paths {
          * @description Tell how far the budgets are used up, and how far they will be.
          */
         get: operations["budgets_api_v1_usage_budgets_get"];
-        put?: never;
+        /**
+         * Put Budget
+         * @description Set what may be used in a day; one for the same is replaced. Amounts are in US dollars.
+         */
+        put: operations["put_budget_api_v1_usage_budgets_put"];
         post?: never;
-        delete?: never;
+        /**
+         * Delete Budget
+         * @description Take a budget of a day away: a project's, a profile's, or that of all.
+         */
+        delete: operations["delete_budget_api_v1_usage_budgets_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -804,6 +1498,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/usage/calls/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Call
+         * @description Tell of one call, with the line that it was read from.
+         */
+        get: operations["call_api_v1_usage_calls__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Csv
+         * @description Sum up what was used as comma-separated values, all of it.
+         */
+        get: operations["csv_api_v1_usage_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/explanation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explanation
+         * @description Tell which files and lines a number comes from, and what there was not counted.
+         */
+        get: operations["explanation_api_v1_usage_explanation_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage/series": {
         parameters: {
             query?: never;
@@ -813,7 +1567,7 @@ export interface paths {
         };
         /**
          * Series
-         * @description Tell how use went over time: the largest series, and the sum of all.
+         * @description Tell how use went over time: the largest series, what is left, and the sum of all.
          */
         get: operations["series_api_v1_usage_series_get"];
         put?: never;
@@ -984,14 +1738,22 @@ export interface components {
             principal: string;
         };
         /**
+         * Answer
+         * @description The option that answers a permission request, by its id or kind.
+         */
+        Answer: {
+            /** Option */
+            option: string;
+        };
+        /**
          * Applied
-         * @description What was done; `backup` undoes it, if a file changed.
+         * @description What was brought to the host; with conflicts nothing was.
          */
         Applied: {
-            /** Backup */
-            backup: number | null;
-            /** Files */
-            files: string[];
+            /** Conflicts */
+            conflicts: string[];
+            /** Written */
+            written: string[];
         };
         /**
          * BackupInfo
@@ -1031,6 +1793,189 @@ export interface components {
             seconds: number;
         };
         /**
+         * BudgetChange
+         * @description What may be used in a day: by a project, by a profile, or else by all.
+         */
+        BudgetChange: {
+            /** Money */
+            money?: number | null;
+            /** Profile */
+            profile?: string | null;
+            /** Project */
+            project?: string | null;
+            /** Tokens */
+            tokens?: number | null;
+        };
+        /**
+         * BudgetInfo
+         * @description A budget, and how far it is used up; amounts are in US dollars.
+         *
+         *     `editable` ones are of a day, which PUT and DELETE change.
+         */
+        BudgetInfo: {
+            /** Cost */
+            cost: number | null;
+            /** Cost Ahead */
+            cost_ahead: number | null;
+            /** Editable */
+            editable: boolean;
+            /** Enforced */
+            enforced: boolean;
+            /** Money */
+            money: number | null;
+            /** Profile */
+            profile: string | null;
+            /** Project */
+            project: string | null;
+            /** Scope */
+            scope: string;
+            /** Share */
+            share: number | null;
+            /** Share Ahead */
+            share_ahead: number | null;
+            /** Tokens */
+            tokens: number | null;
+            /** Tokens Ahead */
+            tokens_ahead: number | null;
+            /** Unpriced */
+            unpriced: number;
+            /** Used */
+            used: number | null;
+        };
+        /**
+         * BudgetList
+         * @description The budgets of `agentos.toml`.
+         */
+        BudgetList: {
+            /** Budgets */
+            budgets: components["schemas"]["BudgetInfo"][];
+            currency: components["schemas"]["CurrencyInfo"];
+        };
+        /**
+         * CallInfo
+         * @description One model call; its cost, and the price that its source wrote, are in US dollars.
+         */
+        CallInfo: {
+            /** Agent */
+            agent: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Client */
+            client: string;
+            confidence: components["schemas"]["Confidence"];
+            /** Cost */
+            cost: number | null;
+            /** Identity */
+            identity: string;
+            /** Kind */
+            kind: string;
+            /** Model */
+            model: string;
+            /** Number */
+            number: number;
+            /** Price */
+            price: number | null;
+            /** Profile */
+            profile: string;
+            /** Project */
+            project: string;
+            provenance: components["schemas"]["ProvenanceInfo"];
+            /** Provider */
+            provider: string;
+            /** Response Id */
+            response_id: string;
+            /** Session */
+            session: string;
+            source: components["schemas"]["Source"];
+            /** Thread */
+            thread: string;
+            /** Tier */
+            tier: string;
+            tokens: components["schemas"]["TokensInfo"] | null;
+            /** Turn */
+            turn: string;
+        };
+        /**
+         * CallList
+         * @description Calls as they came into the ledger.
+         */
+        CallList: {
+            /** Calls */
+            calls: components["schemas"]["CallInfo"][];
+            currency: components["schemas"]["CurrencyInfo"];
+            /** Next */
+            next: number | null;
+            /** Time Zone */
+            time_zone: string;
+        };
+        /**
+         * CallText
+         * @description A call, and the line that it was read from; null if that is not there any more.
+         */
+        CallText: {
+            call: components["schemas"]["CallInfo"];
+            currency: components["schemas"]["CurrencyInfo"];
+            /** Line */
+            line: string | null;
+            /** Time Zone */
+            time_zone: string;
+        };
+        /**
+         * CandidateInfo
+         * @description What waits for review: by whom it was written, and what to be careful of.
+         */
+        CandidateInfo: {
+            /** About */
+            about: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Clients */
+            clients: string[];
+            /** Description */
+            description: string;
+            /** Findings */
+            findings: string[];
+            /** Id */
+            id: string;
+            /** Like */
+            like: string | null;
+            /** Like Diff */
+            like_diff: string | null;
+            /** Name */
+            name: string;
+            /** Origins */
+            origins: components["schemas"]["OriginInfo"][];
+            /** Project */
+            project: string | null;
+            /** Text */
+            text: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "user" | "feedback" | "project" | "reference";
+            /** Variants */
+            variants: string[];
+            /** Version */
+            version: string;
+        };
+        /**
+         * CandidateList
+         * @description What waits for review, the oldest first.
+         */
+        CandidateList: {
+            /** Candidates */
+            candidates: components["schemas"]["CandidateInfo"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
          * ClientList
          * @description Programs, the latest first.
          */
@@ -1056,7 +2001,7 @@ export interface components {
             directory: string;
             /** Drift */
             drift: number;
-            error: components["schemas"]["Problem"] | null;
+            error: components["schemas"]["SyncProblem"] | null;
             /** Installed */
             installed: boolean;
             /** Last Applied At */
@@ -1068,6 +2013,33 @@ export interface components {
             state: "in_sync" | "drift" | "conflict" | "error";
             /** Version */
             version: string | null;
+        };
+        /**
+         * Command
+         * @description A command to run: words, or text for a shell; it is killed after `timeout` seconds.
+         */
+        Command: {
+            /** Argv */
+            argv?: string[] | null;
+            /** Command */
+            command?: string | null;
+            /**
+             * Timeout
+             * @default 60
+             */
+            timeout: number;
+        };
+        /**
+         * CommandResult
+         * @description What a command wrote, and its exit code.
+         */
+        CommandResult: {
+            /** Exit Code */
+            exit_code: number;
+            /** Stderr */
+            stderr: string;
+            /** Stdout */
+            stdout: string;
         };
         /**
          * CommandRun
@@ -1096,6 +2068,16 @@ export interface components {
             project?: string | null;
         };
         /**
+         * Confidence
+         * @description How well the tokens of a call are known.
+         *
+         *     Attributes:
+         *         EXACT: The provider's own figures of this one call.
+         *         DERIVED: The difference between two readings of a running total.
+         * @enum {string}
+         */
+        Confidence: "exact" | "derived";
+        /**
          * Content
          * @description What stands, or is to stand, in a place; `text` is none of what is not there, or no text.
          */
@@ -1111,6 +2093,60 @@ export interface components {
             there: boolean;
         };
         /**
+         * Cost
+         * @description What was paid, as a decimal number.
+         */
+        Cost: {
+            /** Amount */
+            amount: string;
+            /** Currency */
+            currency: string;
+        };
+        /**
+         * CurrencyInfo
+         * @description What costs in US dollars are told in.
+         */
+        CurrencyInfo: {
+            /** Code */
+            code: string;
+            /** Per Dollar */
+            per_dollar: number;
+        };
+        /**
+         * Event
+         * @description Something that happened in a session; see `agentos.SessionEvent`.
+         */
+        Event: {
+            /** At */
+            at: number;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Seq */
+            seq: number;
+            /** Session Id */
+            session_id: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * EventPage
+         * @description A part of a transcript, in order.
+         *
+         *     `next` is the `after` of the page behind it, `previous` the `before` of the page in front of it.
+         */
+        EventPage: {
+            /** Events */
+            events: components["schemas"]["Event"][];
+            /** Last Seq */
+            last_seq: number;
+            /** Next */
+            next: number | null;
+            /** Previous */
+            previous: number | null;
+        };
+        /**
          * Examination
          * @description What works on this host; nothing was examined yet if there is no time.
          */
@@ -1122,6 +2158,57 @@ export interface components {
              * @default []
              */
             findings: components["schemas"]["HostFinding"][];
+        };
+        /**
+         * FileChange
+         * @description A file that differs, with its lines that came and went; none of what is not text.
+         */
+        FileChange: {
+            /** Added */
+            added: number;
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "changed" | "deleted";
+            /** Path */
+            path: string;
+            /** Removed */
+            removed: number;
+        };
+        /**
+         * FileEntry
+         * @description A file of a machine.
+         */
+        FileEntry: {
+            /**
+             * Modified
+             * Format: date-time
+             */
+            modified: string;
+            /** Name */
+            name: string;
+            /** Size */
+            size: number;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "file" | "directory" | "link" | "other";
+        };
+        /**
+         * FileText
+         * @description A file of a machine; no text if it is none.
+         */
+        FileText: {
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+            /** Text */
+            text: string | null;
+            /** Truncated */
+            truncated: boolean;
         };
         /**
          * FindingList
@@ -1218,7 +2305,22 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        Kind: "http" | "tool" | "portfolio_read" | "command" | "project";
+        Kind: "http" | "tool" | "portfolio_read" | "command" | "project" | "usage";
+        /**
+         * Listing
+         * @description A directory of a machine; `truncated` says whether there is more in it.
+         */
+        Listing: {
+            /** Entries */
+            entries: components["schemas"]["FileEntry"][];
+            /** Path */
+            path: string;
+            /**
+             * Truncated
+             * @default false
+             */
+            truncated: boolean;
+        };
         /**
          * LogPage
          * @description A part of the log, the newest first.
@@ -1266,6 +2368,220 @@ export interface components {
             request_id: string;
         };
         /**
+         * MachineDetail
+         * @description A machine with what it uses now.
+         */
+        MachineDetail: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Image */
+            image: string;
+            /** Isolation */
+            isolation: string;
+            /** Session */
+            session: string | null;
+            stats: components["schemas"]["MachineStats"];
+            /** Terminals */
+            terminals: string[];
+            /** Workspace */
+            workspace: string | null;
+        };
+        /**
+         * MachineLimits
+         * @description What a machine may use up.
+         */
+        MachineLimits: {
+            /** Cpus */
+            cpus?: number | null;
+            /** Memory */
+            memory?: string | number | null;
+            /** Pids */
+            pids?: number | null;
+        };
+        /**
+         * MachineList
+         * @description The machines that the hub owns, oldest first.
+         */
+        MachineList: {
+            /** Machines */
+            machines: components["schemas"]["MachineState"][];
+        };
+        /**
+         * MachineState
+         * @description A machine that the hub owns, and the session that it is made for.
+         */
+        MachineState: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Id */
+            id: string;
+            /** Image */
+            image: string;
+            /** Isolation */
+            isolation: string;
+            /** Session */
+            session: string | null;
+            /** Terminals */
+            terminals: string[];
+            /** Workspace */
+            workspace: string | null;
+        };
+        /**
+         * MachineStats
+         * @description What a machine uses: bytes, CPU seconds, processes.
+         */
+        MachineStats: {
+            /** Cpu Throttled */
+            cpu_throttled: number;
+            /** Cpu Time */
+            cpu_time: number;
+            /** Disk */
+            disk: number;
+            /** Disk Limit */
+            disk_limit: number;
+            /** Enforced */
+            enforced: {
+                [key: string]: string;
+            };
+            /** Memory */
+            memory: number;
+            /** Memory Peak */
+            memory_peak: number;
+            /** Pids */
+            pids: number;
+        };
+        /**
+         * MemoryChange
+         * @description What is to be otherwise in the memory that it becomes; null leaves it.
+         *
+         *     A project of the empty text is everywhere.
+         */
+        MemoryChange: {
+            /** Description */
+            description?: string | null;
+            /**
+             * Despite Findings
+             * @default false
+             */
+            despite_findings: boolean;
+            /** Name */
+            name?: string | null;
+            /** Project */
+            project?: string | null;
+            /** Type */
+            type?: ("user" | "feedback" | "project" | "reference") | null;
+        };
+        /**
+         * MemoryDifference
+         * @description A unified diff from one copy to another; empty if they say the same.
+         */
+        MemoryDifference: {
+            /** Diff */
+            diff: string;
+        };
+        /**
+         * MemoryInfo
+         * @description A memory as one client has it: `agentos` for the home's, or what the client wrote.
+         *
+         *     `same` are the keys of its copies elsewhere; `found` is the passage that was searched for.
+         */
+        MemoryInfo: {
+            /** About */
+            about: string | null;
+            /** Author */
+            author: string | null;
+            /** Client */
+            client: string;
+            /** Excerpt */
+            excerpt: string;
+            /** Found */
+            found: string | null;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "memory" | "note" | "rule" | "instructions" | "summary" | "raw" | "session";
+            /** Line */
+            line: number;
+            /** Name */
+            name: string | null;
+            /** Path */
+            path: string;
+            /** Project */
+            project: string | null;
+            /** Same */
+            same: string[];
+            /** Size */
+            size: number;
+            /** Title */
+            title: string;
+            /** Type */
+            type: ("user" | "feedback" | "project" | "reference") | null;
+            /** Version */
+            version: string;
+            /** Written */
+            written: string | null;
+        };
+        /**
+         * MemoryList
+         * @description Memories of every client, the home's first; those that were searched for, the best first.
+         */
+        MemoryList: {
+            /** Active Project */
+            active_project: string | null;
+            /** Clients */
+            clients: {
+                [key: string]: number;
+            };
+            /** Memories */
+            memories: components["schemas"]["MemoryInfo"][];
+            /** Next */
+            next: string | null;
+            /** Projects */
+            projects: string[];
+            /** Unreadable */
+            unreadable: string[];
+        };
+        /**
+         * MemoryMade
+         * @description The memory that it became: its file in the home, which is yours to commit.
+         */
+        MemoryMade: {
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
+        };
+        /**
+         * MemoryRejection
+         * @description Why it is left out.
+         */
+        MemoryRejection: {
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
+         * MemoryText
+         * @description A memory, and its copies elsewhere.
+         */
+        MemoryText: {
+            /** Copies */
+            copies: components["schemas"]["MemoryInfo"][];
+            memory: components["schemas"]["MemoryInfo"];
+            /** Text */
+            text: string;
+        };
+        /**
          * ModelPrice
          * @description A model's prices, oldest first; the last one holds now.
          */
@@ -1290,6 +2606,125 @@ export interface components {
          */
         Moved: "source" | "file" | "both";
         /**
+         * NetworkAccess
+         * @description What a machine may reach: what is allowed beside a preset.
+         */
+        NetworkAccess: {
+            /**
+             * Allow
+             * @default []
+             */
+            allow: string[];
+            /**
+             * Mode
+             * @default none
+             * @enum {string}
+             */
+            mode: "none" | "packages" | "agents" | "open";
+        };
+        /**
+         * NewBudget
+         * @description What a session may spend on models: US dollars, tokens, or both.
+         */
+        NewBudget: {
+            /** Money */
+            money?: number | null;
+            /** Tokens */
+            tokens?: number | null;
+        };
+        /**
+         * NewMachine
+         * @description A machine to make; the workspace is a directory of this host that is copied in.
+         */
+        NewMachine: {
+            /**
+             * Image
+             * @default host
+             */
+            image: string;
+            /**
+             * Isolation
+             * @default namespace
+             * @enum {string}
+             */
+            isolation: "namespace" | "gvisor" | "microvm" | "landlock" | "strong";
+            limits?: components["schemas"]["MachineLimits"] | null;
+            network?: components["schemas"]["NetworkAccess"] | null;
+            /** Workspace */
+            workspace?: string | null;
+        };
+        /**
+         * NewPrompt
+         * @description A prompt to send; one that is sent again with its key is not played again.
+         */
+        NewPrompt: {
+            /** Idempotency Key */
+            idempotency_key?: string | null;
+            /** Text */
+            text: string;
+        };
+        /**
+         * NewSession
+         * @description A session to begin, with a machine of its own; or one to go on with (`resume`).
+         */
+        NewSession: {
+            /**
+             * Agent
+             * @default codex
+             */
+            agent: string;
+            budget?: components["schemas"]["NewBudget"] | null;
+            /** Env */
+            env?: {
+                [key: string]: string;
+            };
+            /**
+             * Image
+             * @default host
+             */
+            image: string;
+            /** Instructions */
+            instructions?: string | null;
+            /** Instructions File */
+            instructions_file?: string | null;
+            /**
+             * Isolation
+             * @default namespace
+             * @enum {string}
+             */
+            isolation: "namespace" | "gvisor" | "microvm" | "landlock" | "strong";
+            limits?: components["schemas"]["MachineLimits"] | null;
+            /**
+             * Memories
+             * @default []
+             */
+            memories: string[];
+            /** Model */
+            model?: string | null;
+            network?: components["schemas"]["NetworkAccess"] | null;
+            /**
+             * Permission
+             * @default ask
+             * @enum {string}
+             */
+            permission: "ask" | "allow" | "reject";
+            /** Profile */
+            profile?: string | null;
+            /** Profile File */
+            profile_file?: string | null;
+            /** Prompt */
+            prompt?: string | null;
+            /** Resume */
+            resume?: string | null;
+            /**
+             * Skills
+             * @default []
+             */
+            skills: string[];
+            /** Workspace */
+            workspace?: string | null;
+        };
+        /**
          * OpenConflict
          * @description What has to be chosen: what AgentOS has, or what stands in the file.
          */
@@ -1301,6 +2736,32 @@ export interface components {
             name: string;
             ours: components["schemas"]["Content"];
             theirs: components["schemas"]["Content"];
+        };
+        /**
+         * Option
+         * @description A possible answer; `kind` is allow_once, allow_always, reject_once or reject_always.
+         */
+        Option: {
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * OriginInfo
+         * @description Where a candidate was written.
+         */
+        OriginInfo: {
+            /** Client */
+            client: string;
+            /** Line */
+            line: number;
+            /** Path */
+            path: string;
+            /** Written */
+            written: string | null;
         };
         /**
          * OwnPrice
@@ -1386,6 +2847,27 @@ export interface components {
             path: string;
             /** Warnings */
             warnings: string[];
+        };
+        /**
+         * Permission
+         * @description A question of the agent that waits for an answer.
+         */
+        Permission: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Command */
+            command: string | null;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Options */
+            options: components["schemas"]["Option"][];
+            /** Title */
+            title: string;
         };
         /**
          * PlannedChange
@@ -1476,13 +2958,27 @@ export interface components {
         };
         /**
          * Problem
-         * @description Why something is unknown, and what to do.
+         * @description An error, worded as every error of the hub.
          */
         Problem: {
             /** Code */
             code: string;
             /** Hint */
-            hint: string | null;
+            hint?: string | null;
+            /** Message */
+            message: string;
+        };
+        /**
+         * ProblemInfo
+         * @description A line, or a file, that was not counted.
+         */
+        ProblemInfo: {
+            /** File */
+            file: string;
+            /** Kind */
+            kind: string;
+            /** Line */
+            line: number;
             /** Message */
             message: string;
         };
@@ -1617,6 +3113,34 @@ export interface components {
             proposals: components["schemas"]["ProposalInfo"][];
         };
         /**
+         * ProvenanceInfo
+         * @description Where a call is written: a line of a file, and where that begins.
+         */
+        ProvenanceInfo: {
+            /** File */
+            file: string;
+            /** Line */
+            line: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
+         * PullInfo
+         * @description What was found in the clients' files.
+         */
+        PullInfo: {
+            /** Known */
+            known: number;
+            /** Left Out */
+            left_out: number;
+            /** Merged */
+            merged: number;
+            /** New */
+            new: number;
+            /** Unreadable */
+            unreadable: string[];
+        };
+        /**
          * PullPlan
          * @description What a pull would bring, and where to.
          */
@@ -1650,6 +3174,16 @@ export interface components {
             state: "new" | "changed" | "same";
         };
         /**
+         * Queued
+         * @description How many prompts wait, and the number of the turn that this one is.
+         */
+        Queued: {
+            /** Queued */
+            queued: number;
+            /** Turn */
+            turn: number | null;
+        };
+        /**
          * RefreshedPrices
          * @description What a refresh has found.
          */
@@ -1666,6 +3200,20 @@ export interface components {
         Rejection: {
             /** Reason */
             reason?: string | null;
+        };
+        /**
+         * Renewal
+         * @description What a session that goes on is given anew: credentials are in no store.
+         */
+        Renewal: {
+            /** Env */
+            env?: {
+                [key: string]: string;
+            };
+            /** Permission */
+            permission?: ("ask" | "allow" | "reject") | null;
+            /** Workspace */
+            workspace?: string | null;
         };
         /**
          * RepositoryInfo
@@ -1755,6 +3303,114 @@ export interface components {
             digest: string;
         };
         /**
+         * SessionDiff
+         * @description What a session changed in its workspace; `truncated` says whether the patch has an end.
+         */
+        SessionDiff: {
+            /** Changes */
+            changes: components["schemas"]["FileChange"][];
+            /** Patch */
+            patch: string;
+            /** Truncated */
+            truncated: boolean;
+        };
+        /**
+         * SessionHost
+         * @description Where the hub keeps sessions, how many are live, and how many of these are at work.
+         *
+         *     `store` names the store without its address, `data` is the data directory.
+         */
+        SessionHost: {
+            /** Data */
+            data: string;
+            /** Home */
+            home: string;
+            /** Live */
+            live: number;
+            /** Most */
+            most: number;
+            /** Store */
+            store: string;
+            /** Working */
+            working: number;
+        };
+        /**
+         * SessionList
+         * @description A page of sessions: those that live first, then those of the store, newest first.
+         */
+        SessionList: {
+            /** Next */
+            next: string | null;
+            /** Sessions */
+            sessions: components["schemas"]["SessionState"][];
+        };
+        /**
+         * SessionState
+         * @description How a session is.
+         *
+         *     `live` says whether this hub holds it; `machine` is the id of its machine, and `workspace` the
+         *     directory of the host that was copied into that.
+         */
+        SessionState: {
+            /** Agent */
+            agent: string;
+            cost: components["schemas"]["Cost"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            error: components["schemas"]["Problem"] | null;
+            /** Id */
+            id: string;
+            /** Last Line */
+            last_line: string;
+            /** Last Seq */
+            last_seq: number;
+            /** Live */
+            live: boolean;
+            /** Machine */
+            machine: string | null;
+            /** Model */
+            model: string | null;
+            /** Permissions */
+            permissions: components["schemas"]["Permission"][];
+            /** Profile */
+            profile: string | null;
+            /** Queued */
+            queued: number;
+            state: components["schemas"]["State"];
+            /** Title */
+            title: string;
+            /** Turns */
+            turns: number;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            usage: components["schemas"]["Tokens"];
+            /** Workspace */
+            workspace: string | null;
+        };
+        /**
+         * SessionTotal
+         * @description What a session used.
+         */
+        SessionTotal: {
+            cost: components["schemas"]["Cost"] | null;
+            usage: components["schemas"]["Tokens"];
+        };
+        /**
+         * SessionUsage
+         * @description What each turn of a session used, and all of them.
+         */
+        SessionUsage: {
+            total: components["schemas"]["SessionTotal"];
+            /** Turns */
+            turns: components["schemas"]["TurnSum"][];
+        };
+        /**
          * SettingsInfo
          * @description The hub's settings.
          */
@@ -1793,6 +3449,25 @@ export interface components {
             state: string;
             /** Tls */
             tls: boolean;
+        };
+        /**
+         * ShareInfo
+         * @description What one file contributes.
+         */
+        ShareInfo: {
+            /** Calls */
+            calls: number;
+            /** Derived */
+            derived: number;
+            /** File */
+            file: string;
+            /** First Line */
+            first_line: number;
+            /** Gone */
+            gone: boolean;
+            /** Last Line */
+            last_line: number;
+            tokens: components["schemas"]["TokensInfo"];
         };
         /**
          * SignInCode
@@ -1945,12 +3620,34 @@ export interface components {
             last: string;
         };
         /**
+         * Source
+         * @description Who told of a call.
+         * @enum {string}
+         */
+        Source: "gateway" | "codex" | "claude" | "gemini" | "opencode";
+        /**
+         * State
+         * @description What a session is at.
+         * @enum {string}
+         */
+        State: "starting" | "idle" | "running" | "waiting" | "ended" | "interrupted" | "failed";
+        /**
          * Successor
          * @description The process that took over.
          */
         Successor: {
             /** Pid */
             pid: number;
+        };
+        /**
+         * SyncApplied
+         * @description What was done; `backup` undoes it, if a file changed.
+         */
+        SyncApplied: {
+            /** Backup */
+            backup: number | null;
+            /** Files */
+            files: string[];
         };
         /**
          * SyncPlan
@@ -1982,6 +3679,18 @@ export interface components {
             yielded: components["schemas"]["Yielded"][];
         };
         /**
+         * SyncProblem
+         * @description Why something is unknown, and what to do.
+         */
+        SyncProblem: {
+            /** Code */
+            code: string;
+            /** Hint */
+            hint: string | null;
+            /** Message */
+            message: string;
+        };
+        /**
          * SyncStatus
          * @description How the clients stand that are synced; none without an AgentOS home.
          */
@@ -1990,6 +3699,30 @@ export interface components {
             clients: components["schemas"]["ClientStanding"][];
             /** Home Found */
             home_found: boolean;
+        };
+        /**
+         * TerminalOpened
+         * @description A terminal that has begun.
+         */
+        TerminalOpened: {
+            /** Id */
+            id: string;
+        };
+        /**
+         * TerminalSize
+         * @description The size of a terminal in characters.
+         */
+        TerminalSize: {
+            /**
+             * Columns
+             * @default 80
+             */
+            columns: number;
+            /**
+             * Rows
+             * @default 24
+             */
+            rows: number;
         };
         /**
          * TokenInfo
@@ -2025,6 +3758,55 @@ export interface components {
             tokens: components["schemas"]["TokenInfo"][];
         };
         /**
+         * Tokens
+         * @description Tokens; those cached are part of the input, those of reasoning part of the output.
+         */
+        Tokens: {
+            /**
+             * Cache Write
+             * @default 0
+             */
+            cache_write: number;
+            /**
+             * Cached Input
+             * @default 0
+             */
+            cached_input: number;
+            /**
+             * Input
+             * @default 0
+             */
+            input: number;
+            /**
+             * Output
+             * @default 0
+             */
+            output: number;
+            /**
+             * Reasoning
+             * @default 0
+             */
+            reasoning: number;
+        };
+        /**
+         * TokensInfo
+         * @description Tokens of a call; the cached input and what was written to the cache are parts of input.
+         */
+        TokensInfo: {
+            /** Cache Write */
+            cache_write: number;
+            /** Cache Write Hour */
+            cache_write_hour: number;
+            /** Cached Input */
+            cached_input: number;
+            /** Input */
+            input: number;
+            /** Output */
+            output: number;
+            /** Reasoning */
+            reasoning: number;
+        };
+        /**
          * TrialWish
          * @description How a profile is tried; the provider itself is asked only if it is to be `live`.
          */
@@ -2034,6 +3816,35 @@ export interface components {
              * @default false
              */
             live: boolean;
+        };
+        /**
+         * TurnSum
+         * @description What a turn used; no end if it has none yet.
+         */
+        TurnSum: {
+            cost: components["schemas"]["Cost"] | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Prompt */
+            prompt: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Stop Reason */
+            stop_reason: string | null;
+            /** Turn */
+            turn: number;
+            usage: components["schemas"]["Tokens"] | null;
+        };
+        /**
+         * Typed
+         * @description What is typed, in base64.
+         */
+        Typed: {
+            /** Data */
+            data: string;
         };
         /**
          * UndoPlan
@@ -2073,6 +3884,171 @@ export interface components {
             calls: number;
             /** Name */
             name: string;
+        };
+        /**
+         * UsageExplanation
+         * @description Where a number comes from: the tokens of its files add up to it.
+         */
+        UsageExplanation: {
+            /** Files */
+            files: components["schemas"]["ShareInfo"][];
+            /** Files Left Out */
+            files_left_out: number;
+            /** Problems */
+            problems: components["schemas"]["ProblemInfo"][];
+            /** Problems Left Out */
+            problems_left_out: number;
+            tokens: components["schemas"]["TokensInfo"];
+        };
+        /**
+         * UsageLine
+         * @description What has a name, and what it used in each step.
+         */
+        UsageLine: {
+            /** Name */
+            name: string;
+            /** Points */
+            points: components["schemas"]["UsagePoint"][];
+        };
+        /**
+         * UsagePoint
+         * @description What was used in a step.
+         */
+        UsagePoint: {
+            /** Calls */
+            calls: number;
+            /** Cost */
+            cost: number | null;
+            /** Tokens */
+            tokens: number;
+            /** Unpriced Calls */
+            unpriced_calls: number;
+        };
+        /**
+         * UsageSeries
+         * @description How use went over time: the largest, and what the others used together.
+         */
+        UsageSeries: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier";
+            /** Currency */
+            currency: string;
+            /** Left Out */
+            left_out: number;
+            /** Others */
+            others: components["schemas"]["UsagePoint"][];
+            /** Series */
+            series: components["schemas"]["UsageLine"][];
+            /** Spans */
+            spans: components["schemas"]["UsageStep"][];
+            /**
+             * Step
+             * @enum {string}
+             */
+            step: "hour" | "day" | "week" | "month";
+            /** Steps */
+            steps: string[];
+            /** Time Zone */
+            time_zone: string;
+            total: components["schemas"]["UsageSum"];
+        };
+        /**
+         * UsageStep
+         * @description An hour, day, week or month of the zone.
+         */
+        UsageStep: {
+            /** Name */
+            name: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * UsageSum
+         * @description What some calls used; of the groups, it has those that were asked for.
+         *
+         *     The cost is of the calls whose price is known; null if that is none of them.
+         */
+        UsageSum: {
+            /** Agent */
+            agent?: string | null;
+            /** Cache Write */
+            cache_write: number;
+            /** Cached Input */
+            cached_input: number;
+            /** Calls */
+            calls: number;
+            /** Client */
+            client?: string | null;
+            /** Cost */
+            cost: number | null;
+            /** Day */
+            day?: string | null;
+            /** Derived Calls */
+            derived_calls: number;
+            /** Hour */
+            hour?: string | null;
+            /** Input */
+            input: number;
+            /** Model */
+            model?: string | null;
+            /** Month */
+            month?: string | null;
+            /** Output */
+            output: number;
+            /** Profile */
+            profile?: string | null;
+            /** Project */
+            project?: string | null;
+            /** Provider */
+            provider?: string | null;
+            /** Reasoning */
+            reasoning: number;
+            /** Session */
+            session?: string | null;
+            /** Source */
+            source?: string | null;
+            /** Tier */
+            tier?: string | null;
+            /** Tokens */
+            tokens: number;
+            /** Unmetered Calls */
+            unmetered_calls: number;
+            /** Unpriced Calls */
+            unpriced_calls: number;
+            /** Week */
+            week?: string | null;
+        };
+        /**
+         * UsageSums
+         * @description Sums, and the sum of all.
+         */
+        UsageSums: {
+            /** By */
+            by: ("hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier")[];
+            /** Currency */
+            currency: string;
+            /** Next */
+            next: string | null;
+            /** Rows */
+            rows: components["schemas"]["UsageSum"][];
+            /** Since */
+            since: string | null;
+            /** Time Zone */
+            time_zone: string;
+            total: components["schemas"]["UsageSum"];
+            /** Until */
+            until: string | null;
         };
         /** ValidationError */
         ValidationError: {
@@ -2337,6 +4313,26 @@ export interface operations {
             };
         };
     };
+    session_host_api_v1_hub_sessions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionHost"];
+                };
+            };
+        };
+    };
     log_api_v1_log_get: {
         parameters: {
             query?: {
@@ -2367,6 +4363,453 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    machines_api_v1_machines_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineList"];
+                };
+            };
+        };
+    };
+    make_machine_api_v1_machines_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMachine"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    machine_api_v1_machines__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineDetail"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    end_machine_api_v1_machines__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    run_command_api_v1_machines__id__exec_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Command"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandResult"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    begin_machine_terminal_api_v1_machines__id__terminals_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TerminalSize"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalOpened"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_memories_api_v1_memories_get: {
+        parameters: {
+            query?: {
+                /** @description Words and "phrases". */
+                q?: string;
+                client?: string | null;
+                /** @description Empty for what holds everywhere. */
+                project?: string | null;
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_candidates_api_v1_memories_inbox_get: {
+        parameters: {
+            query?: {
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    pull_api_v1_memories_inbox_pull_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullInfo"];
+                };
+            };
+        };
+    };
+    accept_api_v1_memories_inbox__id__accept_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `version` that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemoryChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryMade"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    reject_api_v1_memories_inbox__id__reject_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemoryRejection"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateInfo"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_memory_api_v1_memories__key__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    compare_memories_api_v1_memories__key__difference_get: {
+        parameters: {
+            query: {
+                to: string;
+            };
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryDifference"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    promote_api_v1_memories__key__promote_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `version` that was read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemoryChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemoryMade"];
                 };
             };
             /** @description Validation Error */
@@ -2800,6 +5243,606 @@ export interface operations {
             };
         };
     };
+    sessions_api_v1_sessions_get: {
+        parameters: {
+            query?: {
+                /** @description As `next` says. */
+                after?: string | null;
+                limit?: number;
+                live?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    begin_session_api_v1_sessions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSession"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    session_api_v1_sessions__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    end_session_api_v1_sessions__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    apply_api_v1_sessions__id__apply_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    cancel_api_v1_sessions__id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    diff_api_v1_sessions__id__diff_get: {
+        parameters: {
+            query?: {
+                /** @description Characters of the patch. */
+                most?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionDiff"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    events_api_v1_sessions__id__events_get: {
+        parameters: {
+            query?: {
+                after?: number | null;
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    file_api_v1_sessions__id__file_get: {
+        parameters: {
+            query: {
+                /** @description Absolute, or from the home directory. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    files_api_v1_sessions__id__files_get: {
+        parameters: {
+            query?: {
+                /** @description Absolute, or from the home directory. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listing"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    fork_api_v1_sessions__id__fork_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    answer_api_v1_sessions__id__permissions__permission__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                permission: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    prompt_api_v1_sessions__id__prompts_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPrompt"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queued"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    resume_api_v1_sessions__id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Renewal"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    follow_api_v1_sessions__id__stream_get: {
+        parameters: {
+            query?: {
+                /** @description As Last-Event-ID, which goes first. */
+                after?: number;
+            };
+            header?: {
+                "last-event-id"?: number | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    begin_terminal_api_v1_sessions__id__terminals_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TerminalSize"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalOpened"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    usage_api_v1_sessions__id__usage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionUsage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    set_project_api_v1_set_project_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectChoice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     settings_api_v1_settings_get: {
         parameters: {
             query?: never;
@@ -2956,7 +5999,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Applied"];
+                    "application/json": components["schemas"]["SyncApplied"];
                 };
             };
             /** @description Validation Error */
@@ -3093,7 +6136,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Applied"];
+                    "application/json": components["schemas"]["SyncApplied"];
                 };
             };
             /** @description Validation Error */
@@ -3126,7 +6169,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Applied"];
+                    "application/json": components["schemas"]["SyncApplied"];
                 };
             };
             /** @description Validation Error */
@@ -3159,7 +6202,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Applied"];
+                    "application/json": components["schemas"]["SyncApplied"];
                 };
             };
             /** @description Validation Error */
@@ -3246,8 +6289,137 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Applied"];
+                    "application/json": components["schemas"]["SyncApplied"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    end_terminal_api_v1_terminals__tid__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    type_into_terminal_api_v1_terminals__tid__input_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Typed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    terminal_output_api_v1_terminals__tid__output_get: {
+        parameters: {
+            query?: {
+                /** @description Bytes that are known. */
+                after?: number;
+            };
+            header?: {
+                "last-event-id"?: number | null;
+            };
+            path: {
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    resize_terminal_api_v1_terminals__tid__size_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TerminalSize"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -3293,13 +6465,20 @@ export interface operations {
                 until?: string | null;
                 /** @description In place of since and until. */
                 period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
                 session?: string[] | null;
                 model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
                 provider?: string[] | null;
                 client?: string[] | null;
                 project?: string[] | null;
                 profile?: string[] | null;
                 agent?: string[] | null;
+                source?: string[] | null;
             };
             header?: {
                 "If-None-Match"?: string | null;
@@ -3315,7 +6494,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["UsageSums"];
                 };
             };
             /** @description Validation Error */
@@ -3332,9 +6511,7 @@ export interface operations {
     budgets_api_v1_usage_budgets_get: {
         parameters: {
             query?: never;
-            header?: {
-                "If-None-Match"?: string | null;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -3346,7 +6523,63 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["BudgetList"];
+                };
+            };
+        };
+    };
+    put_budget_api_v1_usage_budgets_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_budget_api_v1_usage_budgets_delete: {
+        parameters: {
+            query?: {
+                project?: string | null;
+                profile?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
                 };
             };
             /** @description Validation Error */
@@ -3369,19 +6602,24 @@ export interface operations {
                 until?: string | null;
                 /** @description In place of since and until. */
                 period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
                 /** @description Where days begin. */
                 tz?: string | null;
                 session?: string[] | null;
                 model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
                 provider?: string[] | null;
                 client?: string[] | null;
                 project?: string[] | null;
                 profile?: string[] | null;
                 agent?: string[] | null;
+                source?: string[] | null;
             };
-            header?: {
-                "If-None-Match"?: string | null;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -3393,7 +6631,138 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["CallList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    call_api_v1_usage_calls__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallText"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    csv_api_v1_usage_csv_get: {
+        parameters: {
+            query?: {
+                by?: ("hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier")[] | null;
+                /** @description Where days begin. */
+                tz?: string | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description In place of since and until. */
+                period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
+                session?: string[] | null;
+                model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
+                provider?: string[] | null;
+                client?: string[] | null;
+                project?: string[] | null;
+                profile?: string[] | null;
+                agent?: string[] | null;
+                source?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    explanation_api_v1_usage_explanation_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                since?: string | null;
+                until?: string | null;
+                /** @description In place of since and until. */
+                period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
+                /** @description Where days begin. */
+                tz?: string | null;
+                session?: string[] | null;
+                model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
+                provider?: string[] | null;
+                client?: string[] | null;
+                project?: string[] | null;
+                profile?: string[] | null;
+                agent?: string[] | null;
+                source?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageExplanation"];
                 };
             };
             /** @description Validation Error */
@@ -3412,7 +6781,8 @@ export interface operations {
             query?: {
                 /** @description A series for each of these. */
                 by?: "hour" | "day" | "week" | "month" | "model" | "project" | "client" | "session" | "profile" | "agent" | "provider" | "source" | "tier";
-                step?: "hour" | "day" | "week" | "month";
+                /** @description What suits the time, by default. */
+                step?: ("hour" | "day" | "week" | "month") | null;
                 /** @description Where days begin. */
                 tz?: string | null;
                 /** @description At most so many series. */
@@ -3421,13 +6791,20 @@ export interface operations {
                 until?: string | null;
                 /** @description In place of since and until. */
                 period?: ("today" | "week" | "month") | null;
+                /** @description In place of since. */
+                first_day?: string | null;
+                /** @description In place of until. */
+                last_day?: string | null;
                 session?: string[] | null;
                 model?: string[] | null;
+                /** @description Models as sums name them. */
+                model_name?: string[] | null;
                 provider?: string[] | null;
                 client?: string[] | null;
                 project?: string[] | null;
                 profile?: string[] | null;
                 agent?: string[] | null;
+                source?: string[] | null;
             };
             header?: {
                 "If-None-Match"?: string | null;
@@ -3443,7 +6820,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["UsageSeries"];
                 };
             };
             /** @description Validation Error */

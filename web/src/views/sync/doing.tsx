@@ -3,7 +3,7 @@ import { data, type ApiError, type Schema } from "../../api/client";
 import { asApiError, useResource, type Resource } from "../../api/resource";
 import { count } from "./file";
 
-export type Applied = Schema["Applied"];
+export type Applied = Schema["SyncApplied"];
 
 export interface Shared {
   client: string;
