@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,7 @@ from agentos.hub.scopes import Principal, Scope
 from agentos.hub.settings import HubSettings
 
 if TYPE_CHECKING:
-    from tests.hub.conftest import Started
+    from tests.hub.conftest import Serve, Started
 
 
 class Room:
@@ -58,6 +59,15 @@ class Room:
                 yield b"two"
 
             return StreamingResponse(words())
+
+        @app.get("/endless")
+        async def endless(kind: str) -> StreamingResponse:
+            async def words() -> AsyncIterator[bytes]:
+                while True:
+                    yield b": still here\n\n"
+                    await asyncio.sleep(0.01)
+
+            return StreamingResponse(words(), media_type=kind)
 
 
 @pytest.fixture
@@ -332,6 +342,16 @@ async def test_every_request_is_recorded(asking: Started, room: Room) -> None:
     assert hub.seen.records[0].client == "codex/1"
     assert hub.seen.records[1].refusal == "token_missing"
     assert all(record.duration > 0 for record in hub.seen.records)
+
+
+async def test_who_leaves_an_event_stream_has_not_failed(serving: Serve, room: Room) -> None:
+    async with serving(room) as hub:
+        for kind in ("text/event-stream", "text/plain"):
+            async with hub.client.stream("GET", f"/endless?kind={kind}") as answer:
+                await anext(answer.aiter_bytes())
+        while len(hub.seen.records) < 2:
+            await asyncio.sleep(0)
+    assert [record.status for record in hub.seen.records] == [200, 499]
 
 
 async def test_the_openapi_document_is_guarded_and_names_the_token(

@@ -73,6 +73,7 @@ class _Passage:
         self._refusal: str | None = None
         self._status = 0
         self._complete = False
+        self._endless = False
 
     async def go(self, receive: Receive, send: Send) -> None:
         at, start = datetime.now(UTC), time.perf_counter()
@@ -90,7 +91,7 @@ class _Passage:
             failed = False
         finally:
             status = self._status or (500 if failed else _CLIENT_GONE)
-            if not self._complete and not failed:
+            if not (self._complete or self._endless or failed):
                 status = _CLIENT_GONE
             who = self._principal
             await self._guard._hub.recorder.request(
@@ -191,6 +192,7 @@ class _Passage:
     async def _sent(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            self._endless = _is_stream(message)
             if self._guard._hub.draining:
                 # The connection's next request shall go to the hub that follows this one.
                 message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
@@ -206,6 +208,14 @@ def _read(headers: list[tuple[bytes, bytes]]) -> dict[bytes, str]:
             raise Refused(400, "header_twice", f"the header {name.decode('latin-1')} comes twice")
         said[name] = value.decode("latin-1")
     return said
+
+
+def _is_stream(start: Message) -> bool:
+    """Whether an answer ends when its client leaves, as server-sent events do."""
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in start.get("headers", ())
+    )
 
 
 def _too_often(what: str, wait: float) -> Refused:
