@@ -316,7 +316,7 @@ def test_nothing_that_an_agent_did_runs(place: Place, look: Look) -> None:
 
 
 def test_nothing_that_is_in_a_machine_runs(place: Place, look: Look) -> None:
-    workspace = place.root / "work" / "instrument"
+    workspace = place.root / "places" / "instrument"
     everything = "\n".join(HOSTILE).replace("\0", "")
     for number, text in enumerate(HOSTILE):
         name = f"{number:02} {text}".replace("/", "\u2215").replace("\0", "").encode()[:200]

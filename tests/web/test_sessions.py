@@ -133,7 +133,7 @@ def test_a_terminal_is_typed_into_and_is_there_again(place: Place, look: Look) -
 
 
 def test_changes_and_files_are_seen_and_applied(place: Place, look: Look) -> None:
-    workspace = place.root / "work" / "instrument"
+    workspace = place.root / "places" / "instrument"
     (workspace / "notes.md").write_text("one\n")
     steps = [
         Step(run="echo two >> notes.md; mkdir src; echo 'x = 1' > src/x.py"),

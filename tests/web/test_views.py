@@ -110,7 +110,7 @@ WORK = [
 @contextmanager
 def working(place: Place) -> Iterator[str]:
     """A session that waits for an answer, and one that is past."""
-    workspace = place.root / "work" / "instrument"
+    workspace = place.root / "places" / "instrument"
     (workspace / "parser.py").write_text(PARSER)
     (workspace / "README.md").write_text("# Instrument\n")
     prompt = [{"type": "text", "text": "What does the instrument measure?"}]
