@@ -94,7 +94,7 @@ def test_copies_are_compared_and_memories_found(place: Place, look: Look) -> Non
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="How to answer", level=1)).to_be_visible()
-    diff = page.get_by_role("region", name="From AgentOS to Claude")
+    diff = page.get_by_role("group", name="From AgentOS to Claude")
     expect(diff).to_contain_text("-Briefly, without apologies.")
     expect(diff).to_contain_text("+At length.")
 
@@ -127,7 +127,7 @@ def test_the_inbox_is_decided(place: Place, look: Look) -> None:
     waiting = page.locator("article.candidate")
     expect(waiting).to_have_count(6)
     commits = waiting.filter(has_text="near the memory commits")
-    expect(commits.get_by_role("region", name="How it differs")).to_contain_text("short first line")
+    expect(commits.get_by_role("group", name="How it differs")).to_contain_text("short first line")
     for client in ("Codex", "Cursor"):
         expect(commits.get_by_text(client, exact=True)).to_be_visible()
     commits.get_by_label("Why you reject it").fill("It is known.")

@@ -63,7 +63,7 @@ def test_a_session_is_begun_followed_and_ended_in_the_page(place: Place, look: L
         send(page, "Thank you")
         expect(said.get_by_text("You are welcome.")).to_be_visible(timeout=STARTED)
         expect(said.get_by_text("Turn 2 · done")).to_be_visible(timeout=STARTED)
-        page.get_by_role("link", name="Usage").click()
+        page.get_by_role("link", name="Usage", exact=True).last.click()
         expect(page.get_by_role("row", name="All turns")).to_be_visible()
         expect(page.get_by_role("cell", name="Thank you")).to_be_visible()
         page.get_by_role("link", name="Transcript").click()

@@ -29,7 +29,7 @@ def weight(scripts: set[Path]) -> int:
 
 
 def first_view() -> set[Path]:
-    entry = re.search(r'src="/(assets/[^"]+\.js)"', (DIST / "index.html").read_text())
+    entry = re.search(r'src="\./(assets/[^"]+\.js)"', (DIST / "index.html").read_text())
     assert entry
     [now] = (DIST / "assets").glob("now-*.js")
     return needed_by(DIST / entry[1]) | needed_by(now)
