@@ -20,10 +20,12 @@ from agentos.hub.hub import Hub
 CHROMIUM = Path("/usr/bin/chromium")
 #: Both lead to this host: a page that a user happens to open, and a name that is rebound.
 ATTACKER, REBOUND = "attacker.example", "rebound.example"
+#: Where a page also tries WebSockets: Chromium lets each wait seconds once some have failed.
+SOCKETS = ["/", "/api/v1/events", "/mcp", "/wall"]
 
 #: Try everything that a page can on every route, and say what it could read.
 ATTACK = """
-async ({ base, routes, token }) => {
+async ({ base, routes, sockets, token }) => {
   const readable = [];
   const keep = (how, path, text) => readable.push([how, path, text]);
   const quietly = async (how, path, ask) => {
@@ -72,7 +74,7 @@ async ({ base, routes, token }) => {
       source.onopen = () => { keep('events', path, ''); source.close(); done(); };
       source.onerror = () => { source.close(); done(); };
     });
-    await new Promise(done => {
+    if (sockets.includes(path)) await new Promise(done => {
       const socket = new WebSocket(url.replace('http', 'ws'));
       socket.onopen = () => { keep('socket', path, ''); socket.close(); done(); };
       socket.onerror = done;
@@ -142,7 +144,12 @@ async def attack(browser: Browser, page_at: str, on: Serving, base: str) -> list
     await page.goto(page_at)
     found: list[Any] = await page.evaluate(
         ATTACK,
-        {"base": base, "routes": await routes_of(on), "token": on.hub.tokens.user()},
+        {
+            "base": base,
+            "routes": await routes_of(on),
+            "sockets": SOCKETS,
+            "token": on.hub.tokens.user(),
+        },
     )
     await page.close()
     return found
