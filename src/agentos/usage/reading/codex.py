@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic_core import from_json
+from msgspec import MsgspecError
 
+from agentos.usage.reading import codex_record
+from agentos.usage.reading.codex_record import Counts, Names
 from agentos.usage.reading.entry import (
     LONGEST_PATH,
     LONGEST_TIER,
@@ -28,6 +30,7 @@ from agentos.usage.reading.entry import (
     part,
     word,
 )
+from agentos.usage.reading.json_text import json_value
 from agentos.usage.reading.lines import Line
 
 # Codex begins each line like this, so its type need not be looked for in all of a long line.
@@ -44,19 +47,19 @@ _TYPE = b'"type":"'
 _EVENT = _TYPE + b'event_msg","payload":{"type":"'
 #: Most lines are of these types, which tell of no call.
 _OTHERS = (
-    *(_TYPE + kind for kind in (b"response_item", b"world_state", b"compacted")),
+    _TYPE + b"response_item",
     *(_EVENT + kind for kind in (b"item_", b"task_", b"turn_", b"agent_", b"user_", b"exec_")),
+    *(_TYPE + kind for kind in (b"world_state", b"compacted")),
 )
 _COUNT = _EVENT + b"token_count"
+_RECORD = _TYPE + b'token_usage_record"'
+_TOTAL = b'"total_token_usage":'
 _NAMES = (
     *("input_tokens", "cached_input_tokens", "cache_write_input_tokens"),
     *("output_tokens", "reasoning_output_tokens"),
 )
-_INTEGERS = {int}
 _THREAD_IN_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-Counts = tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -100,11 +103,11 @@ class CodexRollout:
         self.at = 0
         self._thread = _restored(state)
         self._last_total = b""
-        # The thread's total as the last record has it.
-        self._after: Mapping[str, Any] | None = None
+        # The thread's total as the last record has it, as JSON.
+        self._after = b""
         self._unadded: list[Counts] = []
         # Whose the records are that name the same; None when that may have changed.
-        self._known: tuple[tuple[Any, Any, Any], Caller, str] | None = None
+        self._known: tuple[Names, Caller, str] | None = None
 
     @property
     def state(self) -> str:
@@ -120,7 +123,7 @@ class CodexRollout:
         if text.startswith(_COUNT, self.at):
             # The total after the record before it tells nothing new.
             return not (self._last_total and self._last_total in text)
-        return bool(_WANTED.match(text))
+        return text.startswith(_RECORD, self.at) or bool(_WANTED.match(text))
 
     def read(self, line: Line) -> list[Entry]:
         """Return the call that a line tells of, if it does.
@@ -128,11 +131,16 @@ class CodexRollout:
         Raises:
             BadLine: The line cannot be counted.
         """
-        data = part(from_json(line.text))
+        if line.text.startswith(_RECORD, self.at):
+            try:
+                return [self._record(line, *codex_record.parsed(line.text))]
+            except MsgspecError:
+                pass  # below it is told what is wrong, if anything is
+        data = part(json_value(line.text))
         payload = part(data.get("payload"))
         match data.get("type"):
             case "token_usage_record":
-                return [self._record(line, data, payload)]
+                return [self._record(line, *_loosely(data, payload))]
             case "event_msg" if payload.get("type") == "token_count":
                 return self._count(line, data, payload)
             case "event_msg" if payload.get("type") == "thread_settings_applied":
@@ -183,27 +191,25 @@ class CodexRollout:
         else:
             thread.pending = found  # the model before still compacts the history
 
-    def _record(self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]) -> Entry:
-        used = _counts(part(payload.get("usage")))
+    def _record(
+        self, line: Line, at: Any, names: Names, used: Counts, after: bytes, response: str
+    ) -> Entry:
+        used = _checked(used, MOST_TOKENS)
         self._unadded.append(used)
-        after = payload.get("thread_token_usage")
-        self._after = after if isinstance(after, dict) else None
-        self._last_total = _written_total(line.text)
-        response = word(payload.get("response_id"))
-        caller, turn = self._whose(payload)
-        identity = response or f"codex:{caller.thread}:{':'.join(map(str, self._added_up()))}"
-        at = milliseconds(data.get("timestamp"))
-        return _entry(line, at, identity, caller, turn, used, response)
-
-    def _whose(self, payload: Mapping[str, Any]) -> tuple[Caller, str]:
-        """Return who made the call of a record, and in which turn: mostly as the one before."""
-        names = payload.get("thread_id"), payload.get("session_id"), payload.get("turn_id")
+        self._after = after
+        self._last_total = _TOTAL + after if after else b""
+        response = word(response)
         if self._known is None or self._known[0] != names:
-            thread = self._thread
-            owner = word(names[0]) or thread.id
-            caller = self._caller_of(owner, word(names[1]) or thread.session)
-            self._known = names, caller, word(names[2]) or thread.turn
-        return self._known[1:]
+            self._known = names, *self._whose(*names)
+        _, caller, turn = self._known
+        identity = response or f"codex:{caller.thread}:{':'.join(map(str, self._added_up()))}"
+        return _entry(line, milliseconds(at), identity, caller, turn, used, response)
+
+    def _whose(self, owner: Any, session: Any, turn: Any) -> tuple[Caller, str]:
+        """Return who made the call of a record, and in which turn."""
+        thread = self._thread
+        caller = self._caller_of(word(owner) or thread.id, word(session) or thread.session)
+        return caller, word(turn) or thread.turn
 
     def _count(
         self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]
@@ -234,13 +240,16 @@ class CodexRollout:
 
     def _settle(self) -> None:
         """Take over the total that the last record has: a fork's begins with its parent's."""
-        self._added_up()
-        after, self._after = self._after, None
-        if after is not None:
+        after, self._after = self._after, b""
+        if after:
             try:
-                self._thread.total = _counts(after, most=MOST_IN_ALL)
+                total = _counts(part(json_value(after)), most=MOST_IN_ALL)
             except BadLine:
                 pass  # then it is what was added up
+            else:
+                self._unadded.clear()
+                self._thread.total = total
+        self._added_up()
 
     def _added_up(self) -> Counts:
         """Return the running total, with what the records since then used."""
@@ -299,13 +308,25 @@ def _restored(state: str) -> Thread:
     return thread
 
 
+def _loosely(
+    data: Mapping[str, Any], payload: Mapping[str, Any]
+) -> tuple[Any, Names, Counts, bytes, str]:
+    """Return what `codex_record.parsed` does, of a record that Codex would not write so."""
+    names = payload.get("thread_id"), payload.get("session_id"), payload.get("turn_id")
+    after = payload.get("thread_token_usage")
+    told = json.dumps(after).encode() if isinstance(after, dict) else b""
+    used = _counts(part(payload.get("usage")))
+    return data.get("timestamp"), names, used, told, word(payload.get("response_id"))
+
+
 def _counts(usage: Mapping[str, Any], most: int = MOST_TOKENS) -> Counts:
-    get = usage.get
-    found: tuple[Any, ...] = tuple(map(get, _NAMES))
-    # Codex writes all of them; of anything else it is told what is wrong.
-    if set(map(type, found)) != _INTEGERS or min(found) < 0 or max(found) > most:
-        found = tuple(count(value, most) for value in found)
+    return _checked(tuple(count(usage.get(name), most) for name in _NAMES), most)
+
+
+def _checked(found: Counts, most: int) -> Counts:
     read, cached, stored, written, thought = found
+    if min(found) < 0 or max(found) > most:
+        found = tuple(count(value, most) for value in found)
     if cached + stored > read:
         raise BadLine("bad_tokens", f"more input was cached than there is: {cached}/{read}")
     if thought > written:
@@ -333,15 +354,6 @@ def _without(total: Counts, latest: Counts) -> Counts:
     if any(used > all_ for used, all_ in zip(latest, total, strict=True)):
         return total
     return tuple(all_ - used for all_, used in zip(total, latest, strict=True))
-
-
-def _written_total(text: bytes) -> bytes:
-    """Return a record's total as Codex also writes it in the count that follows."""
-    begin = text.rfind(b'"thread_token_usage":{')
-    end = text.find(b"}", begin)
-    if begin < 0 or end < 0:
-        return b""
-    return b'"total_token_usage":' + text[begin + len(b'"thread_token_usage":') : end + 1]
 
 
 def _kind(payload: Mapping[str, Any], source: Mapping[str, Any]) -> str:

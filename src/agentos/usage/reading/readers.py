@@ -76,7 +76,7 @@ async def _in_processes(shares: Sequence[list[Job]], deliver: Deliver) -> None:
                 running -= 1
             else:
                 pieces.append(piece)
-            calls = sum(len(each.entries) for each in pieces)
+            calls = sum(len(each.told) for each in pieces)
             if calls >= _CALLS or len(pieces) >= _FILES or not running:
                 await deliver(pieces)
                 pieces = []
