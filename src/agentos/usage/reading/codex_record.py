@@ -5,24 +5,27 @@ Only what is asked for becomes objects, which takes a fourth of the time that al
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 from msgspec.json import Decoder
 
-Counts = tuple[int, ...]
+from agentos.usage.reading.entry import MOST_TOKENS
+
 #: Thread, session and turn.
-Names = tuple[Any, Any, Any]
+Names = tuple[str, str, str]
+
+_Count = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
 
 
 class Usage(Struct, gc=False):
     """Tokens of a call."""
 
-    input_tokens: int
-    cached_input_tokens: int
-    cache_write_input_tokens: int
-    output_tokens: int
-    reasoning_output_tokens: int
+    input_tokens: _Count
+    cached_input_tokens: _Count
+    cache_write_input_tokens: _Count
+    output_tokens: _Count
+    reasoning_output_tokens: _Count
 
 
 class Payload(Struct, gc=False):
@@ -39,30 +42,10 @@ class Payload(Struct, gc=False):
 class Record(Struct, gc=False):
     """The line."""
 
-    timestamp: str
+    timestamp: Any
     type: Literal["token_usage_record"]
     payload: Payload
 
 
-_decoded = Decoder(Record).decode
-
-
-def parsed(text: bytes) -> tuple[str, Names, Counts, bytes, str]:
-    """Return when a call was made, by whom, its tokens, the thread's as JSON, and the answer's id.
-
-    Raises:
-        MsgspecError: It is none as Codex writes it.
-    """
-    record = _decoded(text)
-    of, used = record.payload, record.payload.usage
-    after = bytes(of.thread_token_usage)
-    return (
-        record.timestamp,
-        (of.thread_id, of.session_id, of.turn_id),
-        (
-            *(used.input_tokens, used.cached_input_tokens, used.cache_write_input_tokens),
-            *(used.output_tokens, used.reasoning_output_tokens),
-        ),
-        after if after[:1] == b"{" else b"",
-        of.response_id,
-    )
+#: Raises MsgspecError for what Codex would not write so.
+parsed = Decoder(Record).decode
