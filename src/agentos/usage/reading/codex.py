@@ -322,12 +322,15 @@ def _restored(state: str) -> Thread:
 
 def _loosely(data: Mapping[str, Any], payload: Mapping[str, Any]) -> Record:
     """Return a record that Codex would not write so, as far as it can be understood."""
-    ids = (payload.get(name) for name in ("thread_id", "session_id", "turn_id", "response_id"))
-    usage = Usage(*_counts(part(payload.get("usage"))))
-    after = Raw(json.dumps(payload.get("thread_token_usage")).encode())
-    return Record(
-        data.get("timestamp"), "token_usage_record", Payload(*map(word, ids), usage, after)
+    own = Payload(
+        thread_id=word(payload.get("thread_id")),
+        session_id=word(payload.get("session_id")),
+        turn_id=word(payload.get("turn_id")),
+        response_id=word(payload.get("response_id")),
+        usage=Usage(*_counts(part(payload.get("usage")))),
+        thread_token_usage=Raw(json.dumps(payload.get("thread_token_usage")).encode()),
     )
+    return Record(data.get("timestamp"), "token_usage_record", own)
 
 
 def _counts(usage: Mapping[str, Any], most: int = MOST_TOKENS) -> Counts:
