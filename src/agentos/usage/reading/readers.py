@@ -94,14 +94,17 @@ def _take(pieces: Iterator[Piece], stopped: threading.Event) -> list[Piece]:
 
 
 def _shares(jobs: Sequence[tuple[Job, int]]) -> list[list[Job]]:
-    """Split jobs into parts of about the same size."""
-    shares: list[list[Job]] = [[] for _ in range(_PROCESSES)]
+    """Split jobs into parts of about the same size, each in the order of the whole.
+
+    That is mostly the order of time, in which the ledger's indexes grow fastest.
+    """
+    shares: list[list[int]] = [[] for _ in range(_PROCESSES)]
     sizes = [0] * _PROCESSES
-    for job, size in sorted(jobs, key=lambda each: each[1], reverse=True):
+    for place in sorted(range(len(jobs)), key=lambda place: jobs[place][1], reverse=True):
         least = sizes.index(min(sizes))
-        shares[least].append(job)
-        sizes[least] += size
-    return [share for share in shares if share]
+        shares[least].append(place)
+        sizes[least] += jobs[place][1]
+    return [[jobs[place][0] for place in sorted(share)] for share in shares if share]
 
 
 @asynccontextmanager
