@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import fields
 from itertools import chain, repeat
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    delete,
     func,
     insert,
     select,
@@ -120,10 +122,13 @@ def _insert(connection: Connection, told: Sequence[tuple[int, Calls]]) -> bool:
     latest = connection.scalar(select(func.max(USAGE_CALLS.c.id))) or 0
     plain = connection.dialect.name == "sqlite"
     try:
-        with connection.begin_nested():
+        # SQLite's savepoints copy every page that changes; without one, it keeps what it has done.
+        with nullcontext() if plain else connection.begin_nested():
             for statement, rows in _statements(told, numbers, plain).items():
                 connection.exec_driver_sql(statement, rows)
     except IntegrityError:
+        if plain:
+            connection.execute(delete(USAGE_CALLS).where(USAGE_CALLS.c.id > latest))
         return False
     _sum_up(connection, USAGE_CALLS.c.id > latest, 1)
     return True

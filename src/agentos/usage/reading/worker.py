@@ -26,7 +26,3 @@ def _write(out: BinaryIO, piece: Piece) -> None:
     data = packed(piece)
     out.write(FRAME.pack(len(data)))
     out.write(data)
-
-
-if __name__ == "__main__":
-    main()
