@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
+from agentos.usage.reading.codex import CodexRollout
 from agentos.usage.reading.entry import BadLine, Entry
 from agentos.usage.reading.job import UNSEEN, Format, Job, Piece, Place, signs
 from agentos.usage.reading.lines import LONGEST_LINE, Line, Lines, Wanting
@@ -83,22 +84,6 @@ def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     yield _booked(job, piece)
 
 
-def _reader(job: Job, state: str) -> Reader:
-    """Return who reads the lines of a file; only that is imported."""
-    name = os.path.basename(job.path)
-    if job.format is Format.CODEX:
-        from agentos.usage.reading.codex import CodexRollout
-
-        return CodexRollout(name, state)
-    if job.format is Format.CLAUDE:
-        from agentos.usage.reading.claude import ClaudeTranscript
-
-        return ClaudeTranscript(name, state)
-    from agentos.usage.reading.gemini import GeminiChat
-
-    return GeminiChat(name, state)
-
-
 class Reader(Wanting, Protocol):
     """Who reads the lines of a file, in their order."""
 
@@ -108,6 +93,20 @@ class Reader(Wanting, Protocol):
 
     def read(self, line: Line) -> list[Entry]:
         """Return the calls that a line tells of."""
+
+
+def _reader(job: Job, state: str) -> Reader:
+    """Return who reads the lines of a file; only who is needed is imported."""
+    name = os.path.basename(job.path)
+    if job.format is Format.CODEX:
+        return CodexRollout(name, state)
+    if job.format is Format.CLAUDE:
+        from agentos.usage.reading.claude import ClaudeTranscript
+
+        return ClaudeTranscript(name, state)
+    from agentos.usage.reading.gemini import GeminiChat
+
+    return GeminiChat(name, state)
 
 
 def _read_line(reader: Reader, line: Line, piece: Piece) -> None:
