@@ -20,6 +20,8 @@ class Readable(Protocol):
 
     def readline(self, size: int, /) -> bytes: ...
 
+    def __iter__(self) -> Iterator[bytes]: ...
+
 
 class Wanting(Protocol):
     """Who knows what lines are wanted.
@@ -59,6 +61,7 @@ class Lines:
         wanting: Tells quickly whether a line may be wanted.
         offset: Where the first line begins, in bytes.
         number: How many lines are before it.
+        short: No line of the file can be too long to keep, since the file is not.
 
     Attributes:
         offset: Where the last whole line that was read ends.
@@ -66,8 +69,17 @@ class Lines:
         rest: What follows them: a line that is not whole yet.
     """
 
-    def __init__(self, file: Readable, wanting: Wanting, offset: int = 0, number: int = 0) -> None:
+    def __init__(
+        self,
+        file: Readable,
+        wanting: Wanting,
+        offset: int = 0,
+        number: int = 0,
+        *,
+        short: bool = False,
+    ) -> None:
         self._file = file
+        self._short = short
         self._wanting = wanting
         self.offset = offset
         self.number = number
@@ -76,7 +88,9 @@ class Lines:
     def __iter__(self) -> Iterator[Line]:
         wanting, number, offset = self._wanting, self.number, self.offset
         others, at = wanting.others, wanting.at
-        for text in iter(partial(self._file.readline, LONGEST_LINE), b""):
+        # Without a limit, Python need not be asked for each line.
+        limited = iter(partial(self._file.readline, LONGEST_LINE), b"")
+        for text in self._file if self._short else limited:
             if text.startswith(others, at) and text[-2:] == b"}\n" and text[0] == _OPENING:
                 offset += len(text)
                 number += 1

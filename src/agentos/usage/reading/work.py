@@ -23,7 +23,7 @@ else:
 __all__ = ["Format", "Job", "Piece", "Place", "is_still", "read", "signs", "zstd"]
 
 #: Read at a time; small enough for the processor's cache.
-_BUFFER = 128 << 10
+_BUFFER = 256 << 10
 #: Calls in one piece.
 _PIECE = 5000
 #: How much of a file's beginning, and before where it was left, tells it from another.
@@ -66,7 +66,8 @@ def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     rollout = _reader(job, place.state)
     file.seek(place.offset)
     plain = zstd.ZstdFile(file) if packed else file
-    lines = Lines(plain, rollout, place.offset, place.line)
+    short = not packed and piece.seen[2] < LONGEST_LINE
+    lines = Lines(plain, rollout, place.offset, place.line, short=short)
     begun = place.offset
     try:
         for line in lines:
