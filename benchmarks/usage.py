@@ -126,6 +126,9 @@ async def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="agentos-usage-") as place:
         program = await asyncio.to_thread(_program, Path(place) / "ccusage")
         home, database = Path(place) / "codex", Path(place) / "ledger.db"
+        # What is installed has its bytecode, which a tree of sources may lack.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(place) / "bytecode")
         env = _environment(Path(place), database, home)
         made = await asyncio.to_thread(make_rollouts, home, SIZE)
         first, beside_first, lines, inner = [], [], [], []
