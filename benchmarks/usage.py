@@ -126,9 +126,13 @@ async def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="agentos-usage-") as place:
         program = await asyncio.to_thread(_program, Path(place) / "ccusage")
         home, database = Path(place) / "codex", Path(place) / "ledger.db"
+        # What is installed has its bytecode, which a tree of sources may lack.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(Path(place) / "bytecode")
         env = _environment(Path(place), database, home)
         made = await asyncio.to_thread(make_rollouts, home, SIZE)
-        first, beside_first, later, beside_later, lines, inner = [], [], [], [], [], []
+        first, beside_first, lines, inner = [], [], [], []
+        later, tables, beside_later = [], [], []
         for _ in range(FIRST_ROUNDS):
             for file in Path(place).glob("ledger.db*"):
                 file.unlink()
@@ -137,6 +141,7 @@ async def measure() -> list[Figure]:
         for _ in range(LATER_ROUNDS):
             inner.append(ours(database, home, made)[1])
             later.append(report(env, made))
+            tables.append(asked("usage", "--by", "model", env=env)[0])
             beside_later.append(theirs(program, home, made))
             lines.append(asked("usage", "statusline", env=env)[1])
     whole, worked = [list(each) for each in zip(*beside_first, strict=True)]
@@ -148,6 +153,7 @@ async def measure() -> list[Figure]:
         median_figure("first ingest, inside", reading, whole, most_ratio=1 / 0.7),
         median_figure("first ingest, processor", reading_worked, worked),
         median_figure("later report, whole process", reported, again, most_ratio=1 / 5),
+        median_figure("later report as a table", tables, again, most_ratio=1 / 5),
         median_figure("later report, processor", report_worked, worked_again),
         median_figure("reading what is new, inside", inner, again, most=100),
         median_figure("status line, processor", lines, worked_again, most=60),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agentos.cli.printable import printable as printable
 from agentos.cli.run import WORKSPACE
 
 if TYPE_CHECKING:
@@ -213,10 +214,3 @@ class TextRenderer:
 def headline(data: Mapping[str, Any]) -> str:
     """Say in a line what a tool call does."""
     return f"$ {data['command']}" if data.get("command") else str(data.get("title") or "tool call")
-
-
-def printable(text: str) -> str:
-    """Keep an agent's output from moving the cursor or retitling the terminal."""
-    return "".join(
-        c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
-    )

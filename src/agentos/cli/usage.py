@@ -142,7 +142,7 @@ def session(
     ] = False,
 ) -> None:
     """Tell what a session used, call by call, with the line that each is written on."""
-    from agentos.cli import usage_table
+    from agentos.cli import usage_calls
     from agentos.usage.calendar import zone
     from agentos.usage.questions import session_calls
     from agentos.usage.settings import load_usage_settings
@@ -151,9 +151,9 @@ def session(
     calls = run_command(session_calls(id, limit=limit))
     if as_json:
         for call in calls:
-            typer.echo(json.dumps(usage_table.plain_call(call)))
+            typer.echo(json.dumps(usage_calls.plain_call(call)))
         return
-    usage_table.show_calls(calls, zone(tz or settings.time_zone), settings.currency)
+    usage_calls.show_calls(calls, zone(tz or settings.time_zone), settings.currency)
 
 
 @app.command()

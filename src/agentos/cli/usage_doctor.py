@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agentos.cli.render import printable
-from agentos.cli.usage_table import wide_console
+from agentos.cli.usage_calls import wide_console
 from agentos.store import Store
 from agentos.usage.explain import Explanation, line_at
 from agentos.usage.ingest import IngestReport

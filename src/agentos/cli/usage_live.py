@@ -29,17 +29,21 @@ async def watch(by: Group, time_zone: str | None, every: float) -> None:
     try:
         with Live(auto_refresh=False) as screen:
             while True:
-                screen.update(await _picture(store, by, time_zone), refresh=True)
+                screen.update(
+                    await _picture(store, by, time_zone, screen.console.width), refresh=True
+                )
                 await asyncio.sleep(every)
     finally:
         await asyncio.shield(store.close())
 
 
-async def _picture(store: Store, by: Group, time_zone: str | None) -> Stack:
+async def _picture(store: Store, by: Group, time_zone: str | None, width: int) -> Stack:
     today = await report("today", by=[by], time_zone=time_zone, store=store)
     where = zone(time_zone or load_usage_settings().time_zone)
     head = Text(f"Today until {datetime.now(UTC).astimezone(where):%H:%M:%S}", style="bold")
     if not today.total.calls:
         return Stack(head, Text("Nothing was used yet.  Ctrl-C ends."))
-    below = [Text(note, style="dim") for note in (*notes(today.total), "Ctrl-C ends.")]
-    return Stack(head, table_of(today), *below)
+    table = table_of(today, width)
+    lines = [Text(table.head, "bold"), *map(Text, table.rows), Text(table.foot, "bold")]
+    said = (*notes(today.total), *table.notes, "Ctrl-C ends.")
+    return Stack(head, *lines, *(Text(note, style="dim") for note in said))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import fields
-from operator import itemgetter
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    delete,
     func,
     insert,
     select,
@@ -27,6 +30,7 @@ from agentos.store.tables import USAGE_CALLERS, USAGE_CALLS, USAGE_QUARTERS
 from agentos.usage.call import CONTEXT_STEPS
 from agentos.usage.conditions import ALL_CALLS
 from agentos.usage.prices import Tokens
+from agentos.usage.reading.calls import Calls
 from agentos.usage.reading.entry import Caller, Entry
 from agentos.usage.selection import QUARTER
 
@@ -43,8 +47,8 @@ _KEYS = tuple(column.name for column in USAGE_QUARTERS.primary_key)
 _SUMS = ("calls", "unmetered", "derived", *_TOKENS, "price")
 #: A call, in the order of `Entry`, and the number of the source that tells of it.
 _COLUMNS = ("identity", "caller_id", *Entry._fields[2:], "source_id")
-_RESPONSE = Entry._fields.index("response_id")
-_identity = itemgetter(0)
+#: What a column may say of all calls alike, in SQL.
+_LITERALS = {None: "null", 0: "0", 1: "1", "": "''", "exact": "'exact'", "derived": "'derived'"}
 
 
 def lock(connection: Connection) -> None:
@@ -54,7 +58,9 @@ def lock(connection: Connection) -> None:
 
 
 def book(
-    connection: Connection, found: Iterable[tuple[int, Sequence[Entry]]], gone: set[int]
+    connection: Connection,
+    found: Iterable[tuple[int, Sequence[Entry] | Calls]],
+    gone: set[int],
 ) -> int:
     """Write calls down.
 
@@ -66,27 +72,25 @@ def book(
     Returns:
         How many calls the ledger did not know.
     """
-    told = [(source, entries) for source, entries in found if entries]
+    told = [
+        (source, calls if isinstance(calls, Calls) else Calls.of(calls))
+        for source, calls in found
+        if calls
+    ]
     if not told:
         return 0
-    # Many calls share one caller: to look for the object is faster than for all its words.
-    callers = {id(entry.caller): entry.caller for _, entries in told for entry in entries}
-    known = _numbers(connection, set(callers.values()))
-    numbers = {place: known[caller] for place, caller in callers.items()}
-    rows = [
-        _row(entry, numbers[id(entry.caller)], source)
-        for source, entries in told
-        for entry in entries
-    ]
-    if len(set(map(_identity, rows))) == len(rows) and _insert(connection, rows):
-        return len(rows)
-    return _merge(connection, told, gone)
+    number = sum(len(calls) for _, calls in told)
+    identities = set(chain.from_iterable(calls.identities for _, calls in told))
+    if len(identities) == number and _insert(connection, told):
+        return number
+    return _merge(connection, [(source, calls.entries()) for source, calls in told], gone)
 
 
-def _row(entry: Entry, caller: int, source: int) -> tuple[Any, ...]:
+def _row(entry: Entry, caller: int, source: int) -> Row:
     # The answer's id is kept once, where it is what makes the call the same.
-    own = None if entry[_RESPONSE] == entry[0] else entry[_RESPONSE]
-    return (entry[0], caller, *entry[2:_RESPONSE], own, *entry[_RESPONSE + 1 :], source)
+    own = None if entry.response_id == entry.identity else entry.response_id
+    values = (entry.identity, caller, *entry[2:], source)
+    return dict(zip(_COLUMNS, values, strict=True)) | {"response_id": own}
 
 
 def _numbers(connection: Connection, callers: set[Caller]) -> dict[Caller, int]:
@@ -112,25 +116,44 @@ def _known_callers(connection: Connection, callers: set[Caller]) -> dict[Caller,
     return found
 
 
-def _insert(connection: Connection, rows: list[tuple[Any, ...]]) -> bool:
+def _insert(connection: Connection, told: Sequence[tuple[int, Calls]]) -> bool:
     """Write calls down, or, if one of them is known, nothing: then it returns False."""
+    numbers = _numbers(connection, {caller for _, calls in told for caller in calls.callers})
     latest = connection.scalar(select(func.max(USAGE_CALLS.c.id))) or 0
+    plain = connection.dialect.name == "sqlite"
     try:
-        with connection.begin_nested():
-            if connection.dialect.name == "sqlite":  # a fifth of the time that dicts take
-                connection.exec_driver_sql(_PLAIN_INSERT, rows)
-            else:
-                named = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-                connection.execute(insert(USAGE_CALLS), named)
+        # SQLite's savepoints copy every page that changes; without one, it keeps what it has done.
+        with nullcontext() if plain else connection.begin_nested():
+            for statement, rows in _statements(told, numbers, plain).items():
+                connection.exec_driver_sql(statement, rows)
     except IntegrityError:
+        if plain:
+            connection.execute(delete(USAGE_CALLS).where(USAGE_CALLS.c.id > latest))
         return False
     _sum_up(connection, USAGE_CALLS.c.id > latest, 1)
     return True
 
 
+def _statements(
+    told: Sequence[tuple[int, Calls]], numbers: dict[Caller, int], plain: bool
+) -> dict[str, list[tuple[Any, ...]]]:
+    """Return what inserts calls, each with its rows; what all have alike is in it."""
+    found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    mark = "?" if plain else "%s"
+    for source, calls in told:
+        columns = [*calls.columns, repeat(source, len(calls))]
+        columns[1] = calls.callers_as(numbers)
+        values = (
+            _LITERALS[calls.alike[place]] if place in calls.alike else mark
+            for place in range(len(columns))
+        )
+        written = [column for place, column in enumerate(columns) if place not in calls.alike]
+        statement = f"insert into {USAGE_CALLS.name} ({_NAMES}) values ({', '.join(values)})"
+        found[statement] += zip(*written, strict=True)
+    return found
+
+
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
-_MARKS = ", ".join("?" * len(_COLUMNS))
-_PLAIN_INSERT = f"insert into {USAGE_CALLS.name} ({_NAMES}) values ({_MARKS})"
 
 
 def _merge(
@@ -150,13 +173,18 @@ def _merge(
         if both != old:
             changed.append(both)
     every = [_told(row) for row in (*changed, *fresh.values())]
-    numbers = _numbers(connection, {entry.caller for entry, _ in every})
-    rows = [_row(entry, numbers[entry.caller], source) for entry, source in every]
     if changed:
-        _change(connection, rows[: len(changed)])
+        _change(connection, every[: len(changed)])
     if fresh:
-        _insert(connection, rows[len(changed) :])
+        _insert(connection, _by_source(every[len(changed) :]))
     return len(fresh)
+
+
+def _by_source(told: Iterable[tuple[Entry, int]]) -> list[tuple[int, Calls]]:
+    found: dict[int, list[Entry]] = defaultdict(list)
+    for entry, source in told:
+        found[source].append(entry)
+    return [(source, Calls.of(entries)) for source, entries in found.items()]
 
 
 def _whole(entry: Entry, source: int) -> Row:
@@ -169,8 +197,9 @@ def _told(row: Row) -> tuple[Entry, int]:
     return Entry(caller=caller, **values), row["source_id"]
 
 
-def _change(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
-    named = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+def _change(connection: Connection, told: Sequence[tuple[Entry, int]]) -> None:
+    numbers = _numbers(connection, {entry.caller for entry, _ in told})
+    named = [_row(entry, numbers[entry.caller], source) for entry, source in told]
     for start in range(0, len(named), _ASKED):
         part = named[start : start + _ASKED]
         these = USAGE_CALLS.c.identity.in_([row["identity"] for row in part])

@@ -101,7 +101,7 @@ class _Work:
 
     def _book(self, connection: Connection, pieces: list[Piece]) -> int:
         lock(connection)
-        found = [(self.sources.by_path[piece.path].id, piece.entries) for piece in pieces]
+        found = [(self.sources.by_path[piece.path].id, piece.told) for piece in pieces]
         calls = book(connection, found, self.sources.gone)
         self.sources.note(connection, pieces)
         return calls

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from agentos.usage.reading.entry import (
     LONGEST_PATH,
     LONGEST_TIER,
@@ -22,6 +20,7 @@ from agentos.usage.reading.entry import (
     part,
     word,
 )
+from agentos.usage.reading.json_text import json_value
 from agentos.usage.reading.lines import Line
 
 #: Anthropic's own ids are longer; other servers may give every message the same short one.
@@ -59,7 +58,7 @@ class ClaudeTranscript:
         Raises:
             BadLine: The line cannot be counted.
         """
-        data = part(from_json(line.text))
+        data = part(json_value(line.text))
         inner = part(data.get("data")).get("message")  # a sub-agent's, told as progress
         said = {**data, **inner} if isinstance(inner, dict) else data
         message = part(said.get("message"))

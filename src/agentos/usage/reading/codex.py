@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
+from msgspec import MsgspecError, Raw
+from msgspec.structs import astuple
 
+from agentos.usage.reading.codex_record import Names, Payload, Record, Usage, parsed
 from agentos.usage.reading.entry import (
     LONGEST_PATH,
     LONGEST_TIER,
@@ -28,6 +30,7 @@ from agentos.usage.reading.entry import (
     part,
     word,
 )
+from agentos.usage.reading.json_text import json_value
 from agentos.usage.reading.lines import Line
 
 # Codex begins each line like this, so its type need not be looked for in all of a long line.
@@ -44,15 +47,20 @@ _TYPE = b'"type":"'
 _EVENT = _TYPE + b'event_msg","payload":{"type":"'
 #: Most lines are of these types, which tell of no call.
 _OTHERS = (
-    *(_TYPE + kind for kind in (b"response_item", b"world_state", b"compacted")),
+    _TYPE + b"response_item",
     *(_EVENT + kind for kind in (b"item_", b"task_", b"turn_", b"agent_", b"user_", b"exec_")),
+    *(_TYPE + kind for kind in (b"world_state", b"compacted")),
 )
 _COUNT = _EVENT + b"token_count"
+_RECORD = _TYPE + b'token_usage_record"'
+_ECHO = _COUNT + b'","info":{"total_token_usage":'
+#: Of a NamedTuple, twice as fast as naming its class.
+_new = tuple.__new__
+_NEVER = b"\n"  # no line begins so
 _NAMES = (
     *("input_tokens", "cached_input_tokens", "cache_write_input_tokens"),
     *("output_tokens", "reasoning_output_tokens"),
 )
-_INTEGERS = {int}
 _THREAD_IN_NAME = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl")
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -99,27 +107,31 @@ class CodexRollout:
     def __init__(self, name: str, state: str = "") -> None:
         self.at = 0
         self._thread = _restored(state)
-        self._last_total = b""
-        # The thread's total as the last record has it.
-        self._after: Mapping[str, Any] | None = None
+        # How a count begins that tells only what the record before it told.
+        self._echo = _NEVER
+        # The thread's total as the last record has it, as JSON.
+        self._after = b""
         self._unadded: list[Counts] = []
         # Whose the records are that name the same; None when that may have changed.
-        self._known: tuple[tuple[Any, Any, Any], Caller, str] | None = None
+        self._known: tuple[Names, Caller, str] | None = None
 
     @property
     def state(self) -> str:
         """What has to be remembered for the lines to come, as JSON."""
         self._settle()
-        return json.dumps(asdict(self._thread))
+        return json.dumps({name: getattr(self._thread, name) for name in Thread.__slots__})
 
     def wants(self, text: bytes) -> bool:
         """Tell quickly whether a line may tell of a call, or of what later calls need."""
+        if text.startswith(_RECORD, self.at):
+            return True
+        if text.startswith(self._echo, self.at):
+            return False
         if not text.startswith(_TYPE, self.at):
             begin = _BEGIN.match(text)
             self.at = begin.end() - len(_TYPE) if begin else 0
-        if text.startswith(_COUNT, self.at):
-            # The total after the record before it tells nothing new.
-            return not (self._last_total and self._last_total in text)
+            if text.startswith(self._echo, self.at):
+                return False
         return bool(_WANTED.match(text))
 
     def read(self, line: Line) -> list[Entry]:
@@ -128,11 +140,16 @@ class CodexRollout:
         Raises:
             BadLine: The line cannot be counted.
         """
-        data = part(from_json(line.text))
+        if line.text.startswith(_RECORD, self.at):
+            try:
+                return [self._record(line, parsed(line.text))]
+            except MsgspecError:
+                pass  # below it is told what is wrong, if anything is
+        data = part(json_value(line.text))
         payload = part(data.get("payload"))
         match data.get("type"):
             case "token_usage_record":
-                return [self._record(line, data, payload)]
+                return [self._record(line, _loosely(data, payload))]
             case "event_msg" if payload.get("type") == "token_count":
                 return self._count(line, data, payload)
             case "event_msg" if payload.get("type") == "thread_settings_applied":
@@ -183,27 +200,27 @@ class CodexRollout:
         else:
             thread.pending = found  # the model before still compacts the history
 
-    def _record(self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]) -> Entry:
-        used = _counts(part(payload.get("usage")))
+    def _record(self, line: Line, record: Record) -> Entry:
+        of = record.payload
+        used = read, cached, stored, written, thought = astuple(of.usage)
+        if cached + stored > read or thought > written:
+            _checked(used)
         self._unadded.append(used)
-        after = payload.get("thread_token_usage")
-        self._after = after if isinstance(after, dict) else None
-        self._last_total = _written_total(line.text)
-        response = word(payload.get("response_id"))
-        caller, turn = self._whose(payload)
-        identity = response or f"codex:{caller.thread}:{':'.join(map(str, self._added_up()))}"
-        at = milliseconds(data.get("timestamp"))
-        return _entry(line, at, identity, caller, turn, used, response)
-
-    def _whose(self, payload: Mapping[str, Any]) -> tuple[Caller, str]:
-        """Return who made the call of a record, and in which turn: mostly as the one before."""
-        names = payload.get("thread_id"), payload.get("session_id"), payload.get("turn_id")
+        self._after = bytes(of.thread_token_usage)
+        self._echo = _ECHO + self._after
+        names = of.thread_id, of.session_id, of.turn_id
         if self._known is None or self._known[0] != names:
-            thread = self._thread
-            owner = word(names[0]) or thread.id
-            caller = self._caller_of(owner, word(names[1]) or thread.session)
-            self._known = names, caller, word(names[2]) or thread.turn
-        return self._known[1:]
+            self._known = names, *self._whose(*names)
+        _, caller, turn = self._known
+        response = word(of.response_id)
+        identity = response or f"codex:{caller.thread}:{':'.join(map(str, self._added_up()))}"
+        return _entry(line, milliseconds(record.timestamp), identity, caller, turn, used, response)
+
+    def _whose(self, owner: str, session: str, turn: str) -> tuple[Caller, str]:
+        """Return who made the call of a record, and in which turn."""
+        thread = self._thread
+        caller = self._caller_of(word(owner) or thread.id, word(session) or thread.session)
+        return caller, word(turn) or thread.turn
 
     def _count(
         self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]
@@ -214,7 +231,7 @@ class CodexRollout:
         thread = self._thread
         self._settle()
         total = _counts(part(info.get("total_token_usage")), most=MOST_IN_ALL)
-        before, self._last_total = self._accounted(total, info), b""
+        before, self._echo = self._accounted(total, info), _NEVER
         used = tuple(now - then for now, then in zip(total, before, strict=True))
         if min(used) < 0:
             raise BadLine("total_shrank", f"the total fell from {before} to {total}")
@@ -234,13 +251,17 @@ class CodexRollout:
 
     def _settle(self) -> None:
         """Take over the total that the last record has: a fork's begins with its parent's."""
-        self._added_up()
-        after, self._after = self._after, None
-        if after is not None:
+        after, self._after = self._after, b""
+        told = json_value(after) if after else None
+        if isinstance(told, dict):
             try:
-                self._thread.total = _counts(after, most=MOST_IN_ALL)
+                total = _counts(told, most=MOST_IN_ALL)
             except BadLine:
                 pass  # then it is what was added up
+            else:
+                self._unadded.clear()
+                self._thread.total = total
+        self._added_up()
 
     def _added_up(self) -> Counts:
         """Return the running total, with what the records since then used."""
@@ -299,12 +320,24 @@ def _restored(state: str) -> Thread:
     return thread
 
 
+def _loosely(data: Mapping[str, Any], payload: Mapping[str, Any]) -> Record:
+    """Return a record that Codex would not write so, as far as it can be understood."""
+    own = Payload(
+        thread_id=word(payload.get("thread_id")),
+        session_id=word(payload.get("session_id")),
+        turn_id=word(payload.get("turn_id")),
+        response_id=word(payload.get("response_id")),
+        usage=Usage(*_counts(part(payload.get("usage")))),
+        thread_token_usage=Raw(json.dumps(payload.get("thread_token_usage")).encode()),
+    )
+    return Record(data.get("timestamp"), "token_usage_record", own)
+
+
 def _counts(usage: Mapping[str, Any], most: int = MOST_TOKENS) -> Counts:
-    get = usage.get
-    found: tuple[Any, ...] = tuple(map(get, _NAMES))
-    # Codex writes all of them; of anything else it is told what is wrong.
-    if set(map(type, found)) != _INTEGERS or min(found) < 0 or max(found) > most:
-        found = tuple(count(value, most) for value in found)
+    return _checked(tuple(count(usage.get(name), most) for name in _NAMES))
+
+
+def _checked(found: Counts) -> Counts:
     read, cached, stored, written, thought = found
     if cached + stored > read:
         raise BadLine("bad_tokens", f"more input was cached than there is: {cached}/{read}")
@@ -323,25 +356,15 @@ def _entry(
     response: str = "",
 ) -> Entry:
     read, cached, stored, written, thought = used
-    return Entry(
-        *(identity, caller, at, line.number, line.offset, "exact", turn, response, 1),
-        *(read, cached, stored, 0, written, thought),
-    )
+    number, offset, _ = line
+    told = (identity, caller, at, number, offset, "exact", turn, response, 1)
+    return _new(Entry, (*told, read, cached, stored, 0, written, thought, None))
 
 
 def _without(total: Counts, latest: Counts) -> Counts:
     if any(used > all_ for used, all_ in zip(latest, total, strict=True)):
         return total
     return tuple(all_ - used for all_, used in zip(total, latest, strict=True))
-
-
-def _written_total(text: bytes) -> bytes:
-    """Return a record's total as Codex also writes it in the count that follows."""
-    begin = text.rfind(b'"thread_token_usage":{')
-    end = text.find(b"}", begin)
-    if begin < 0 or end < 0:
-        return b""
-    return b'"total_token_usage":' + text[begin + len(b'"thread_token_usage":') : end + 1]
 
 
 def _kind(payload: Mapping[str, Any], source: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ MOST_IN_ALL = 1 << 40
 #: Bytes of a directory's path that are kept, and of a service tier.
 LONGEST_PATH = 1000
 LONGEST_TIER = 40
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1000 for year in (2015, 2200))
 
 
@@ -120,7 +121,8 @@ def milliseconds(text: Any) -> int:
         raise BadLine("bad_time", f"no time: {str(text)[:60]!r}") from None
     if found.tzinfo is None:
         found = found.replace(tzinfo=UTC)
-    at = round(found.timestamp() * 1000)
+    gone = found - _EPOCH  # much faster than what `timestamp` does
+    at = gone.days * 86_400_000 + gone.seconds * 1000 + round(gone.microseconds / 1000)
     if not _FIRST <= at < _LAST:
         raise BadLine("bad_time", f"no time that can be: {str(text)[:60]!r}")
     return at

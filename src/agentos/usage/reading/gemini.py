@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from agentos.usage.reading.entry import BadLine, Caller, Entry, count, milliseconds, part, word
+from agentos.usage.reading.json_text import json_value
 from agentos.usage.reading.lines import Line
 
 
@@ -45,7 +44,7 @@ class GeminiChat:
         Raises:
             BadLine: The line cannot be counted.
         """
-        data = part(from_json(line.text))
+        data = part(json_value(line.text))
         if "sessionId" in data and "type" not in data:
             self._session = word(data["sessionId"])
             return []

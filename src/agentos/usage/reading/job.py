@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from agentos.usage.reading.calls import Calls
 from agentos.usage.reading.entry import Entry, Problem
 
 _PROBLEMS_SHOWN = 1000
@@ -75,6 +76,7 @@ class Piece:
         place: How far it is read now.
         seen: Device, inode, size and time of change in nanoseconds, from before it was read.
         entries: The calls.
+        calls: The same in columns, if another process read them; then `entries` is empty.
         problems: What could not be counted.
         read: How many bytes were read.
         anew: The file is not the one that was read before: it is read from its beginning.
@@ -84,9 +86,15 @@ class Piece:
     place: Place
     seen: tuple[int, int, int, int] = UNSEEN
     entries: list[Entry] = field(default_factory=list)
+    calls: Calls | None = None
     problems: list[Problem] = field(default_factory=list)
     read: int = 0
     anew: bool = False
+
+    @property
+    def told(self) -> list[Entry] | Calls:
+        """The calls as they are at hand."""
+        return self.entries if self.calls is None else self.calls
 
     def problem(self, line: int, kind: str, message: str) -> None:
         """Note what cannot be counted; of very many, the first."""

@@ -5,19 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from agentos.usage.reading import gemini, opencode
-from agentos.usage.reading.claude import ClaudeTranscript
 from agentos.usage.reading.codex import CodexRollout
-from agentos.usage.reading.entry import BadLine
+from agentos.usage.reading.entry import BadLine, Entry
 from agentos.usage.reading.job import UNSEEN, Format, Job, Piece, Place, signs
-from agentos.usage.reading.lines import LONGEST_LINE, Line, Lines
+from agentos.usage.reading.lines import LONGEST_LINE, Line, Lines, Wanting
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -27,7 +23,7 @@ else:
 __all__ = ["Format", "Job", "Piece", "Place", "is_still", "read", "signs", "zstd"]
 
 #: Read at a time; small enough for the processor's cache.
-_BUFFER = 128 << 10
+_BUFFER = 256 << 10
 #: Calls in one piece.
 _PIECE = 5000
 #: How much of a file's beginning, and before where it was left, tells it from another.
@@ -67,10 +63,11 @@ def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     if packed or not _goes_on(file, place):
         place = Place()
         piece.anew = True
-    rollout = _READERS[job.format](os.path.basename(job.path), place.state)
+    rollout = _reader(job, place.state)
     file.seek(place.offset)
     plain = zstd.ZstdFile(file) if packed else file
-    lines = Lines(plain, rollout, place.offset, place.line)
+    short = not packed and piece.seen[2] < LONGEST_LINE
+    lines = Lines(plain, rollout, place.offset, place.line, short=short)
     begun = place.offset
     try:
         for line in lines:
@@ -88,15 +85,32 @@ def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     yield _booked(job, piece)
 
 
-_Reader = CodexRollout | ClaudeTranscript | gemini.GeminiChat
-_READERS: dict[Format, type[CodexRollout] | type[ClaudeTranscript] | type[gemini.GeminiChat]] = {
-    Format.CODEX: CodexRollout,
-    Format.CLAUDE: ClaudeTranscript,
-    Format.GEMINI: gemini.GeminiChat,
-}
+class Reader(Wanting, Protocol):
+    """Who reads the lines of a file, in their order."""
+
+    @property
+    def state(self) -> str:
+        """What has to be remembered for the lines to come."""
+
+    def read(self, line: Line) -> list[Entry]:
+        """Return the calls that a line tells of."""
 
 
-def _read_line(reader: _Reader, line: Line, piece: Piece) -> None:
+def _reader(job: Job, state: str) -> Reader:
+    """Return who reads the lines of a file; only who is needed is imported."""
+    name = os.path.basename(job.path)
+    if job.format is Format.CODEX:
+        return CodexRollout(name, state)
+    if job.format is Format.CLAUDE:
+        from agentos.usage.reading.claude import ClaudeTranscript
+
+        return ClaudeTranscript(name, state)
+    from agentos.usage.reading.gemini import GeminiChat
+
+    return GeminiChat(name, state)
+
+
+def _read_line(reader: Reader, line: Line, piece: Piece) -> None:
     if not line.text:
         piece.problem(line.number, "invalid_json", "it is no JSON object, or longer than 32 MB")
         return
@@ -108,7 +122,7 @@ def _read_line(reader: _Reader, line: Line, piece: Piece) -> None:
         piece.problem(line.number, "invalid_json", f"it is no JSON: {error}")
 
 
-def _last_line(reader: _Reader, lines: Lines, piece: Piece) -> None:
+def _last_line(reader: Reader, lines: Lines, piece: Piece) -> None:
     """Count a last line that lacks only its end; it is read again when that has come."""
     text = lines.rest.strip()
     if not text.endswith(b"}") or not reader.wants(text):
@@ -166,8 +180,12 @@ def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
         return piece
     try:
         if job.format is Format.GEMINI_DOCUMENT:
+            from agentos.usage.reading import gemini
+
             piece.entries = gemini.document_entries(json.loads(text), text, name)
         else:
+            from agentos.usage.reading import opencode
+
             session = os.path.basename(os.path.dirname(job.path))
             found = opencode.message_entry(text.decode(), name.removesuffix(".json"), session, 1)
             piece.entries = [found] if found else []
@@ -179,6 +197,11 @@ def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
 
 
 def _database(job: Job, piece: Piece) -> Iterator[Piece]:
+    import sqlite3
+    from pathlib import Path
+
+    from agentos.usage.reading import opencode
+
     latest = job.place.offset
     try:
         for rows in opencode.database_rows(Path(job.path), latest):

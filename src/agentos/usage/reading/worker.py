@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 import sys
 from typing import BinaryIO
@@ -14,7 +13,6 @@ from agentos.usage.reading.work import Piece, read
 def main() -> None:
     """Read the jobs that come as one pickle, and write what they tell, piece by piece."""
     jobs = pickle.load(sys.stdin.buffer)
-    gc.disable()  # nothing here refers to itself
     out = sys.stdout.buffer
     for job in jobs:
         for piece in read(job):
@@ -26,7 +24,3 @@ def _write(out: BinaryIO, piece: Piece) -> None:
     data = packed(piece)
     out.write(FRAME.pack(len(data)))
     out.write(data)
-
-
-if __name__ == "__main__":
-    main()
