@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agentos.cli.sync_check import client_names, current_sync, deployed, run_check
-from agentos.cli.sync_report import told_errors
 from agentos.config import home_dir
-from agentos.sync.source import PULLED
 
 if TYPE_CHECKING:
     from agentos.sync.merge import Side
@@ -46,6 +43,8 @@ def push(
     restore: Restore = None,
 ) -> None:
     """Deploy your AgentOS home to the clients; what others wrote stays."""
+    from agentos.cli.sync_check import current_sync
+    from agentos.cli.sync_report import told_errors
     from agentos.sync.plan import Choices
 
     choices = Choices(_side(ours, theirs), restore=frozenset(restore or ()))
@@ -63,6 +62,8 @@ def clean(
     theirs: Theirs = False,
 ) -> None:
     """Remove what is AgentOS's from the clients' files, and deploy it anew."""
+    from agentos.cli.sync_check import current_sync
+    from agentos.cli.sync_report import told_errors
     from agentos.sync.plan import Choices
 
     if not (yes or dry_run):
@@ -77,7 +78,10 @@ def pull(
     client: Clients = None, dry_run: DryRun = False, as_json: Json = False, yes: Yes = False
 ) -> None:
     """Bring what stands in the clients' files into clients/NAME/pulled/, to look at."""
+    from agentos.cli.sync_check import current_sync, deployed
+    from agentos.cli.sync_report import told_errors
     from agentos.sync.pull import read_clients, replace_folder
+    from agentos.sync.source import PULLED
 
     del yes  # nothing is asked
     sync = current_sync()
@@ -104,6 +108,8 @@ def pull(
 @app.command()
 def check(client: Clients = None, as_json: Json = False) -> None:
     """Tell whether the clients' files are in step: exit 0, 1 if not, 2 if that is unknown."""
+    from agentos.cli.sync_check import run_check
+
     raise typer.Exit(run_check(client, as_json=as_json))
 
 
@@ -111,6 +117,8 @@ def check(client: Clients = None, as_json: Json = False) -> None:
 def diff(client: Clients = None, as_json: Json = False) -> None:
     """Show what a push would change, as a diff."""
     from agentos.cli import sync_report
+    from agentos.cli.sync_check import current_sync, deployed
+    from agentos.cli.sync_report import told_errors
     from agentos.sync.diff import diff as written
 
     with told_errors(as_json=as_json):
@@ -131,6 +139,9 @@ def undo(
     theirs: Theirs = False,
 ) -> None:
     """Bring back what the last push or clean changed, exactly; again for the one before."""
+    from agentos.cli.sync_check import current_sync
+    from agentos.cli.sync_report import told_errors
+
     sync = current_sync()
     with told_errors(as_json=as_json), sync.alone("undo"):
         if not (yes or dry_run) and sync.state.last:
@@ -151,6 +162,8 @@ def undo(
 def status(client: Clients = None, as_json: Json = False) -> None:
     """Show what is deployed, what you took over, and the backups that can be undone."""
     from agentos.cli import sync_report
+    from agentos.cli.sync_check import client_names, current_sync
+    from agentos.cli.sync_report import told_errors
     from agentos.sync.deployment import client_named
 
     sync = current_sync()
@@ -167,6 +180,7 @@ def _carry_out(
 ) -> None:
     """Plan, ask where both sides changed, apply, and tell. Other syncs are kept away."""
     from agentos.cli import sync_report
+    from agentos.cli.sync_check import current_sync, deployed
 
     sync = current_sync()
     _progress("reading the AgentOS home")
