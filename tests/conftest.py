@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import resource
@@ -78,7 +79,8 @@ def children_of(pid: int) -> set[int]:
     """The host's child processes of a process, whichever thread started them."""
     found: set[int] = set()
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        found.update(int(child) for child in (thread / "children").read_text().split())
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            found.update(int(child) for child in (thread / "children").read_text().split())
     return found
 
 
