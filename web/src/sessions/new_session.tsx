@@ -67,7 +67,7 @@ export function NewSession() {
           </label>
           <label className="wide">
             Hosts that it may reach
-            <input name="allow" placeholder="pypi.org, github.com" spellCheck={false} />
+            <input name="allow" placeholder="api.example.com, github.com" spellCheck={false} />
           </label>
         </div>
         <label className="whole">
