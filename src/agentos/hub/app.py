@@ -8,24 +8,21 @@ from typing import Any, Protocol
 
 from fastapi import FastAPI
 
-from agentos.doctor import rest as doctor
 from agentos.hub import health
 from agentos.hub.answers import answer_errors
 from agentos.hub.auth.guard import Guard
 from agentos.hub.hub import Hub
 from agentos.hub.lifecycle import routes as lifecycle
 from agentos.hub.mcp import part as mcp
+from agentos.hub.rest import doctor, portfolio, prices, profiles
+from agentos.hub.rest.memories import part as memories
+from agentos.hub.rest.skills import part as skills
+from agentos.hub.rest.sync import part as sync
+from agentos.hub.rest.usage import part as usage
 from agentos.hub.sessions import part as sessions
 from agentos.hub.telemetry import part as telemetry
 from agentos.hub.telemetry import rest as hub_state
 from agentos.hub.web import part as web
-from agentos.memories.rest import part as memories
-from agentos.portfolio import rest as portfolio
-from agentos.skills import rest as skills
-from agentos.sync import profiles_rest as profiles
-from agentos.sync import rest as sync
-from agentos.usage import prices_rest as prices
-from agentos.usage.rest import part as usage
 
 
 class Part(Protocol):

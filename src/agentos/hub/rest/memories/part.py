@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from agentos.hub.hub import Hub
-from agentos.memories.rest import inbox, reading
+from agentos.hub.rest.memories import inbox, reading
 
 
 def add(app: FastAPI, hub: Hub) -> None:

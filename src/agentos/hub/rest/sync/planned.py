@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentos.sync.answers import (
+from agentos.hub.rest.sync.answers import (
     MOST_TEXT,
     Content,
     FileDiff,

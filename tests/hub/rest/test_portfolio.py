@@ -15,9 +15,7 @@ from agentos.portfolio import Portfolio
 if TYPE_CHECKING:
     from tests.hub.conftest import Started
 
-from tests.hub.conftest import asking
 
-__all__ = ["asking"]
 BASE = "/api/v1/portfolio"
 
 

@@ -14,15 +14,15 @@ from typing import Annotated, Literal, TypeVar
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from agentos.hub.hub import Hub
+from agentos.hub.rest.sync import answers
+from agentos.hub.rest.sync.answers import shown
+from agentos.hub.rest.sync.asking import Owner, Verb, aside, plan_of
+from agentos.hub.rest.sync.doing import add_verbs
+from agentos.hub.rest.sync.planned import planned_files, yielded_things
 from agentos.hub.tagged import tagged
-from agentos.sync import answers
-from agentos.sync.answers import shown
-from agentos.sync.asking import Owner, Verb, aside, plan_of
-from agentos.sync.doing import add_verbs
 from agentos.sync.merge import Side
 from agentos.sync.plan import Plan
 from agentos.sync.plan_digest import plan_digest, pull_digest, undo_digest
-from agentos.sync.planned import planned_files, yielded_things
 from agentos.sync.pull import Pulled, read_clients
 from agentos.sync.standing import Standings
 from agentos.sync.workstation import Workstation

@@ -11,13 +11,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentos.hub.errors import Refused
-from agentos.sync.answers import SyncApplied, shown
-from agentos.sync.asking import Owner, Verb, aside, plan_of
+from agentos.hub.rest.sync.answers import SyncApplied, shown
+from agentos.hub.rest.sync.asking import Owner, Verb, aside, plan_of
+from agentos.hub.rest.sync.resolving import plan_one
 from agentos.sync.merge import Side
 from agentos.sync.plan import Plan
 from agentos.sync.plan_digest import plan_digest, pull_digest, undo_digest
 from agentos.sync.pull import read_clients, replace_folder
-from agentos.sync.resolving import plan_one
 from agentos.sync.workstation import Workstation
 
 

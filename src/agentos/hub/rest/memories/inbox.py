@@ -12,12 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from agentos.errors import AgentOsError, ConfigInvalid
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
-from agentos.hub.tagged import tagged
-from agentos.memories.candidate import Candidate
-from agentos.memories.clients import written_by_clients
-from agentos.memories.memory import Memory
-from agentos.memories.reading import full_name, load_memories
-from agentos.memories.rest.answers import (
+from agentos.hub.rest.memories.answers import (
     CandidateInfo,
     CandidateList,
     MemoryChange,
@@ -26,8 +21,13 @@ from agentos.memories.rest.answers import (
     PullInfo,
     version_of,
 )
-from agentos.memories.rest.reading import Owner, Seen, exists_already
-from agentos.memories.rest.shelf import inbox_of, projects_of, require_version
+from agentos.hub.rest.memories.reading import Owner, Seen, exists_already
+from agentos.hub.rest.memories.shelf import inbox_of, projects_of, require_version
+from agentos.hub.tagged import tagged
+from agentos.memories.candidate import Candidate
+from agentos.memories.clients import written_by_clients
+from agentos.memories.memory import Memory
+from agentos.memories.reading import full_name, load_memories
 from agentos.memories.side_by_side import unified
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]

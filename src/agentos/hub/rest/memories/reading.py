@@ -11,10 +11,7 @@ from agentos.errors import ConfigInvalid
 from agentos.hub.auth.needs import needs
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
-from agentos.hub.scopes import Principal, Scope
-from agentos.hub.tagged import tagged
-from agentos.memories.memory import Memory
-from agentos.memories.rest.answers import (
+from agentos.hub.rest.memories.answers import (
     MemoryChange,
     MemoryDifference,
     MemoryInfo,
@@ -22,7 +19,10 @@ from agentos.memories.rest.answers import (
     MemoryMade,
     MemoryText,
 )
-from agentos.memories.rest.shelf import Shelf, inbox_of, require_version, shelf
+from agentos.hub.rest.memories.shelf import Shelf, inbox_of, require_version, shelf
+from agentos.hub.scopes import Principal, Scope
+from agentos.hub.tagged import tagged
+from agentos.memories.memory import Memory
 from agentos.memories.search import passages
 from agentos.memories.side_by_side import Copy, difference
 from agentos.memories.writing import promote_memory

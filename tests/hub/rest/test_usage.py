@@ -15,11 +15,8 @@ import pytest
 from tests.hub.conftest import Asking, Started
 from tests.usage.reports.filling import fill, made
 
-from agentos.hub.scopes import Scope
-from agentos.usage.call import Source
-from agentos.usage.ledger import Ledger
-from agentos.usage.rest import part
-from agentos.usage.rest.answers import (
+from agentos.hub.rest.usage import part
+from agentos.hub.rest.usage.answers import (
     BudgetList,
     CallList,
     CallText,
@@ -27,8 +24,11 @@ from agentos.usage.rest.answers import (
     UsageSeries,
     UsageSums,
 )
+from agentos.hub.scopes import Scope
+from agentos.usage.call import Source
+from agentos.usage.ledger import Ledger
 
-ROLLOUT = Path(__file__).parents[1] / "data" / "rollouts" / "codex-0.169-fork.jsonl"
+ROLLOUT = Path(__file__).parents[2] / "data" / "rollouts" / "codex-0.169-fork.jsonl"
 THREAD = "0199d0f2-0000-7000-8000-000000000001"
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentos.errors import SyncError
-from agentos.sync.answers import printable, shown
+from agentos.hub.rest.sync.answers import printable, shown
 from agentos.sync.merge import Side
 from agentos.sync.plan import Choices, Plan, thing
 from agentos.sync.workstation import Workstation

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from agentos.hub.errors import Refused
+from agentos.hub.rest.usage.answers import UsageSeries, UsageSums
+from agentos.hub.rest.usage.asked import Chosen, Limit, Zone, hub_of
 from agentos.usage import questions
 from agentos.usage.calendar import Step, zone_name
 from agentos.usage.reports import Report, plain
-from agentos.usage.rest.answers import UsageSeries, UsageSums
-from agentos.usage.rest.asked import Chosen, Limit, Zone, hub_of
 from agentos.usage.rows import TIMES, Group, Row, plain_row
 from agentos.usage.selection import Selection
 from agentos.usage.spreadsheet import as_csv

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from agentos.errors import StoreError
 from agentos.hub.background import background
 from agentos.hub.hub import Hub
+from agentos.hub.rest.usage import budgets, calls, sums
 from agentos.hub.telemetry.event import HubEvent, Kind
 from agentos.usage.ledger import Ledger
-from agentos.usage.rest import budgets, calls, sums
 
 _logger = logging.getLogger(__name__)
 #: Seconds between two readings of the clients' records.

@@ -15,9 +15,7 @@ from agentos.errors import ConfigInvalid
 from agentos.hub.auth.needs import needs
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
-from agentos.hub.scopes import Principal, Scope
-from agentos.hub.tagged import tagged
-from agentos.skills.answers import (
+from agentos.hub.rest.skills.answers import (
     GroupInfo,
     SkillFinding,
     SkillFindings,
@@ -28,6 +26,9 @@ from agentos.skills.answers import (
     SkillText,
     SkillUse,
 )
+from agentos.hub.rest.skills.uses import Use, skill_uses
+from agentos.hub.scopes import Principal, Scope
+from agentos.hub.tagged import tagged
 from agentos.skills.lint import Finding, lint_skills
 from agentos.skills.reading import FILE, load_skills, read_skill, skill_directories
 from agentos.skills.settings import GROUP, SkillSettings, load_skill_settings
@@ -35,7 +36,6 @@ from agentos.skills.skill import Skill
 from agentos.skills.support import KEYS, unsupported
 from agentos.skills.switches import is_enabled
 from agentos.skills.switching import switch, unknown
-from agentos.skills.uses import Use, skill_uses
 from agentos.sync.settings import load_sync_settings
 from agentos.sync.skill_copies import copy_of, deployed_skills
 from agentos.sync.workstation import Workstation

@@ -8,12 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from agentos.hub.errors import Refused
-from agentos.hub.tagged import tagged
-from agentos.usage import questions
-from agentos.usage.calendar import zone, zone_name
-from agentos.usage.explain import line_at
-from agentos.usage.ledger import Ledger
-from agentos.usage.rest.answers import (
+from agentos.hub.rest.usage.answers import (
     CallInfo,
     CallList,
     CallText,
@@ -23,7 +18,12 @@ from agentos.usage.rest.answers import (
     TokensInfo,
     UsageExplanation,
 )
-from agentos.usage.rest.asked import Chosen, Limit, Owner, hub_of
+from agentos.hub.rest.usage.asked import Chosen, Limit, Owner, hub_of
+from agentos.hub.tagged import tagged
+from agentos.usage import questions
+from agentos.usage.calendar import zone, zone_name
+from agentos.usage.explain import line_at
+from agentos.usage.ledger import Ledger
 from agentos.usage.selection import Selection
 from agentos.usage.settings import UsageSettings, load_usage_settings
 

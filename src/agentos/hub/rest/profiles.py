@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
+from agentos.hub.rest.sync.asking import Owner
 from agentos.hub.tagged import tagged
-from agentos.sync.asking import Owner
 from agentos.sync.clients import CLIENTS
 from agentos.sync.profile_editing import set_profile
 from agentos.sync.profile_trial import find_codex, try_profile

@@ -12,12 +12,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
+from agentos.hub.rest.usage.answers import BudgetInfo, BudgetList, CurrencyInfo
+from agentos.hub.rest.usage.asked import Observer, Owner, hub_of
 from agentos.hub.tagged import tagged
 from agentos.usage import questions
 from agentos.usage.budget import BudgetStatus
 from agentos.usage.budget_settings import clear_budget, set_budget
-from agentos.usage.rest.answers import BudgetInfo, BudgetList, CurrencyInfo
-from agentos.usage.rest.asked import Observer, Owner, hub_of
 from agentos.usage.settings import load_usage_settings
 
 router = APIRouter(prefix="/api/v1/usage/budgets", tags=["usage"])

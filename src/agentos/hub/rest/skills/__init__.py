@@ -1,0 +1,1 @@
+"""Skills: who gets which, and who used them."""

@@ -1,0 +1,1 @@
+"""Sync: how clients stand, what would be done to them, and doing it."""
