@@ -27,9 +27,9 @@ from playwright.sync_api import (
     Page,
     ViewportSize,
     expect,
-    sync_playwright,
 )
-from tests.web.conftest import CHROMIUM, PATIENCE, Place
+from tests.web.conftest import PATIENCE, Place
+from tests.web.conftest import browser as browser
 
 from agentos.hub.actions import Actions, extension_actions
 from agentos.hub.web.files import DIST
@@ -74,19 +74,6 @@ def package(extension: Path) -> Path:
     assert packaged.ok, packaged.output
     assert packaged.artefact
     return Path(packaged.artefact)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A browser."""
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        try:
-            yield found
-        finally:
-            found.close()
 
 
 @dataclass
