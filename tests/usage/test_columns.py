@@ -40,8 +40,7 @@ def test_what_is_handed_on_is_what_was_found(entries: list[Entry]) -> None:
     piece = Piece("/srv/rollout.jsonl", Place(7, 1), entries=list(entries), read=7)
     piece.problem(3, "invalid_json", "it is no JSON")
     came = unpacked(packed(piece))
-    assert isinstance(came.told, Calls)
-    assert came.told.entries() == entries
+    assert [entry for calls in came.told for entry in calls.entries()] == entries
     assert (came.path, came.place, came.problems) == (piece.path, piece.place, piece.problems)
 
 
@@ -56,12 +55,14 @@ def entry(identity: str, **said: object) -> Entry:
 async def test_a_batch_that_mentions_a_known_call_counts_it_once(url: str, known: str) -> None:
     store = await Store.open(url)
     try:
-        await store.write(lambda connection: book(connection, [(1, [entry(known)])], set()))
-        batch = [
+        first = Calls.of([entry(known)])
+        await store.write(lambda connection: book(connection, [(1, first)], set()))
+        told = [
             entry("a"),
             entry("b", confidence="derived", response_id=""),
             entry("c", price=0.5),
         ]
+        batch = Calls.of(told)
         new = await store.write(lambda connection: book(connection, [(1, batch)], set()))
         assert new == 2
         async with store.reading() as connection:

@@ -10,12 +10,8 @@ from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     Connection,
     bindparam,
-    case,
-    cast,
     delete,
     func,
     insert,
@@ -27,14 +23,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from agentos.store.tables import USAGE_CALLERS, USAGE_CALLS, USAGE_QUARTERS
-from agentos.usage.call import CONTEXT_STEPS
 from agentos.usage.conditions import ALL_CALLS
 from agentos.usage.prices import Tokens
 from agentos.usage.reading.calls import Calls
 from agentos.usage.reading.entry import Caller, Entry
-from agentos.usage.selection import QUARTER
+from agentos.usage.reading.sums import Sum
 
 Row = dict[str, Any]
+_Told = tuple[Entry, int]  # with the number of its source
 
 #: An arbitrary number that stands for "somebody writes into the ledger".
 _LOCK = 0x41474F54
@@ -43,8 +39,8 @@ _WORDS = ("session", "thread", "turn", "response_id", *Caller._fields[4:])
 _TOKENS = tuple(field.name for field in fields(Tokens))
 _MEASURED = ("metered", "confidence", *_TOKENS)
 _TOLD = ("source", "client", "at", "source_id", "line", "offset")
-_KEYS = tuple(column.name for column in USAGE_QUARTERS.primary_key)
-_SUMS = ("calls", "unmetered", "derived", *_TOKENS, "price")
+_KEYS = Sum._fields[:4]
+_SUMS = Sum._fields[4:]
 #: A call, in the order of `Entry`, and the number of the source that tells of it.
 _COLUMNS = ("identity", "caller_id", *Entry._fields[2:], "source_id")
 #: What a column may say of all calls alike, in SQL.
@@ -59,7 +55,7 @@ def lock(connection: Connection) -> None:
 
 def book(
     connection: Connection,
-    found: Iterable[tuple[int, Sequence[Entry] | Calls]],
+    found: Iterable[tuple[int, Calls]],
     gone: set[int],
 ) -> int:
     """Write calls down.
@@ -72,18 +68,14 @@ def book(
     Returns:
         How many calls the ledger did not know.
     """
-    told = [
-        (source, calls if isinstance(calls, Calls) else Calls.of(calls))
-        for source, calls in found
-        if calls
-    ]
+    told = [(source, calls) for source, calls in found if calls]
     if not told:
         return 0
     number = sum(len(calls) for _, calls in told)
     identities = set(chain.from_iterable(calls.identities for _, calls in told))
     if len(identities) == number and _insert(connection, told):
         return number
-    return _merge(connection, [(source, calls.entries()) for source, calls in told], gone)
+    return _merge(connection, told, gone)
 
 
 def _row(entry: Entry, caller: int, source: int) -> Row:
@@ -130,7 +122,7 @@ def _insert(connection: Connection, told: Sequence[tuple[int, Calls]]) -> bool:
         if plain:
             connection.execute(delete(USAGE_CALLS).where(USAGE_CALLS.c.id > latest))
         return False
-    _sum_up(connection, USAGE_CALLS.c.id > latest, 1)
+    _sum_up(connection, told, numbers)
     return True
 
 
@@ -156,31 +148,27 @@ def _statements(
 _NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
 
 
-def _merge(
-    connection: Connection, told: Sequence[tuple[int, Sequence[Entry]]], gone: set[int]
-) -> int:
+def _merge(connection: Connection, told: Sequence[tuple[int, Calls]], gone: set[int]) -> int:
     """Write calls down of which some are known, or told of twice."""
     fresh: dict[str, Row] = {}
-    for source, entries in told:
-        for entry in entries:
+    for source, calls in told:
+        for entry in calls.entries():
             row = _whole(entry, source)
             known = fresh.get(entry.identity)
             fresh[entry.identity] = _merged(known, row, gone) if known else row
-    before = _known(connection, list(fresh))
     changed = []
-    for identity, old in before.items():
-        both = _merged(old, fresh.pop(identity), gone)
-        if both != old:
-            changed.append(both)
-    every = [_told(row) for row in (*changed, *fresh.values())]
+    for identity, old in _known(connection, list(fresh)).items():
+        new = _merged(old, fresh.pop(identity), gone)
+        if new != old:
+            changed.append((_told(old), _told(new)))
     if changed:
-        _change(connection, every[: len(changed)])
+        _change(connection, changed)
     if fresh:
-        _insert(connection, _by_source(every[len(changed) :]))
+        _insert(connection, _by_source(map(_told, fresh.values())))
     return len(fresh)
 
 
-def _by_source(told: Iterable[tuple[Entry, int]]) -> list[tuple[int, Calls]]:
+def _by_source(told: Iterable[_Told]) -> list[tuple[int, Calls]]:
     found: dict[int, list[Entry]] = defaultdict(list)
     for entry, source in told:
         found[source].append(entry)
@@ -191,21 +179,25 @@ def _whole(entry: Entry, source: int) -> Row:
     return {**entry.caller._asdict(), **entry._asdict(), "source_id": source}
 
 
-def _told(row: Row) -> tuple[Entry, int]:
+def _told(row: Row) -> _Told:
     caller = Caller._make(row[name] for name in Caller._fields)
     values = {name: row[name] for name in Entry._fields if name != "caller"}
     return Entry(caller=caller, **values), row["source_id"]
 
 
-def _change(connection: Connection, told: Sequence[tuple[Entry, int]]) -> None:
-    numbers = _numbers(connection, {entry.caller for entry, _ in told})
-    named = [_row(entry, numbers[entry.caller], source) for entry, source in told]
-    for start in range(0, len(named), _ASKED):
-        part = named[start : start + _ASKED]
-        these = USAGE_CALLS.c.identity.in_([row["identity"] for row in part])
-        _sum_up(connection, these, -1)
-        connection.execute(_UPDATE, [{"b_identity": row["identity"], **row} for row in part])
-        _sum_up(connection, these, 1)
+def _change(connection: Connection, changed: Sequence[tuple[_Told, _Told]]) -> None:
+    """Write calls down anew.
+
+    Args:
+        changed: Each as it was and as it is now.
+    """
+    for start in range(0, len(changed), _ASKED):
+        before, now = zip(*changed[start : start + _ASKED], strict=True)
+        numbers = _numbers(connection, {entry.caller for entry, _ in (*before, *now)})
+        rows = (_row(entry, numbers[entry.caller], source) for entry, source in now)
+        connection.execute(_UPDATE, [{"b_identity": row["identity"], **row} for row in rows])
+        _sum_up(connection, _by_source(before), numbers, -1)
+        _sum_up(connection, _by_source(now), numbers)
     connection.execute(USAGE_QUARTERS.delete().where(USAGE_QUARTERS.c.calls == 0))
 
 
@@ -263,27 +255,28 @@ def _rank(row: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _sum_up(connection: Connection, which: ColumnElement[bool], sign: int) -> None:
+def _sum_up(
+    connection: Connection,
+    told: Iterable[tuple[int, Calls]],
+    numbers: dict[Caller, int],
+    sign: int = 1,
+) -> None:
     """Add calls to the sums, or, with a sign of -1, take them out."""
-    call = USAGE_CALLS.c
-    steps = [(call.input > step, step) for step in reversed(CONTEXT_STEPS[1:])]
-    derived: dict[str, ColumnElement[Any]] = {
-        "quarter": call.at // (QUARTER * 1000) * QUARTER,
-        "context": cast(case(*steps, else_=0), BigInteger),
-        "priced": cast(case((call.price.is_not(None), 1), else_=0), BigInteger),
-    }
-    keys = [derived[name] if name in derived else call[name] for name in _KEYS]
-    counted = [
-        func.count(),
-        func.sum(1 - call.metered),
-        func.sum(case((call.confidence == "derived", 1), else_=0)),
-        *(func.sum(call[name]) for name in _TOKENS),
-    ]
-    sums: list[ColumnElement[Any]] = [cast(sign * each, BigInteger) for each in counted]
-    sums.append(sign * func.coalesce(func.sum(call.price), 0.0))
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(USAGE_QUARTERS).from_select(
-        [*_KEYS, *_SUMS], select(*keys, *sums).where(which).group_by(*keys)
-    )
+    changes: dict[tuple[int, ...], list[float]] = {}
+    for _, calls in told:
+        for each in calls.sums:
+            key = each.quarter, numbers[calls.callers[each.caller_id]], each.context, each.priced
+            change = changes.setdefault(key, [0] * len(_SUMS))
+            for place, value in enumerate(each[len(_KEYS) :]):
+                change[place] += sign * value
+    rows = [dict(zip(Sum._fields, (*key, *change), strict=True)) for key, change in changes.items()]
+    connection.execute(_ADD[connection.dialect.name], rows)
+
+
+def _adding(make: Any) -> Any:
+    statement = make(USAGE_QUARTERS)
     added = {name: USAGE_QUARTERS.c[name] + statement.excluded[name] for name in _SUMS}
-    connection.execute(statement.on_conflict_do_update(index_elements=_KEYS, set_=added))
+    return statement.on_conflict_do_update(index_elements=_KEYS, set_=added)
+
+
+_ADD = {"postgresql": _adding(postgresql.insert), "sqlite": _adding(sqlite.insert)}

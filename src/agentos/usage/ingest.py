@@ -15,6 +15,7 @@ from agentos.usage.discovery import Found, find
 from agentos.usage.gateway_records import gateway_entries, gateway_sessions
 from agentos.usage.homes import UsageHome, user_homes
 from agentos.usage.known_sources import GATEWAY, KnownSource
+from agentos.usage.reading.calls import Calls
 from agentos.usage.reading.entry import Entry, Problem
 from agentos.usage.reading.job import Job, Piece
 from agentos.usage.reading.readers import read_all
@@ -74,7 +75,7 @@ def _begin(
     latest = max((entry.line for entry in told), default=0)
     if latest > sources.gateway_offset:
         gateway = sources.by_path[GATEWAY].id
-        report.calls += book(connection, [(gateway, told)], sources.gone)
+        report.calls += book(connection, [(gateway, Calls.of(told))], sources.gone)
         sources.note_gateway(connection, latest)
     return sources
 
@@ -101,7 +102,9 @@ class _Work:
 
     def _book(self, connection: Connection, pieces: list[Piece]) -> int:
         lock(connection)
-        found = [(self.sources.by_path[piece.path].id, piece.told) for piece in pieces]
+        found = [
+            (self.sources.by_path[piece.path].id, calls) for piece in pieces for calls in piece.told
+        ]
         calls = book(connection, found, self.sources.gone)
         self.sources.note(connection, pieces)
         return calls

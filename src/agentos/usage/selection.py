@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from agentos.usage.prices import Tokens
-
-QUARTER = 900  # seconds
+from agentos.usage.reading.sums import QUARTER as QUARTER
 
 #: What calls can be summed by.
 Dimension = Literal[

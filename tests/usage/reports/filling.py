@@ -11,6 +11,7 @@ from agentos.store import Store
 from agentos.usage.booking import book
 from agentos.usage.call import ModelCall, Provenance, Source
 from agentos.usage.prices import Tokens
+from agentos.usage.reading.calls import Calls
 from agentos.usage.reading.entry import Caller, Entry
 from agentos.usage.selection import milliseconds
 
@@ -35,7 +36,8 @@ def made(number: int, **said: Any) -> ModelCall:
 async def fill(store: Store, calls: Iterable[ModelCall]) -> None:
     """Put calls into a ledger as ingesting does."""
     entries = [_entry(call) for call in calls]
-    await store.write(lambda connection: book(connection, [(0, entries)], set()))
+    told = [(0, Calls.of(entries))] if entries else []
+    await store.write(lambda connection: book(connection, told, set()))
 
 
 def _entry(call: ModelCall) -> Entry:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
 from typing import Any, Self
 
 from agentos.usage.reading.entry import Caller, Entry
+from agentos.usage.reading.sums import Sum, sums
 
 _CALLER = Entry._fields.index("caller")
 _RESPONSE = Entry._fields.index("response_id")
@@ -31,11 +32,13 @@ class Calls:
         columns: As in `Entry`, but each caller is its number in `callers`, and an answer's id
             that is the identity is None.
         alike: What those columns say that say the same of each call.
+        sums: The calls by quarter of an hour; the caller is its number in `callers`.
     """
 
     callers: tuple[Caller, ...]
     columns: list[Sequence[Any]]
     alike: dict[int, Any]
+    sums: list[Sum]
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Self:
@@ -48,12 +51,25 @@ class Calls:
         columns[_CALLER] = [numbers[id(caller)] for caller in columns[_CALLER]]
         both = zip(columns[0], columns[_RESPONSE], strict=True)
         columns[_RESPONSE] = [None if own == identity else own for identity, own in both]
+        return cls.in_columns(tuple(number), columns)
+
+    @classmethod
+    def in_columns(cls, callers: tuple[Caller, ...], columns: list[Sequence[Any]]) -> Self:
+        """Return calls that are in columns already; a column may hold one value for all."""
+        size = len(columns[0])
         alike = {}
         for place in _ALIKE:
-            first = columns[place][0]
-            if first in _COMMON and columns[place].count(first) == len(entries):
+            column = columns[place]
+            first = column[0]
+            if len(column) != size or (first in _COMMON and column.count(first) == size):
                 alike[place], columns[place] = first, ()
-        return cls(tuple(number), columns, alike)
+        named = dict(zip(Entry._fields, columns, strict=True))
+        summed = sums(named, {Entry._fields[place]: value for place, value in alike.items()})
+        return cls(callers, columns, alike, summed)
+
+    def called_by(self, **words: str) -> Self:
+        """Return the calls with other words of their callers."""
+        return replace(self, callers=tuple(each._replace(**words) for each in self.callers))
 
     def __len__(self) -> int:
         return len(self.columns[0])

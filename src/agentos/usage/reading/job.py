@@ -75,8 +75,8 @@ class Piece:
         path: The file.
         place: How far it is read now.
         seen: Device, inode, size and time of change in nanoseconds, from before it was read.
-        entries: The calls.
-        calls: The same in columns, if another process read them; then `entries` is empty.
+        entries: The calls that were read one by one.
+        calls: Those that were read many at once; each has an answer's id.
         problems: What could not be counted.
         read: How many bytes were read.
         anew: The file is not the one that was read before: it is read from its beginning.
@@ -86,15 +86,20 @@ class Piece:
     place: Place
     seen: tuple[int, int, int, int] = UNSEEN
     entries: list[Entry] = field(default_factory=list)
-    calls: Calls | None = None
+    calls: list[Calls] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     read: int = 0
     anew: bool = False
 
     @property
-    def told(self) -> list[Entry] | Calls:
-        """The calls as they are at hand."""
-        return self.entries if self.calls is None else self.calls
+    def size(self) -> int:
+        """How many calls it tells of."""
+        return len(self.entries) + sum(map(len, self.calls))
+
+    @property
+    def told(self) -> list[Calls]:
+        """All calls."""
+        return [*self.calls, Calls.of(self.entries)] if self.entries else self.calls
 
     def problem(self, line: int, kind: str, message: str) -> None:
         """Note what cannot be counted; of very many, the first."""

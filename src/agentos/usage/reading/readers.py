@@ -73,16 +73,18 @@ async def _in_processes(shares: Sequence[list[Job]], deliver: Deliver) -> None:
             tasks.create_task(_receive(share, found))
         running = len(shares)
         pieces: list[Piece] = []
+        calls = 0
         while running:
             piece = await found.get()
             if piece is None:
                 running -= 1
             else:
                 pieces.append(piece)
-            calls = sum(len(each.told) for each in pieces)
-            if calls >= _CALLS or len(pieces) >= _FILES or not running:
+                calls += piece.size
+            # What came while others were written down goes at once.
+            if pieces and (found.empty() or calls >= _CALLS or len(pieces) >= _FILES):
                 await deliver(pieces)
-                pieces = []
+                pieces, calls = [], 0
 
 
 def _take(pieces: Iterator[Piece], stopped: threading.Event) -> list[Piece]:
@@ -90,7 +92,7 @@ def _take(pieces: Iterator[Piece], stopped: threading.Event) -> list[Piece]:
     calls = 0
     for piece in pieces:
         taken.append(piece)
-        calls += len(piece.entries)
+        calls += piece.size
         if calls >= _CALLS or len(taken) >= _FILES or stopped.is_set():
             break
     return taken

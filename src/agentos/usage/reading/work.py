@@ -72,7 +72,7 @@ def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
     try:
         for line in lines:
             _read_line(rollout, line, piece)
-            if len(piece.entries) >= _PIECE:
+            if piece.size >= _PIECE:
                 piece.place = _place(file, lines, rollout.state, packed)
                 piece.read, begun = lines.offset - begun, lines.offset
                 yield _booked(job, piece)
@@ -227,10 +227,9 @@ def _database(job: Job, piece: Piece) -> Iterator[Piece]:
 def _booked(job: Job, piece: Piece) -> Piece:
     if not job.session:
         return piece
+    of = {"session": job.session, "profile": job.profile, "agent": job.agent}
     piece.entries = [
-        entry._replace(
-            caller=entry.caller._replace(session=job.session, profile=job.profile, agent=job.agent)
-        )
+        entry._replace(caller=entry.caller._replace(**of))
         for entry in piece.entries
         if entry.response_id or not job.metered
     ]
