@@ -8,7 +8,7 @@
 BIN := .venv/bin
 LOCKED := .venv/.locked
 INSTALLED := .venv/.installed
-NATIVE := $(wildcard src/agentos/native/*.[ch])
+NATIVE := $(wildcard src/agentos/native/*.[ch] src/agentos/native/*/*.[ch])
 LOCK = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
 	--allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-emit-options --annotation-style line
@@ -47,7 +47,7 @@ gvisor: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	CFLAGS=-Werror $(BIN)/python build_launcher.py
+	CFLAGS=-Werror $(BIN)/python build_native.py
 
 types: $(INSTALLED)
 	$(BIN)/mypy
@@ -72,6 +72,6 @@ $(LOCKED): requirements/dev.lock scripts/preflight.sh
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock
 	touch $@
 
-$(INSTALLED): $(LOCKED) pyproject.toml build_launcher.py $(NATIVE)
+$(INSTALLED): $(LOCKED) pyproject.toml build_native.py $(NATIVE)
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@

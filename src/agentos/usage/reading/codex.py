@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, repeat
 from typing import Any
 
 from msgspec import MsgspecError, Raw
 from msgspec.structs import astuple
 
+from agentos.usage.reading.calls import Calls
 from agentos.usage.reading.codex_record import Names, Payload, Record, Usage, parsed
 from agentos.usage.reading.entry import (
     LONGEST_PATH,
@@ -32,6 +35,7 @@ from agentos.usage.reading.entry import (
 )
 from agentos.usage.reading.json_text import json_value
 from agentos.usage.reading.lines import Line
+from agentos.usage.reading.scan import Records
 
 # Codex begins each line like this, so its type need not be looked for in all of a long line.
 _BEGINNING = rb'\{"timestamp":"[^"]*",(?:"ordinal":\d+,)?"type":"'
@@ -114,6 +118,8 @@ class CodexRollout:
         self._unadded: list[Counts] = []
         # Whose the records are that name the same; None when that may have changed.
         self._known: tuple[Names, Caller, str] | None = None
+        # Of the records to come together, from which on what was known of the thread changes.
+        self._marks: list[tuple[int, Thread]] = []
 
     @property
     def state(self) -> str:
@@ -163,6 +169,36 @@ class CodexRollout:
                 self._meta(payload)
         return []
 
+    def mark(self, number: int) -> None:
+        """Note that the next line was read after so many records of those handed over next."""
+        if number:
+            self._marks.append((number, self._thread))
+            self._thread = replace(self._thread)
+
+    def calls(self, records: Records) -> Calls:
+        """Return the calls of records that follow each other."""
+        size = len(records.times)
+        threads = [*self._marks, (size, self._thread)]
+        self._marks = []
+        callers: dict[Caller, int] = {}
+        numbers: list[int] = []
+        turns: list[str] = []
+        bounds = sorted({*records.begins, *(number for number, _ in threads)})
+        for begin, end in pairwise(bounds):
+            thread = next(thread for number, thread in threads if number > begin)
+            names = records.names[bisect_right(records.begins, begin) - 1]
+            caller, turn = _whose(thread, *names)
+            numbers += repeat(callers.setdefault(caller, len(callers)), end - begin)
+            turns += repeat(turn, end - begin)
+        tokens = records.tokens
+        self._unadded.append(tuple(map(sum, tokens)))
+        self._after, self._echo = records.total, _NEVER
+        columns: list[Sequence[Any]] = [
+            *(records.responses, numbers, records.times, records.lines, records.offsets),
+            *(("exact",), turns, (None,), (1,), *tokens[:3], (0,), *tokens[3:], (None,)),
+        ]
+        return Calls.in_columns(tuple(callers), columns)
+
     def _meta(self, payload: Mapping[str, Any]) -> None:
         thread = self._thread
         if thread.begun:
@@ -210,17 +246,11 @@ class CodexRollout:
         self._echo = _ECHO + self._after
         names = of.thread_id, of.session_id, of.turn_id
         if self._known is None or self._known[0] != names:
-            self._known = names, *self._whose(*names)
+            self._known = names, *_whose(self._thread, *names)
         _, caller, turn = self._known
         response = word(of.response_id)
         identity = response or f"codex:{caller.thread}:{':'.join(map(str, self._added_up()))}"
         return _entry(line, milliseconds(record.timestamp), identity, caller, turn, used, response)
-
-    def _whose(self, owner: str, session: str, turn: str) -> tuple[Caller, str]:
-        """Return who made the call of a record, and in which turn."""
-        thread = self._thread
-        caller = self._caller_of(word(owner) or thread.id, word(session) or thread.session)
-        return caller, word(turn) or thread.turn
 
     def _count(
         self, line: Line, data: Mapping[str, Any], payload: Mapping[str, Any]
@@ -244,7 +274,7 @@ class CodexRollout:
         copies = thread.forked_from and not _UUID7.fullmatch(thread.turn)
         owner = thread.forked_from if copies else thread.id
         identity = f"codex:{owner}:{thread.resets}:{':'.join(map(str, total))}"
-        caller = self._caller_of(thread.id, thread.session)
+        caller = _caller_of(thread, thread.id, thread.session)
         at = milliseconds(data.get("timestamp"))
         entry = _entry(line, at, identity, caller, thread.turn, used)
         return [entry._replace(confidence="derived")]
@@ -296,19 +326,25 @@ class CodexRollout:
             return False
         return thread.turn < thread.id
 
-    def _caller_of(self, thread: str, session: str) -> Caller:
-        of = self._thread
-        return Caller(
-            source="codex",
-            client="codex",
-            session=session,
-            thread=thread,
-            provider=of.provider,
-            model=of.model,
-            project=of.project,
-            kind=of.kind,
-            tier=of.tier,
-        )
+
+def _whose(of: Thread, thread: str, session: str, turn: str) -> tuple[Caller, str]:
+    """Return who made the call of a record, and in which turn."""
+    caller = _caller_of(of, word(thread) or of.id, word(session) or of.session)
+    return caller, word(turn) or of.turn
+
+
+def _caller_of(of: Thread, thread: str, session: str) -> Caller:
+    return Caller(
+        source="codex",
+        client="codex",
+        session=session,
+        thread=thread,
+        provider=of.provider,
+        model=of.model,
+        project=of.project,
+        kind=of.kind,
+        tier=of.tier,
+    )
 
 
 def _restored(state: str) -> Thread:

@@ -69,7 +69,10 @@ class Lines:
         offset: Where the last whole line that was read ends.
         number: How many lines end there.
         rest: What follows them: a line that is not whole yet.
+        waiting: Something before that place is not told yet.
     """
+
+    waiting = False
 
     def __init__(
         self,

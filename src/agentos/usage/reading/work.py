@@ -14,6 +14,7 @@ from agentos.usage.reading.codex import CodexRollout
 from agentos.usage.reading.entry import BadLine, Entry
 from agentos.usage.reading.job import UNSEEN, Format, Job, Piece, Place, signs
 from agentos.usage.reading.lines import LONGEST_LINE, Line, Lines, Wanting
+from agentos.usage.reading.scan import Scan, Scanner
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -30,8 +31,13 @@ _PIECE = 5000
 _SAMPLE = 1024
 
 
-def read(job: Job) -> Iterator[Piece]:
-    """Read what a file tells that it did not tell before. A piece can be kept without the next."""
+def read(job: Job, scanner: Scanner | None = None) -> Iterator[Piece]:
+    """Read what a file tells that it did not tell before. A piece can be kept without the next.
+
+    Args:
+        job: The file.
+        scanner: Reads rollouts faster.
+    """
     piece = Piece(job.path, job.place)
     try:
         with _opened(job.path) as file:
@@ -40,7 +46,7 @@ def read(job: Job) -> Iterator[Piece]:
                 piece.problem(0, "no_file", "it is not a regular file")
                 yield piece
             elif job.format in (Format.CODEX, Format.CLAUDE, Format.GEMINI):
-                yield from _lines(job, file, piece)
+                yield from _lines(job, file, piece, scanner)
             elif job.format is Format.OPENCODE_DATABASE:
                 yield from _database(job, piece)
             else:
@@ -57,22 +63,29 @@ def _opened(path: str) -> BinaryIO:
     return open(handle, "rb", buffering=_BUFFER)
 
 
-def _lines(job: Job, file: BinaryIO, piece: Piece) -> Iterator[Piece]:
+def _lines(job: Job, file: BinaryIO, piece: Piece, scanner: Scanner | None) -> Iterator[Piece]:
     place = piece.place = job.place
     packed = job.path.endswith(".zst")
     if packed or not _goes_on(file, place):
         place = Place()
         piece.anew = True
     rollout = _reader(job, place.state)
-    file.seek(place.offset)
-    plain = zstd.ZstdFile(file) if packed else file
-    short = not packed and piece.seen[2] < LONGEST_LINE
-    lines = Lines(plain, rollout, place.offset, place.line, short=short)
+    lines: Lines | Scan
+    if scanner and not packed and isinstance(rollout, CodexRollout):
+        lines = Scan(scanner, file, rollout, place.offset, place.line)
+    else:
+        file.seek(place.offset)
+        plain = zstd.ZstdFile(file) if packed else file
+        short = not packed and piece.seen[2] < LONGEST_LINE
+        lines = Lines(plain, rollout, place.offset, place.line, short=short)
     begun = place.offset
     try:
-        for line in lines:
-            _read_line(rollout, line, piece)
-            if piece.size >= _PIECE:
+        for found in lines:
+            if isinstance(found, Line):
+                _read_line(rollout, found, piece)
+            elif isinstance(rollout, CodexRollout):
+                piece.calls.append(rollout.calls(found))
+            if piece.size >= _PIECE and not lines.waiting:
                 piece.place = _place(file, lines, rollout.state, packed)
                 piece.read, begun = lines.offset - begun, lines.offset
                 yield _booked(job, piece)
@@ -122,7 +135,7 @@ def _read_line(reader: Reader, line: Line, piece: Piece) -> None:
         piece.problem(line.number, "invalid_json", f"it is no JSON: {error}")
 
 
-def _last_line(reader: Reader, lines: Lines, piece: Piece) -> None:
+def _last_line(reader: Reader, lines: Lines | Scan, piece: Piece) -> None:
     """Count a last line that lacks only its end; it is read again when that has come."""
     text = lines.rest.strip()
     if not text.endswith(b"}") or not reader.wants(text):
@@ -133,7 +146,7 @@ def _last_line(reader: Reader, lines: Lines, piece: Piece) -> None:
         return  # half-written
 
 
-def _place(file: BinaryIO, lines: Lines, state: str, packed: bool) -> Place:
+def _place(file: BinaryIO, lines: Lines | Scan, state: str, packed: bool) -> Place:
     if packed:
         return Place(0, lines.number)
     head, tail = _samples(file, lines.offset)
@@ -233,4 +246,5 @@ def _booked(job: Job, piece: Piece) -> Piece:
         for entry in piece.entries
         if entry.response_id or not job.metered
     ]
+    piece.calls = [calls.called_by(**of) for calls in piece.calls]
     return piece

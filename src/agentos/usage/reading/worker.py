@@ -6,6 +6,7 @@ import pickle
 import sys
 from typing import BinaryIO
 
+from agentos.usage.reading.scan import scanning
 from agentos.usage.reading.wire import FRAME, packed
 from agentos.usage.reading.work import Piece, read
 
@@ -14,10 +15,11 @@ def main() -> None:
     """Read the jobs that come as one pickle, and write what they tell, piece by piece."""
     jobs = pickle.load(sys.stdin.buffer)
     out = sys.stdout.buffer
-    for job in jobs:
-        for piece in read(job):
-            _write(out, piece)
-        out.flush()
+    with scanning() as scanner:
+        for job in jobs:
+            for piece in read(job, scanner):
+                _write(out, piece)
+            out.flush()
 
 
 def _write(out: BinaryIO, piece: Piece) -> None:

@@ -1,4 +1,4 @@
-"""Building the package: the launcher is compiled, or the reader learns what to install."""
+"""Building the package: the programs in C are compiled, or the reader learns what to install."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def build(sources: Path, **environment: str) -> subprocess.CompletedProcess[str]
     output = sources.parent / "agentos-init"
     return subprocess.run(
         [
-            *(sys.executable, str(ROOT / "build_launcher.py")),
+            *(sys.executable, str(ROOT / "build_native.py")),
             *("--sources", str(sources), "--output", str(output)),
         ],
         env=inherited | environment,
@@ -102,7 +102,7 @@ def test_no_compiler_is_said_in_one_line_with_the_command(
     built = build(sources, **environment)
 
     assert built.returncode == 1
-    assert built.stderr.startswith("cannot compile the launcher: ")
+    assert built.stderr.startswith("cannot compile the programs in C: ")
     assert len(built.stderr.splitlines()) == 1
     assert re.search(r"run: sudo (apt-get install|dnf install|apk add) gcc ", built.stderr)
 
@@ -123,9 +123,11 @@ def test_a_refusal_repeats_the_compilers_words_and_keeps_the_old_program(sources
 def checkout(tmp_path: Path) -> Path:
     """Copy what a build of the package reads."""
     directory = tmp_path / "checkout"
-    leave_out = shutil.ignore_patterns("agentos-init", "__pycache__", ".launcher-*")
+    leave_out = shutil.ignore_patterns(
+        "agentos-init", "agentos-rollouts", "__pycache__", ".native-*"
+    )
     shutil.copytree(ROOT / "src", directory / "src", ignore=leave_out)
-    for name in ("pyproject.toml", "build_launcher.py", "README.md", "LICENSE", ".gitignore"):
+    for name in ("pyproject.toml", "build_native.py", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, directory)
     return directory
 
@@ -143,16 +145,17 @@ def pip_wheel(project: Path, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_a_wheel_holds_the_launcher_and_fits_every_python_of_this_platform(checkout: Path) -> None:
+def test_a_wheel_holds_the_programs_and_fits_every_python_of_this_platform(checkout: Path) -> None:
     built = pip_wheel(checkout)
 
     assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = (checkout.parent / "wheels").glob("*.whl")
     assert wheel.name.endswith(f"-py3-none-linux_{os.uname().machine}.whl")
     with zipfile.ZipFile(wheel) as archive:
-        launcher = archive.getinfo("agentos/native/agentos-init")
-        assert launcher.external_attr >> 16 & 0o777 == 0o755
-        assert archive.read(launcher).startswith(b"\x7fELF")
+        for name in ("agentos-init", "agentos-rollouts"):
+            program = archive.getinfo(f"agentos/native/{name}")
+            assert program.external_attr >> 16 & 0o777 == 0o755
+            assert archive.read(program).startswith(b"\x7fELF")
         assert "agentos/py.typed" in archive.namelist()
 
 
@@ -175,7 +178,8 @@ def test_a_source_distribution_can_be_built_from(checkout: Path) -> None:
 
     with tarfile.open(archive) as members:
         names = {name.partition("/")[2] for name in members.getnames()}
-    assert {"build_launcher.py", "src/agentos/native/launcher.c", "LICENSE"} <= names
+    sources = {f"src/agentos/native/{name}.c" for name in ("launcher", "rollouts/main")}
+    assert {"build_native.py", "LICENSE", *sources} <= names
     assert "src/agentos/native/agentos-init" not in names
     built = pip_wheel(archive)
     assert built.returncode == 0, built.stdout + built.stderr

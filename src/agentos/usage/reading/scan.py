@@ -1,0 +1,158 @@
+"""The program that reads rollouts: it finds the calls, and hands other lines on that count.
+
+See `native/rollouts`. What it finds is what `Lines` and `CodexRollout` find; where it was not
+built, they do without.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import subprocess
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from agentos.errors import AgentOsError
+from agentos.usage.reading.lines import Line
+
+PROGRAM = Path(__file__).parents[2] / "native" / "agentos-rollouts"
+
+_PLACE = struct.Struct("=QQ")
+#: Where it begins and ends, its kind, a number, and how many bytes follow.
+_FRAME = struct.Struct("=QQQQIIQ")
+_SIZES = struct.Struct("=QQQQ")
+_LINE, _CALLS = 1, 2
+_COLUMNS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records that follow each other, in columns.
+
+    Attributes:
+        tokens: Input, cached input, cache writes, output and reasoning.
+        begins: The first record of each names.
+        names: Thread, session and turn.
+        total: What the thread used in all, as the last record tells it, in JSON.
+    """
+
+    lines: list[int]
+    offsets: list[int]
+    times: list[int]
+    tokens: list[list[int]]
+    begins: list[int]
+    responses: list[str]
+    names: Sequence[tuple[str, str, str]]
+    total: bytes
+
+
+class Marking(Protocol):
+    """Who reads lines that tell of records to come."""
+
+    def mark(self, number: int) -> None:
+        """Note that the next line was read after so many records of those handed over next."""
+
+
+class Scan:
+    """What a rollout tells: see `Lines`.
+
+    Attributes:
+        offset: Where the last whole line that was read ends.
+        number: How many lines end there.
+        rest: What follows them.
+        waiting: Something before that place is not told yet.
+    """
+
+    def __init__(
+        self, scanner: Scanner, file: BinaryIO, marking: Marking, offset: int, number: int
+    ) -> None:
+        self._scanner = scanner
+        self._file = file
+        self._marking = marking
+        self.offset = offset
+        self.number = number
+        self.rest = b""
+        self.waiting = False
+
+    def __iter__(self) -> Iterator[Line | Records]:
+        place = _PLACE.pack(self.offset, self.number)
+        for frame, data in self._scanner.read(self._file, place):
+            begin, _, self.offset, self.number, kind, number, _ = frame
+            self.waiting = kind == _LINE and number > 0
+            if kind == _CALLS:
+                yield _records(number, data)
+            elif kind == _LINE:
+                self._marking.mark(number)
+                yield Line(self.number, begin, data)
+            else:
+                self.rest = data
+                return
+
+
+def _records(size: int, data: bytes) -> Records:
+    width = size * 8
+    columns = [_numbers(data[at : at + width]) for at in range(0, _COLUMNS * width, width)]
+    at = _COLUMNS * width
+    parts = []
+    sizes = _SIZES.unpack_from(data, at)
+    at += _SIZES.size
+    for each in sizes:
+        parts.append(data[at : at + each])
+        at += each
+    begins, responses, names, total = parts
+    words = iter(names.decode().split("\n"))
+    lines, offsets, times, *tokens = columns
+    threes = list(zip(words, words, words, strict=False))
+    answers = responses.decode().split("\n")[:-1]
+    return Records(lines, offsets, times, tokens, _numbers(begins), answers, threes, total)
+
+
+def _numbers(data: bytes) -> list[int]:
+    found = array("q")
+    found.frombytes(data)
+    return found.tolist()
+
+
+class Scanner:
+    """The program, under way."""
+
+    def __init__(self, process: subprocess.Popen[bytes], requests: socket.socket) -> None:
+        assert process.stdout is not None
+        self._found = process.stdout
+        self._requests = requests
+
+    def read(self, file: BinaryIO, place: bytes) -> Iterator[tuple[tuple[int, ...], bytes]]:
+        """Yield what a file tells from a place on: heads, and what follows each."""
+        socket.send_fds(self._requests, [place], [file.fileno()])
+        while head := self._found.read(_FRAME.size):
+            frame = _FRAME.unpack(head)
+            yield frame, self._found.read(frame[-1])
+        raise AgentOsError(
+            f"{PROGRAM.name} ended while it read a rollout",
+            code="reader_died",
+            hint="run it again: what was read is kept",
+            retryable=True,
+        )
+
+
+@contextmanager
+def scanning() -> Iterator[Scanner | None]:
+    """Run the program; without it, None."""
+    if not PROGRAM.exists():
+        yield None
+        return
+    ours, theirs = socket.socketpair()
+    with (
+        ours,
+        theirs,
+        subprocess.Popen([str(PROGRAM)], stdin=theirs.fileno(), stdout=subprocess.PIPE) as process,
+    ):
+        theirs.close()
+        try:
+            yield Scanner(process, ours)
+        finally:
+            process.kill()
