@@ -14,8 +14,8 @@ import pytest
 
 from agentos.cli import sync_check
 from agentos.cli.sync_check import current_sync, deployed, run_check
+from agentos.home.projects import ActiveProjects
 from agentos.home.setup import make_home, plan_home
-from agentos.hub.projects import ActiveProjects
 from agentos.sync.last_check import LastCheck
 
 LATER = 60 * 10**9  # ns

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import ConfigInvalid
-from agentos.hub.settings import HubSettings, Project, load_hub_settings
+from agentos.home.projects import Project
+from agentos.hub.settings import HubSettings, load_hub_settings
 
 WHOLE = """
 [hub]

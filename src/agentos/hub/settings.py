@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentos.errors import ConfigInvalid
+from agentos.home.projects import Project
 
 
 @dataclass(frozen=True)
@@ -43,21 +44,6 @@ class Action:
     command: tuple[str, ...]
     timeout: float = 600.0
     artefact: str | None = None
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project of the user's, which scopes the portfolio and memories.
-
-    Attributes:
-        name: What `agentos project use` takes.
-        path: Its directory, absolute.
-        portfolio: The portfolio files that it sees, as globs; all if empty.
-    """
-
-    name: str
-    path: Path
-    portfolio: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agentos.hub import projects
+from agentos.home import projects
 from agentos.hub.lifecycle.running import state_file
 from agentos.sync.host_files import HostFiles
 from agentos.sync.source import PULLED

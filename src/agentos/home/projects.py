@@ -1,7 +1,7 @@
-"""The active project, which scopes the portfolio and memories.
+"""The user's projects, and which of them is active: it scopes the portfolio and memories.
 
-It is kept in `project.json` of the state directory, for everybody and for single clients. Each
-change replaces the file in one step; whoever asks sees it at once, in every process.
+The active one is kept in `project.json` of the state directory, for everybody and for single
+clients. Each change replaces the file in one step; whoever asks sees it at once, in every process.
 """
 
 from __future__ import annotations
@@ -17,9 +17,23 @@ from pathlib import Path
 from agentos.config import state_dir
 from agentos.errors import ConfigInvalid
 from agentos.home.replacing import replace_file
-from agentos.hub.settings import Project
 
 FILE = "project.json"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of the user's, which scopes the portfolio and memories.
+
+    Attributes:
+        name: What `agentos project use` takes.
+        path: Its directory, absolute.
+        portfolio: The portfolio files that it sees, as globs; all if empty.
+    """
+
+    name: str
+    path: Path
+    portfolio: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
