@@ -50,7 +50,10 @@ def test_an_unknown_project_is_refused_with_those_that_are(tmp_path: Path) -> No
     with pytest.raises(ConfigInvalid) as caught:
         projects(tmp_path).use("elsewhere")
     assert caught.value.code == "project_unknown"
-    assert "website, billing" in (caught.value.hint or "")
+    assert "billing, website" in (caught.value.hint or "")
+    with pytest.raises(ConfigInvalid) as caught:
+        projects(tmp_path).use("wesbite")
+    assert "did you mean website?" in (caught.value.hint or "")
     assert projects(tmp_path).active() is None
 
 

@@ -81,24 +81,6 @@ class HubSettings:
     editor: tuple[str, ...] = ()
     stale_after_days: float = 60.0
 
-    def project(self, name: str) -> Project:
-        """Return a project by its name.
-
-        Raises:
-            ConfigInvalid: There is none of this name.
-        """
-        for project in self.projects:
-            if project.name == name:
-                return project
-        from agentos.settings.mistakes import nearest
-
-        raise ConfigInvalid(
-            f"there is no project named {name!r}",
-            code="project_unknown",
-            hint=nearest(name, [project.name for project in self.projects])
-            + "; projects are [[projects]] in agentos.toml",
-        )
-
 
 def load_hub_settings(path: Path | None = None) -> HubSettings:
     """Read what `agentos.toml` says of the hub.
