@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from agentos.home.projects import ActiveProjects
 from agentos.home.setup import make_home, plan_home
-from agentos.hub.projects import ActiveProjects
 from agentos.hub.settings import load_hub_settings
 
 KEY = "ghp_" + "Zk3Qw8Rt5Yp1Lm7Nv2Bx9Cd4Fg6Hj0SaTePu"  # made up

@@ -91,3 +91,14 @@ def test_what_is_for_one_client_is_not_given_to_another(home: Path) -> None:
     path.write_text(path.read_text().replace("---\n\n#", "clients: [claude]\n---\n\n#"))
     assert clients(home) == {"one": ["claude"]}
     assert "for claude alone" in skills(home, "enable", "one", "--client", "codex").stderr
+
+
+def test_a_client_that_there_is_not_is_named_and_nothing_is_set(home: Path) -> None:
+    skills(home, "new", "one", "-d", "Says how to do things well.")
+    before = (home / "agentos.toml").read_bytes()
+    for words in (("enable", "one"), ("disable", "one"), ("list",)):
+        ran = skills(home, *words, "--client", "coedx")
+        assert ran.returncode == 1
+        assert "there is no client 'coedx'" in ran.stderr
+        assert "did you mean codex?" in ran.stderr
+    assert (home / "agentos.toml").read_bytes() == before

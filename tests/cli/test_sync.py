@@ -34,13 +34,13 @@ class Workstation:
         self.config.parent.mkdir()
         self.config.write_text('# mine\nmodel = "gpt"\n')
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*AGENTOS, *words],
             capture_output=True,
             check=False,
             env=self.env,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             text=True,
             timeout=60,
         )
@@ -240,6 +240,14 @@ def test_undo_brings_all_back(station: Workstation) -> None:
     assert ran.returncode == 1
     assert "nothing to undo" in ran.stderr
     assert "nothing is deployed" in station.ok("sync", "status")
+
+
+def test_what_is_asked_is_no_part_of_what_programs_are_told(station: Workstation) -> None:
+    station.ok("sync", "push")
+    for words in (("clean",), ("undo",)):
+        ran = station.run("sync", *words, "--json", typed="y\n")
+        assert "[y/N]" in ran.stderr
+        assert json.loads(ran.stdout)["dry_run"] is False
 
 
 def test_clean_sets_the_files_up_anew(station: Workstation) -> None:

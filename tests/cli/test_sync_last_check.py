@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,8 @@ import pytest
 
 from agentos.cli import sync_check
 from agentos.cli.sync_check import current_sync, deployed, run_check
+from agentos.home.projects import ActiveProjects
 from agentos.home.setup import make_home, plan_home
-from agentos.hub.projects import ActiveProjects
 from agentos.sync.last_check import LastCheck
 
 LATER = 60 * 10**9  # ns
@@ -36,6 +37,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     skill = tmp_path / "AgentOS/clients/shared/skills/tidy/SKILL.md"
     skill.parent.mkdir()
     skill.write_text("---\nname: tidy\ndescription: To tidy up.\n---\nTidy.\n")
+    (skill.parent / "pulled").mkdir()
+    (skill.parent / "pulled/how.md").write_text("So.\n")
     _push()
     monkeypatch.setattr(time, "time_ns", lambda: REAL() + LATER)
     return tmp_path
@@ -113,6 +116,9 @@ EDITS: dict[str, Edit] = {
     "a further file of a skill": lambda home: (
         home / "AgentOS/clients/shared/skills/tidy/more.md"
     ).write_text("More.\n"),
+    "a file of a skill in a folder with the name of a pull's": lambda home: _rewrite(
+        home / "AgentOS/clients/shared/skills/tidy/pulled/how.md", "So.", "So!"
+    ),
     "a memory": lambda home: (home / "AgentOS/clients/shared/memory/a.md").write_text(
         "---\ntype: user\ndescription: It is so.\n---\nSo.\n"
     ),
@@ -165,6 +171,27 @@ def test_the_environment_counts(home: Path, monkeypatch: pytest.MonkeyPatch, var
     assert _last(home).recall(None) is not None
     monkeypatch.setenv(variable, str(home / "elsewhere"))
     assert _last(home).recall(None) is None
+
+
+def test_a_home_without_clients_is_checked(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(home / "AgentOS/clients")
+    _push()
+    assert run_check(None, as_json=False) == 0
+    assert capsys.readouterr().out == "in sync\n"
+    assert _last(home).recall(None) is not None
+
+
+def test_a_link_that_leads_back_is_followed_once(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands = home / "AgentOS/clients/claude/commands"
+    commands.mkdir(parents=True, exist_ok=True)
+    for name in ("one", "two"):
+        (commands / name).symlink_to(".")
+    _push()
+    assert run_check(None, as_json=False) == 0
+    assert capsys.readouterr().out == "in sync\n"
+    assert _last(home).recall(None) is not None
 
 
 def test_other_clients_are_another_question(home: Path) -> None:

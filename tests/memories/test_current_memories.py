@@ -8,8 +8,7 @@ import pytest
 from tests.memories.conftest import Write
 
 from agentos.errors import ConfigInvalid
-from agentos.hub.projects import ActiveProjects
-from agentos.hub.settings import Project
+from agentos.home.projects import ActiveProjects, Project
 from agentos.memories.current import current_memories
 from agentos.memories.reading import full_name
 

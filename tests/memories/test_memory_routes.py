@@ -12,8 +12,9 @@ from tests.hub.conftest import Asking, Started
 from tests.hub.conftest import asking as asking
 from tests.memories.conftest import Write
 
+from agentos.home.projects import Project
 from agentos.hub.scopes import Scope
-from agentos.hub.settings import HubSettings, Project
+from agentos.hub.settings import HubSettings
 from agentos.memories.reading import load_memories
 
 KEY = "ghp_" + "Zk3Qw8Rt5Yp1Lm7Nv2Bx9Cd4Fg6Hj0SaTePu"  # made up

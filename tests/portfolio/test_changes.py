@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Footprint
 
-from agentos.hub.settings import Project
+from agentos.home.projects import Project
 from agentos.portfolio import PageChange, Portfolio
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import AgentOsError
-from agentos.hub.settings import Project
+from agentos.home.projects import Project
 from agentos.portfolio import Portfolio
 
 

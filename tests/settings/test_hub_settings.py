@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import ConfigInvalid
-from agentos.hub.settings import HubSettings, Project, load_hub_settings
+from agentos.home.projects import Project, project_named
+from agentos.hub.settings import HubSettings, load_hub_settings
 
 WHOLE = """
 [hub]
@@ -71,7 +72,9 @@ def test_everything_it_may_say(file: Path) -> None:
     assert (first.path, first.protected) == (here, ("main", "master", "release/*"))
     assert (second.path, second.protected) == (Path("/home/somebody/site"), ())
     assert (second.push_approval, second.max_file_bytes) == (True, 100)
-    assert settings.project("site") == Project("site", Path("/home/somebody/site"), ("identity",))
+    assert project_named(settings.projects, "site") == Project(
+        "site", Path("/home/somebody/site"), ("identity",)
+    )
     assert settings.stale_after_days == 10
 
 
@@ -165,10 +168,3 @@ def test_a_file_that_cannot_be_read(file: Path) -> None:
     file.mkdir()
     with pytest.raises(ConfigInvalid, match="cannot be read"):
         load_hub_settings(file)
-
-
-def test_a_project_that_there_is_not(file: Path) -> None:
-    file.write_text(WHOLE)
-    with pytest.raises(ConfigInvalid, match="'sites'") as caught:
-        load_hub_settings(file).project("sites")
-    assert "did you mean site?" in (caught.value.hint or "")

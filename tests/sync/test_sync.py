@@ -416,3 +416,12 @@ def test_the_files_may_be_elsewhere_than_here(tmp_path: Path) -> None:
         assert files.there[skill].content == b"one"
         sync.undo()
     assert (files.there, files.directories) == before
+
+
+def test_the_list_of_backups_goes_on_past_one_that_is_just_undone(place: Place) -> None:
+    for policy in ("never", "untrusted", "on-request"):
+        place.push(keys(place, {("approval_policy",): policy}))
+    heads = place.sync.store.heads(place.sync.state)
+    assert next(heads).number == 3
+    (place.sync.store.directory / "backups/000002.zip").unlink()
+    assert [head.number for head in heads] == [1]

@@ -91,6 +91,7 @@ def test_systemd_s_copy_is_private_and_kept_in_step(tmp_path: Path) -> None:
     assert not path.exists()
     write_systemd(path, "old")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
     assert keep_in_step("new", env)
     assert path.read_text() == 'AGENTOS_TOKEN="new"\n'
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -126,11 +126,12 @@ def reject(
 
 
 def _portfolio(project: str | None = None) -> Portfolio:
+    from agentos.home.projects import project_named
     from agentos.hub.settings import load_hub_settings
     from agentos.portfolio import Portfolio
 
     settings = load_hub_settings()
-    chosen = settings.project(project) if project else None
+    chosen = project_named(settings.projects, project) if project else None
     return Portfolio(project=chosen, stale_after=settings.stale_after_days)
 
 

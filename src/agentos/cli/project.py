@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agentos.hub.projects import ActiveProjects
+    from agentos.home.projects import ActiveProjects
 
 app = typer.Typer(
     no_args_is_help=True, help="Choose the project that scopes portfolio and memories."
@@ -76,7 +76,7 @@ def _whose(client: str | None) -> str:
 
 
 def _projects() -> ActiveProjects:
-    from agentos.hub.projects import ActiveProjects
+    from agentos.home.projects import ActiveProjects
     from agentos.hub.settings import load_hub_settings
 
     return ActiveProjects(load_hub_settings().projects)

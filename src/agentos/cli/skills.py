@@ -38,10 +38,13 @@ def list_skills(
     from agentos.skills.settings import load_skill_settings
     from agentos.skills.support import KEYS
     from agentos.skills.switches import is_enabled
+    from agentos.skills.switching import unknown
 
+    if client is not None and client not in KEYS:
+        raise unknown(client, KEYS, "client")
     settings = load_skill_settings()
     for skill in _skills():
-        clients = [each for each in (*KEYS, client) if each and is_enabled(skill, each, settings)]
+        clients = [each for each in KEYS if is_enabled(skill, each, settings)]
         if (client and client not in clients) or (group and group not in skill.groups):
             continue
         if as_json:
@@ -50,7 +53,7 @@ def list_skills(
                 "description": skill.description,
                 "path": str(skill.path),
                 "groups": skill.groups,
-                "clients": sorted(set(clients)),
+                "clients": sorted(clients),
             }
             typer.echo(json.dumps(row))
             continue

@@ -67,7 +67,7 @@ def clean(
     from agentos.sync.plan import Choices
 
     if not (yes or dry_run):
-        typer.confirm("remove what AgentOS deployed, and deploy it anew?", abort=True)
+        typer.confirm("remove what AgentOS deployed, and deploy it anew?", abort=True, err=True)
     choices = Choices(_side(ours, theirs))
     with told_errors(as_json=as_json), current_sync().alone("clean"):
         _carry_out("clean", client, choices, dry_run=dry_run, as_json=as_json, yes=yes)
@@ -147,7 +147,7 @@ def undo(
         if not (yes or dry_run) and sync.state.last:
             backup = sync.store.backup(sync.state.last)
             what = f"backup {backup.number} of {backup.at}, {len(backup.files)} files"
-            typer.confirm(f"bring back {what}?", abort=True)
+            typer.confirm(f"bring back {what}?", abort=True, err=True)
         paths = sync.undo(side=_side(ours, theirs), dry_run=dry_run)
     if as_json:
         found = {"restored": list(map(str, paths)), "dry_run": dry_run}

@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from agentos.sync.store import Store
 
 _MOST_LINES = 40
+_MOST_BACKUPS = 5
 _MOVED = {
     Moved.SOURCE: "AgentOS changed",
     Moved.FILE: "the file changed",
@@ -113,7 +116,7 @@ def ask(plan: Plan, choices: Choices) -> Choices:
         if answer == "q":
             raise typer.Abort
         sides[str(conflict)] = "ours" if answer == "o" else "theirs"
-    return Choices(choices.side, sides, choices.restore)
+    return replace(choices, sides=sides)
 
 
 def show_status(state: State, store: Store, *, as_json: bool) -> None:
@@ -135,9 +138,8 @@ def show_status(state: State, store: Store, *, as_json: bool) -> None:
         say(f"{client:<10}{words}")
         for path, name in yours[client]:
             say(f"{'':<10}yours: {_short_name(path, name)}")
-    for number in numbers[-5:]:
-        backup = store.backup(number)
-        say(f"backup {number}  {backup.at}  {_counted(len(backup.files), 'files')}")
+    for backup in reversed(list(islice(store.heads(state), _MOST_BACKUPS))):
+        say(f"backup {backup.number}  {backup.at}  {_counted(len(backup.files), 'files')}")
 
 
 @contextmanager

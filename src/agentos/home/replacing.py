@@ -32,11 +32,7 @@ def replace_file(
     """
     target = Path(os.path.realpath(path)) if follow else path
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    fd = os.open(
-        fresh,
-        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
-        0o600 if private else mode or 0o666,
-    )
+    fd = os.open(fresh, _FRESH, 0o600 if private else mode or 0o666)
     try:
         with open(fd, "wb") as file:
             if not private:

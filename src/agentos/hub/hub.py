@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from agentos.config import home_dir, state_dir
 from agentos.errors import AgentOsError
+from agentos.home.projects import ActiveProjects
 from agentos.hub.auth.browser import SignInCodes
 from agentos.hub.auth.tokens import Tokens
 from agentos.hub.errors import Refused
-from agentos.hub.projects import ActiveProjects
 from agentos.hub.records import NotRecorded, Recorder
 from agentos.hub.settings import HubSettings
 

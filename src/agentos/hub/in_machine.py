@@ -104,6 +104,7 @@ def _refuse(status: int, code: str, message: str) -> JSONResponse:
 async def _endpoint(vm: AgentOs, cwd: str | None, access: HubAccess) -> AsyncIterator[ASGIApp]:
     # The imports take a second, in which other sessions go on.
     await asyncio.to_thread(importlib.import_module, "agentos.hub.mcp.part")
+    from agentos.home.projects import ActiveProjects
     from agentos.hub.files.files import MachineFiles
     from agentos.hub.mcp.changes import PortfolioChanges, tell_changes
     from agentos.hub.mcp.endpoint import McpEndpoint
@@ -111,7 +112,6 @@ async def _endpoint(vm: AgentOs, cwd: str | None, access: HubAccess) -> AsyncIte
     from agentos.hub.mcp.resources import PortfolioResources
     from agentos.hub.mcp.server import HubServer
     from agentos.hub.mcp.tools import hub_tools
-    from agentos.hub.projects import ActiveProjects
     from agentos.hub.settings import load_hub_settings
     from agentos.hub.telemetry.telemetry import Telemetry
     from agentos.store import Store

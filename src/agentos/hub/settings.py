@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentos.errors import ConfigInvalid
+from agentos.home.projects import Project
 
 
 @dataclass(frozen=True)
@@ -46,21 +47,6 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Project:
-    """A project of the user's, which scopes the portfolio and memories.
-
-    Attributes:
-        name: What `agentos project use` takes.
-        path: Its directory, absolute.
-        portfolio: The portfolio files that it sees, as globs; all if empty.
-    """
-
-    name: str
-    path: Path
-    portfolio: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class HubSettings:
     """The hub's part of `agentos.toml`.
 
@@ -94,24 +80,6 @@ class HubSettings:
     otlp_endpoint: str | None = None
     editor: tuple[str, ...] = ()
     stale_after_days: float = 60.0
-
-    def project(self, name: str) -> Project:
-        """Return a project by its name.
-
-        Raises:
-            ConfigInvalid: There is none of this name.
-        """
-        for project in self.projects:
-            if project.name == name:
-                return project
-        from agentos.settings.mistakes import nearest
-
-        raise ConfigInvalid(
-            f"there is no project named {name!r}",
-            code="project_unknown",
-            hint=nearest(name, [project.name for project in self.projects])
-            + "; projects are [[projects]] in agentos.toml",
-        )
 
 
 def load_hub_settings(path: Path | None = None) -> HubSettings:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from agentos.hub.projects import active_project
+from agentos.home.projects import Project, active_project
 from agentos.memories.memory import Memory
 from agentos.memories.reading import load_memories, memories_for
-
-if TYPE_CHECKING:
-    from agentos.hub.settings import Project
 
 
 def current_memories(

@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agentos.config import home_dir, state_dir
 from agentos.errors import AgentOsError
+from agentos.home.projects import Project
 from agentos.portfolio.changes import PageChange, watch_pages
 from agentos.portfolio.checking import Finding, check_page
 from agentos.portfolio.pages import (
@@ -30,9 +30,6 @@ from agentos.portfolio.proposals import (
     line_ends_of,
 )
 from agentos.portfolio.search import Hit, find
-
-if TYPE_CHECKING:
-    from agentos.hub.settings import Project
 
 
 class Portfolio:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BeforeValidator, Field
 
 from agentos.errors import ConfigInvalid
+from agentos.home.projects import Project
 from agentos.settings.table import Area, Table
 
 if TYPE_CHECKING:
-    from agentos.hub.settings import Action, HubSettings, Project, Repository
+    from agentos.hub.settings import Action, HubSettings, Repository
     from agentos.settings.document import Document
 
 #: What the actions of an extension do that says nothing of them; an empty one is built in.
@@ -121,8 +122,6 @@ class ProjectTable(Table):
     portfolio: list[Said] = Field(default_factory=list)
 
     def project(self, document: Document) -> Project:
-        from agentos.hub.settings import Project
-
         return Project(self.name, document.place(self.path), tuple(self.portfolio))
 
 

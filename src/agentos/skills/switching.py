@@ -8,6 +8,7 @@ from pathlib import Path
 from agentos.errors import ConfigInvalid
 from agentos.skills.settings import GROUP, TABLE
 from agentos.skills.skill import Skill
+from agentos.skills.support import KEYS
 
 
 def switch(
@@ -30,7 +31,8 @@ def switch(
         group: Whether a group is named.
 
     Raises:
-        ConfigInvalid: There is no such skill or group, or its front matter leaves the client out.
+        ConfigInvalid: There is no such skill, group or client, or the skill's front matter leaves
+            the client out.
         SyncConflict: Somebody else changed the file at the same time; nothing was changed.
     """
     from agentos.settings.editing import set_values
@@ -40,6 +42,8 @@ def switch(
     known = groups if group else set(named)
     if name not in known:
         raise unknown(name, known, "group" if group else "skill")
+    if client is not None and client not in KEYS:
+        raise unknown(client, KEYS, "client")
     clients = None if group else named[name].clients
     if on and client and clients is not None and client not in clients:
         raise ConfigInvalid(
@@ -51,7 +55,7 @@ def switch(
 
 
 def unknown(name: str, known: Iterable[str], what: str) -> ConfigInvalid:
-    """Return the error that there is no skill, or group, of a name."""
+    """Return the error that there is no skill, group or client of a name."""
     from agentos.settings.mistakes import nearest
 
     return ConfigInvalid(

@@ -47,7 +47,7 @@ def load_source(home: Path | None = None, *, env: Mapping[str, str] = os.environ
         ConfigInvalid: There is no home, or a file of it is wrong; the message names the file and
             the line.
     """
-    from agentos.hub.projects import ActiveProjects
+    from agentos.home.projects import ActiveProjects
     from agentos.memories.reading import load_memories
     from agentos.skills.reading import load_skills
     from agentos.skills.settings import load_skill_settings

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agentos.hub import projects
+from agentos.home import projects
 from agentos.hub.lifecycle.running import state_file
 from agentos.sync.host_files import HostFiles
 from agentos.sync.source import PULLED
@@ -64,14 +64,23 @@ def code() -> Iterator[str]:
 
 
 def _tree(top: Path) -> Iterator[str]:
-    """Yield a directory, and all that is in it, through links too."""
-    folders = [str(top)]
-    while folders:
-        folder = folders.pop()
-        yield folder
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.is_dir():
-                    yield entry.path
-                elif entry.name != PULLED:
-                    folders.append(entry.path)
+    """Yield a directory, and all that is in it, through links too; a pull's folders are not."""
+    yield str(top)
+    seen = set()
+    for folder, names, leaves in os.walk(top, followlinks=True):
+        place = _place(folder)
+        if place in seen:  # a link has led back
+            names.clear()
+            continue
+        seen.add(place)
+        if os.path.dirname(folder) == str(top):  # of a client
+            names[:] = [name for name in names if name != PULLED]
+        yield from (os.path.join(folder, name) for name in (*names, *leaves))
+
+
+def _place(folder: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(folder)
+    except OSError:  # it has just gone
+        return None
+    return found.st_dev, found.st_ino

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,13 +15,12 @@ from agentos.errors import AgentOsError
 from agentos.sync.client import Client
 from agentos.sync.clients import CLIENTS
 from agentos.sync.deployment import Deployment
+from agentos.sync.looked_at import sources
 from agentos.sync.settings import load_sync_settings
 from agentos.sync.workstation import Workstation
 
 #: A file that changed so shortly before it was read may change again under the same stamp.
 _RACY_NS = 50_000_000
-_SOURCES = ("agentos.toml", "clients")
-_STATE = ("sync/state.json", "sync/pending.json", "project.json", "hub.json")
 
 Stamp = tuple[int, int, int, int] | None
 
@@ -64,8 +63,8 @@ class Standings:
         self._here = here
         self._asked = threading.Lock()
         self._found: list[Standing] = []
-        self._paths: tuple[Path, ...] = ()
-        self._stamps: dict[Path, Stamp] | None = None
+        self._paths: tuple[str, ...] = ()
+        self._stamps: dict[str, Stamp] | None = None
 
     def now(self) -> list[Standing]:
         """Return how each client stands that is synced here.
@@ -94,7 +93,7 @@ class Standings:
         owned = {part.path for each in deployed for part in each.desired.owned}
         known = {path for files in state.records.values() for path in files}
         absent = {each.directory for each in found if not each.directory.is_dir()}
-        self._found, self._paths = found, tuple(owned | known | absent)
+        self._found, self._paths = found, tuple(map(str, owned | known | absent))
         stamps = self._look()
         # What was looked at before the work, and has another stamp after it, changed meanwhile.
         steady = all(stamps.get(path, stamp) == stamp for path, stamp in before.items())
@@ -112,18 +111,16 @@ class Standings:
         )
         return _measured(standing, each, self._here)
 
-    def _look(self) -> dict[Path, Stamp]:
+    def _look(self) -> dict[str, Stamp]:
         """Return what tells that a file of all that counts is another one."""
-        sources = (self._here.home / name for name in _SOURCES)
-        state = (self._here.state / name for name in _STATE)
-        paths = [*self._programs(), *state, *self._paths]
-        return {path: _stamp(path) for path in (*paths, *_below(sources))}
+        said = sources(self._here.home, self._here.state, self._here.sync.store)
+        return {path: _stamp(path) for path in (*self._programs(), *said, *self._paths)}
 
-    def _programs(self) -> Iterator[Path]:
+    def _programs(self) -> Iterator[str]:
         path = self._here.env.get("PATH")
         for client in CLIENTS.values():
             if client.program and (found := shutil.which(client.program, path=path)):
-                yield Path(found)
+                yield found
 
 
 def _measured(standing: Standing, each: Deployment, here: Workstation) -> Standing:
@@ -147,18 +144,9 @@ def _is_installed(client: Client, directory: Path, path: str | None) -> bool:
     return directory.is_dir()
 
 
-def _below(places: Iterable[Path]) -> Iterator[Path]:
-    """Yield files, and directories with all below them, but for what was pulled into them."""
-    for place in places:
-        yield place
-        for folder, names, leaves in os.walk(place):
-            names[:] = [name for name in names if name not in ("pulled", ".git")]
-            yield from (Path(folder, name) for name in (*names, *leaves))
-
-
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: str) -> Stamp:
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:  # not there, or not to be read: when that changes, so does this
         return None
     return found.st_ctime_ns, found.st_ino, found.st_size, found.st_mode

@@ -106,7 +106,11 @@ class Store:
         from agentos.sync.backup import BackupHead
 
         for number in reversed(self.backups(state)):
-            yield BackupHead.read(self._backup(number))
+            try:
+                head = BackupHead.read(self._backup(number))
+            except FileNotFoundError:
+                continue  # another sync has just undone it, or has newer ones
+            yield head
 
     def _state(self) -> State:
         try:

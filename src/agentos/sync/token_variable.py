@@ -109,7 +109,7 @@ def remove(state: Path, env: Mapping[str, str]) -> list[Path]:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(path, text.encode(), mode=0o600)
+        replace_file(path, text.encode(), private=True)
     except OSError as error:
         raise ConfigInvalid(
             f"{path} cannot be written: {error.strerror}", hint="it has to be yours"

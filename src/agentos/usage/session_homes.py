@@ -56,7 +56,11 @@ def homes_left(sessions: Iterable[tuple[str, str, str]]) -> list[UsageHome]:
 
 
 def _homes_below(directory: Path, deepest: int) -> Iterator[tuple[Source, Path]]:
-    for path in sorted(directory.iterdir()):
+    try:
+        inside = sorted(directory.iterdir())
+    except FileNotFoundError:
+        return  # the session has just been removed
+    for path in inside:
         if path.is_symlink() or not path.is_dir():
             continue
         if source := _PLACES.get(path.name):

@@ -11,7 +11,8 @@ import pytest
 from mcp_types import CallToolResult
 from tests.hub.mcp.conftest import ERAS, IDENTITY, Era, ListeningHub, StartHub, text_of
 
-from agentos.hub.settings import Action, HubSettings, Project, Repository
+from agentos.home.projects import Project
+from agentos.hub.settings import Action, HubSettings, Repository
 
 KEY = "AKIA" + "Q3EGRVN5XPLZT7WA"  # of nobody
 
@@ -103,7 +104,7 @@ async def test_a_proposal_waits_and_changes_nothing(hub: ListeningHub) -> None:
 
 
 async def test_the_active_project_decides_what_is_seen(equipped: ListeningHub) -> None:
-    from agentos.hub.projects import ActiveProjects
+    from agentos.home.projects import ActiveProjects
 
     (equipped.pages / "secret.md").write_text("# Secret\n\nTea, too.\n")
     hub = equipped.hub

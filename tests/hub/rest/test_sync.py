@@ -29,6 +29,8 @@ model = "gpt-5.5"   # as I like it
 command = "other"
 """
 
+SKILL = "---\nname: tidy\ndescription: To tidy up.\n---\nTidy.\n"
+
 
 @dataclass
 class Desk:
@@ -283,6 +285,11 @@ async def test_a_status_that_nothing_changed_is_not_worked_out_again(
     monkeypatch.setattr(Workstation, "deployed", counting)
     monkeypatch.setattr(standing, "_RACY_NS", -(10**18))  # files are never too fresh
     async with sit() as desk:
+        elsewhere = desk.user / "skills/tidy"
+        elsewhere.mkdir(parents=True)
+        (elsewhere / "SKILL.md").write_text(SKILL)
+        (desk.home / "clients/shared/skills").mkdir(parents=True)
+        (desk.home / "clients/shared/skills/tidy").symlink_to(elsewhere)
         first = await desk.get("status")
         assert await desk.get("status") == first
         assert len(planned) == 1
@@ -290,6 +297,7 @@ async def test_a_status_that_nothing_changed_is_not_worked_out_again(
             lambda: desk.config.write_text(CONFIG + "\n"),
             lambda: desk.fragment('approval_policy = "untrusted"\n'),
             lambda: (desk.user / ".codex/AGENTS.md").write_text("mine\n"),
+            lambda: (elsewhere / "SKILL.md").write_text(f"{SKILL}More.\n"),
         ):
             change()
             before = len(planned)

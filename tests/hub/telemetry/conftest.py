@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.store.conftest import postgres, url  # noqa: F401
 
-from agentos.hub.projects import ActiveProjects
-from agentos.hub.settings import HubSettings, Project
+from agentos.home.projects import ActiveProjects, Project
+from agentos.hub.settings import HubSettings
 from agentos.hub.telemetry.telemetry import Pace, Telemetry
 from agentos.store import Store
 

@@ -14,7 +14,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from agentos.hub.projects import ActiveProjects
+from agentos.home.projects import ActiveProjects
 from agentos.hub.telemetry.event import HubEvent, Kind
 from agentos.hub.telemetry.telemetry import Telemetry
 from agentos.store import Store

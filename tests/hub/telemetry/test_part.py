@@ -15,11 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from tests.hub.conftest import Started
 
+from agentos.home.projects import Project
 from agentos.hub.app import PARTS
 from agentos.hub.auth.needs import needs
 from agentos.hub.hub import Hub
 from agentos.hub.scopes import Principal, Scope
-from agentos.hub.settings import HubSettings, Project
+from agentos.hub.settings import HubSettings
 from agentos.hub.telemetry import part
 from agentos.hub.telemetry.event import EventRecord, HubEvent, Kind
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from tests.hub.telemetry.conftest import QUICK
 
-from agentos.hub.projects import ActiveProjects
+from agentos.home.projects import ActiveProjects
 from agentos.hub.settings import HubSettings
 from agentos.hub.telemetry import log
 from agentos.hub.telemetry import telemetry as module

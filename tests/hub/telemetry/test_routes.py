@@ -17,9 +17,9 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 from tests.hub.telemetry.conftest import QUICK
 
+from agentos.home.projects import ActiveProjects
 from agentos.hub import scopes
 from agentos.hub.answers import answer_errors
-from agentos.hub.projects import ActiveProjects
 from agentos.hub.scopes import Principal
 from agentos.hub.telemetry import reports, routes, tail
 from agentos.hub.telemetry.event import HubEvent, Kind

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentos.home.projects import Project
 from agentos.hub.scopes import Scope
-from agentos.hub.settings import Action, HubSettings, Project, Repository
+from agentos.hub.settings import Action, HubSettings, Repository
 
 if TYPE_CHECKING:
     from tests.hub.conftest import Started

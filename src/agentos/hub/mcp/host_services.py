@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentos.home.projects import ActiveProjects, Project
 from agentos.hub.mcp.services import Services
-from agentos.hub.projects import ActiveProjects
-from agentos.hub.settings import HubSettings, Project
+from agentos.hub.settings import HubSettings
 from agentos.portfolio import Portfolio
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from agentos.home.projects import ActiveProjects
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.endpoint import McpEndpoint
 from agentos.hub.mcp.host_services import HostServices
@@ -13,7 +14,6 @@ from agentos.hub.mcp.resources import PortfolioResources
 from agentos.hub.mcp.server import HubServer
 from agentos.hub.mcp.services import Services, missing
 from agentos.hub.mcp.tools import hub_tools
-from agentos.hub.projects import ActiveProjects
 from agentos.hub.settings import load_hub_settings
 
 _LARGEST = 10_000_000

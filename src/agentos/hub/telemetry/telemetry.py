@@ -15,7 +15,7 @@ from typing import Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from agentos.errors import ConfigInvalid, StoreError
-from agentos.hub.projects import ActiveProjects
+from agentos.home.projects import ActiveProjects
 from agentos.hub.settings import HubSettings
 from agentos.hub.telemetry import log
 from agentos.hub.telemetry.counts import Counts, Key, Total

@@ -1,7 +1,7 @@
-"""The active project, which scopes the portfolio and memories.
+"""The user's projects, and which of them is active: it scopes the portfolio and memories.
 
-It is kept in `project.json` of the state directory, for everybody and for single clients. Each
-change replaces the file in one step; whoever asks sees it at once, in every process.
+The active one is kept in `project.json` of the state directory, for everybody and for single
+clients. Each change replaces the file in one step; whoever asks sees it at once, in every process.
 """
 
 from __future__ import annotations
@@ -17,9 +17,23 @@ from pathlib import Path
 from agentos.config import state_dir
 from agentos.errors import ConfigInvalid
 from agentos.home.replacing import replace_file
-from agentos.hub.settings import Project
 
 FILE = "project.json"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of the user's, which scopes the portfolio and memories.
+
+    Attributes:
+        name: What `agentos project use` takes.
+        path: Its directory, absolute.
+        portfolio: The portfolio files that it sees, as globs; all if empty.
+    """
+
+    name: str
+    path: Path
+    portfolio: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,25 +108,7 @@ class ActiveProjects:
                 without a project would show more than was chosen.
         """
         name = self.name(client)
-        return None if name is None else self.named(name)
-
-    def named(self, name: str) -> Project:
-        """Return a project.
-
-        Raises:
-            ConfigInvalid: There is none of this name.
-        """
-        for project in self.projects:
-            if project.name == name:
-                return project
-        names = ", ".join(project.name for project in self.projects)
-        raise ConfigInvalid(
-            f"there is no project {name!r}",
-            code="project_unknown",
-            hint=f"agentos.toml has {names}; `agentos project clear` goes on without one"
-            if names
-            else "agentos.toml has no [projects] yet; `agentos project clear` goes on without one",
-        )
+        return None if name is None else project_named(self.projects, name)
 
     def use(self, name: str | None, client: str | None = None) -> None:
         """Make a project the active one.
@@ -125,7 +121,7 @@ class ActiveProjects:
             ConfigInvalid: There is no such project.
         """
         if name is not None:
-            self.named(name)
+            project_named(self.projects, name)
         with self._changing() as old:
             if client is None:
                 self._write(replace(old, project=name))
@@ -167,6 +163,26 @@ class ActiveProjects:
     def _write(self, choice: Choice) -> None:
         said = json.dumps(asdict(choice), indent=2) + "\n"
         replace_file(self._path, said.encode(), private=True)
+
+
+def project_named(projects: Sequence[Project], name: str) -> Project:
+    """Return a project by its name.
+
+    Raises:
+        ConfigInvalid: There is none of this name.
+    """
+    for project in projects:
+        if project.name == name:
+            return project
+    from agentos.settings.mistakes import nearest
+
+    meant = nearest(name, [project.name for project in projects])
+    raise ConfigInvalid(
+        f"there is no project {name!r}",
+        code="project_unknown",
+        hint=f"{meant}; projects are [[projects]] in agentos.toml,"
+        " and `agentos project clear` goes on without one",
+    )
 
 
 def active_project(

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentos.errors import ConfigInvalid
-from agentos.hub.projects import FILE, ActiveProjects, active_project
-from agentos.hub.settings import Project
+from agentos.home.projects import FILE, ActiveProjects, Project, active_project
 
 WEBSITE = Project("website", Path("/website"), ("identity.md",))
 BILLING = Project("billing", Path("/billing"))
@@ -51,7 +50,10 @@ def test_an_unknown_project_is_refused_with_those_that_are(tmp_path: Path) -> No
     with pytest.raises(ConfigInvalid) as caught:
         projects(tmp_path).use("elsewhere")
     assert caught.value.code == "project_unknown"
-    assert "website, billing" in (caught.value.hint or "")
+    assert "billing, website" in (caught.value.hint or "")
+    with pytest.raises(ConfigInvalid) as caught:
+        projects(tmp_path).use("wesbite")
+    assert "did you mean website?" in (caught.value.hint or "")
     assert projects(tmp_path).active() is None
 
 
@@ -79,8 +81,8 @@ def test_changes_at_once_are_all_kept(tmp_path: Path) -> None:
     program = """
 import sys
 from pathlib import Path
-from agentos.hub.projects import ActiveProjects
-from agentos.hub.settings import Project
+from agentos.home.projects import ActiveProjects
+from agentos.home.projects import Project
 projects = ActiveProjects([Project("website", Path("/"))], Path(sys.argv[1]))
 for number in range(20):
     projects.use("website", f"{sys.argv[2]}-{number}")
