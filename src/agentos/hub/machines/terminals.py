@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from agentos.errors import MachineError
 from agentos.hub.errors import Refused
 from agentos.hub.machines.owned import WORKSPACE, OwnedMachine
+from agentos.hub.waiting import set_within
 from agentos.machine.terminal import Terminal
 
 #: Bytes that are kept of what a terminal showed, and terminals of one machine.
@@ -95,7 +96,7 @@ class LiveTerminal:
             elif self.over:
                 yield f"event: exit\ndata: {'' if self.exit_code is None else self.exit_code}\n\n"
                 return
-            elif not await _set_within(news, HEARTBEAT):
+            elif not await set_within(news, HEARTBEAT):
                 yield ": still here\n\n"
 
     async def end(self) -> None:
@@ -156,12 +157,3 @@ async def open_terminal(machine: OwnedMachine, rows: int, columns: int) -> LiveT
 
 def _over(id: str) -> Refused:
     return Refused(409, "terminal_ended", f"{id} has ended", hint="open another one")
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
