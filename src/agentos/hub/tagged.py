@@ -24,11 +24,19 @@ def tagged(request: Request, answer: BaseModel) -> Response:
             return tagged(request, Things(...))
         ```
     """
-    body = _json(answer)
+    return tagged_json(request.headers.get("if-none-match"), _json(answer))
+
+
+def tagged_json(known: str | None, body: bytes) -> Response:
+    """Answer with JSON; see `tagged`.
+
+    Args:
+        known: The `If-None-Match` of what asks.
+        body: The JSON.
+    """
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    known = request.headers.get("if-none-match", "").split(",")
-    if tag in (each.strip().removeprefix("W/") for each in known):
+    if tag in (each.strip().removeprefix("W/") for each in (known or "").split(",")):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 
