@@ -143,13 +143,17 @@ async def open_terminal(machine: OwnedMachine, rows: int, columns: int) -> LiveT
     for old in [one for one in machine.terminals.values() if one.over]:
         await old.end()
         machine.terminals.pop(old.id, None)
-    if len(machine.terminals) >= MOST_TERMINALS:
+    if len(machine.terminals) + machine.opening >= MOST_TERMINALS:
         message = f"the machine has {MOST_TERMINALS} terminals already"
         raise Refused(429, "too_many_terminals", message, hint="close one of them")
     id = f"terminal-{secrets.token_hex(8)}"
-    terminal = await machine.vm.terminal(
-        _SHELL, rows=rows, cols=columns, cwd=WORKSPACE, env={"SHELL": "/bin/bash"}
-    )
+    machine.opening += 1
+    try:
+        terminal = await machine.vm.terminal(
+            _SHELL, rows=rows, cols=columns, cwd=WORKSPACE, env={"SHELL": "/bin/bash"}
+        )
+    finally:
+        machine.opening -= 1
     live = LiveTerminal(id, terminal)
     machine.terminals[id] = live
     return live
