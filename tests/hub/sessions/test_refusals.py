@@ -16,7 +16,7 @@ from agentos.hub.errors import Refused
 from agentos.hub.machines.models import NewMachine
 from agentos.hub.machines.registry import MachineOwner
 from agentos.hub.scopes import Scope
-from agentos.hub.sessions import owner
+from agentos.hub.sessions import live, owner
 from agentos.models.rehearsal import Step
 
 SECRET = "dummy-7f3a9c51"
@@ -170,6 +170,18 @@ async def test_an_agent_that_cannot_begin_leaves_nothing(sessions: Open) -> None
             assert answer.status_code == status, answer.text
         assert await hub.said("GET", "/machines") == {"machines": []}
         assert (await hub.said("GET", "/sessions?live=true"))["sessions"] == []
+
+
+async def test_a_session_whose_first_prompt_is_refused_is_not_kept(
+    sessions: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_QUEUED", 0)
+    async with sessions() as hub:
+        body = {"agent": "codex", "env": hub.env, "prompt": "Go."}
+        answer = await hub.ask("POST", "/sessions", body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_prompts")
+        assert (await hub.said("GET", "/sessions?live=true"))["sessions"] == []
+        assert await hub.said("GET", "/machines") == {"machines": []}
 
 
 @pytest.mark.parametrize(

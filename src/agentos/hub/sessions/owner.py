@@ -131,8 +131,12 @@ class SessionOwner:
             record = await self._record(wanted.resume)
             wanted = wanted.model_copy(update={"agent": record.agent})
             live = await self._go_on(record, wanted)
-        if wanted.prompt is not None:
-            live.prompt(wanted.prompt)
+        try:
+            if wanted.prompt is not None:
+                live.prompt(wanted.prompt)
+        except AgentOsError:
+            await asyncio.shield(self._end(live))  # who asked for it never learns its id
+            raise
         return live
 
     async def resume(self, id: str, renewed: Renewal) -> LiveSession:
