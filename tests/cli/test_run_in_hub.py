@@ -119,6 +119,15 @@ async def test_what_is_shown_is_the_same_as_alone(place: Place) -> None:
     assert [one["ended"] is not None for one in place.sessions()] == [True, True]
 
 
+async def test_a_name_of_any_bytes_hides_no_other_change(place: Place) -> None:
+    touch = Step(run="touch \"$(printf 'b\\351')\"; echo new > z.txt")
+    with place.hub():
+        done = await ran(place, [touch, Step(say="Done.")], "-w", str(place.workspace))
+    assert FOUND in done.stderr
+    assert "z.txt" in done.stdout
+    assert "+new" in done.stdout
+
+
 async def test_json_is_the_same_as_alone(place: Place) -> None:
     with place.hub():
         words = ("-w", str(place.workspace), "--json")

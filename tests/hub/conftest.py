@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from agentos.hub.app import PARTS, Part, create_app
 from agentos.hub.hub import Hub
 from agentos.hub.lifecycle.endpoint import Endpoint, open_endpoint
+from agentos.hub.lifecycle.running import Running, own_birth
 from agentos.hub.lifecycle.server import Server
 from agentos.hub.records import NotRecorded, Recorder, RequestRecord
 from agentos.hub.settings import HubSettings
@@ -102,6 +103,12 @@ class Serving:
     endpoint: Endpoint
     client: httpx2.AsyncClient
     seen: Remembered
+
+    @property
+    def running(self) -> Running:
+        """What it would say of itself in its state directory."""
+        at = self.endpoint
+        return Running(1, own_birth(), at.host, at.port, at.url, version="", started="", home="")
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Serving]]

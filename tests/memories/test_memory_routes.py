@@ -61,6 +61,16 @@ async def find(hub: Asking, client: str) -> Any:
     return found
 
 
+async def test_a_name_of_any_bytes_hides_nothing(asking: Started, user: Path) -> None:
+    put(user / ".claude/memory/caf\udce9.md", "Ada takes coffee black.")
+    async with asking() as hub:
+        said = await get(hub)
+        assert len(said["memories"]) == 4
+        [found] = (await get(hub, q="coffee"))["memories"]
+        assert found["path"].endswith("caf\udce9.md")
+        assert (await get(hub, f"/{found['key']}"))["text"] == "Ada takes coffee black."
+
+
 async def test_every_client_is_side_by_side(asking: Started, user: Path, write: Write) -> None:
     write("tone", "Briefly.")
     write("deploy", "By rsync.", project="site", type="project")

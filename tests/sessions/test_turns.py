@@ -105,6 +105,15 @@ async def test_garbage_on_stdout_becomes_a_warning(scripted: Scripted) -> None:
     assert "not json" in warnings[0]
 
 
+async def test_half_a_character_is_said_as_one_that_is_not_known(scripted: Scripted) -> None:
+    async with scripted([{"say": "a\ud83d"}, {"say": "\udc00b \U0001f600"}]) as session:
+        assert (await session.prompt("go \udcff")).text == "a??b \U0001f600"
+    events = await history(session)
+    said = [e.data["content"]["text"] for e in events if "content" in e.data]
+    assert said == ["a?", "?b \U0001f600"]
+    assert [e.data["prompt"][0]["text"] for e in events if "prompt" in e.data] == ["go ?"]
+
+
 async def test_much_garbage_is_reported_briefly(scripted: Scripted) -> None:
     async with scripted([*[{"raw": "noise"}] * 500, {"say": "ok"}]) as session:
         assert (await session.prompt("go")).text == "ok"

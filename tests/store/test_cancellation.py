@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import closing
@@ -36,6 +37,11 @@ def take_lock(file: Path) -> None:
     with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
+
+
+def is_open(file: Path) -> bool:
+    """Whether this process has it open."""
+    return any(os.path.realpath(one) == str(file) for one in Path("/proc/self/fd").iterdir())
 
 
 @pytest.mark.parametrize("work", [writes, reads])
@@ -80,3 +86,18 @@ async def test_closed_while_cancelled(tmp_path: Path) -> None:
         await asyncio.sleep(0)
     gc.collect()
     assert task.cancelled()
+
+
+@pytest.mark.parametrize("work", [writes, reads])
+async def test_closed_while_those_that_use_it_are_cancelled(tmp_path: Path, work: Work) -> None:
+    for turns in range(TURNS):
+        file = tmp_path / f"{turns}.db"
+        store = await Store.open(f"sqlite:///{file}")
+        tasks = [asyncio.create_task(work(store, number)) for number in range(3)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await store.close()
+        await asyncio.wait(tasks)
+        assert not is_open(file), turns

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -163,21 +162,18 @@ async def _bring_back(hub: HubClient, id: str, task: Task, show: Renderer) -> No
 def _file_diffs(diff: SessionDiff) -> Iterator[FileDiff]:
     """Part a patch into those of its files; a file may have two, such as a link made a file."""
     whole = "\n" + diff.patch.removesuffix("\n")
-    parts = [f"diff --git {part}" for part in whole.split("\ndiff --git ")[1:]]
-    patches = [
-        "\n".join(of_file) + "\n"
-        for _, of_file in groupby(parts, key=lambda part: part.partition("\n")[0])
-    ]
+    patches: dict[str, str] = {}
+    for part in whole.split("\ndiff --git ")[1:]:
+        head = part.partition("\n")[0]
+        patches[head] = patches.get(head, "") + f"diff --git {part}\n"
     for change in diff.changes:
-        with_patch = bool(patches) and _is_of(patches[0], change)
-        yield FileDiff(change.path, _KINDS[change.change], patches.pop(0) if with_patch else "")
+        yield FileDiff(change.path, _KINDS[change.change], patches.get(_head(change), ""))
 
 
-def _is_of(patch: str, change: FileChange) -> bool:
+def _head(change: FileChange) -> str:
     from agentos.machine.patch import quoted
 
-    head = f"diff --git {quoted(f'a/{change.path}')} {quoted(f'b/{change.path}')}\n"
-    return patch.startswith(head)
+    return f"{quoted(f'a/{change.path}')} {quoted(f'b/{change.path}')}"
 
 
 @dataclass

@@ -53,6 +53,11 @@ class Refused(AgentOsError):
         self.headers = dict(headers or {})
 
 
+def hub_closing() -> Refused:
+    """Say that the hub begins nothing any more."""
+    return Refused(503, "hub_closing", "the hub is about to end")
+
+
 def status_of(error: AgentOsError) -> int:
     """Return the HTTP status that tells of an error."""
     if isinstance(error, Refused):

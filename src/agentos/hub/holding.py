@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 Held = TypeVar("Held")
+
+
+class EndedEarly(Exception):
+    """A context was told to end before it was entered."""
 
 
 class Holding(Generic[Held]):
@@ -20,7 +25,7 @@ class Holding(Generic[Held]):
         name: Of the task.
     """
 
-    def __init__(self, context: AbstractAsyncContextManager[Held], name: str) -> None:
+    def __init__(self, context: AbstractAsyncContextManager[Held], name: str | None = None) -> None:
         self._entered: asyncio.Future[Held] = asyncio.get_running_loop().create_future()
         self._leave = asyncio.Event()
         self._task = asyncio.create_task(self._hold(context), name=name)
@@ -30,19 +35,16 @@ class Holding(Generic[Held]):
         """Wait until it is entered.
 
         Raises:
-            Exception: It could not be, or was told to end first (`asyncio.CancelledError`).
+            EndedEarly: It was told to end first.
+            Exception: It could not be.
         """
         either: set[asyncio.Future[Any]] = {self._task, self._entered}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if self._entered.done():
             return self._entered.result()
-        self._task.result()
-        raise asyncio.CancelledError
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has been left."""
-        return self._task.done()
+        if not self._task.cancelled():
+            self._task.result()
+        raise EndedEarly
 
     async def end(self) -> BaseException | None:
         """Leave it, and wait until that is done; safe to repeat.
@@ -60,6 +62,18 @@ class Holding(Generic[Held]):
         async with context as value:
             self._entered.set_result(value)
             await self._leave.wait()
+
+
+@asynccontextmanager
+async def held(context: AbstractAsyncContextManager[Held]) -> AsyncIterator[Held]:
+    """Enter and leave a context in one task, whichever tasks begin and end this."""
+    holding = Holding(context)
+    try:
+        yield await holding.entered()
+    finally:
+        error = await holding.end()
+    if error is not None:
+        raise error
 
 
 def _heard(task: asyncio.Task[None]) -> None:

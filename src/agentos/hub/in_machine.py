@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from agentos.agents.definition import AgentRequest, McpServer
 from agentos.config import home_dir, state_dir
 from agentos.hub.access import SERVER, HubAccess
-from agentos.hub.background import held
+from agentos.hub.holding import held
 from agentos.hub.scopes import Principal, parse_scopes
 from agentos.models.listener import Listener
 from agentos.sessions.model_route import routed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from fastapi import Request, Response
 from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 
 def tagged(request: Request, answer: BaseModel) -> Response:
@@ -22,10 +24,25 @@ def tagged(request: Request, answer: BaseModel) -> Response:
             return tagged(request, Things(...))
         ```
     """
-    body = answer.model_dump_json().encode()
+    return tagged_json(request.headers.get("if-none-match"), _json(answer))
+
+
+def tagged_json(known: str | None, body: bytes) -> Response:
+    """Answer with JSON; see `tagged`.
+
+    Args:
+        known: The `If-None-Match` of what asks.
+        body: The JSON.
+    """
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    known = request.headers.get("if-none-match", "").split(",")
-    if tag in (each.strip().removeprefix("W/") for each in known):
+    if tag in (each.strip().removeprefix("W/") for each in (known or "").split(",")):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
+
+
+def _json(answer: BaseModel) -> bytes:
+    try:
+        return answer.model_dump_json().encode()
+    except PydanticSerializationError:  # a file's name that is no UTF-8: JSON can escape it
+        return json.dumps(answer.model_dump(), default=to_jsonable_python).encode()

@@ -126,11 +126,17 @@ class Workspace:
     async def apply(self, changes: Iterable[Change]) -> None:
         """Make the host's directory as the machine's: all of it, or nothing.
 
+        What is applied is no change any more, and may be changed again.
+
         Raises:
             WorkspaceConflict: One of the files changed on the host meanwhile.
             MachineError: A change would reach outside of the directory.
         """
-        await asyncio.to_thread(_apply, self.host, list(changes), self._before)
+        applied = list(changes)
+        await asyncio.to_thread(_apply, self.host, applied, self._before)
+        before = self._before | {one.path: _Seen.of(one.new) for one in applied if one.new}
+        gone = {one.path for one in applied if one.new is None}
+        self._before = {path: seen for path, seen in before.items() if path not in gone}
 
 
 def _shape(mode: int) -> int:

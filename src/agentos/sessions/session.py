@@ -17,6 +17,7 @@ from agentos.sessions.permissions import PermissionDesk
 from agentos.sessions.playing import TurnPlayer
 from agentos.sessions.turn import Turn, TurnUsage
 from agentos.sessions.turn_queue import TurnQueue
+from agentos.sessions.whole_characters import whole_characters
 from agentos.sessions.work import SessionWork
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class Session:
         """
         self._require_open()
         blocks = [{"type": "text", "text": prompt}] if isinstance(prompt, str) else list(prompt)
+        blocks = whole_characters(blocks)
         if idempotency_key and (known := self._queue.known(idempotency_key, blocks)):
             return known
         turn = self._queue.add(blocks, idempotency_key)

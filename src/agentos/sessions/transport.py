@@ -7,6 +7,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from agentos.sessions.whole_characters import whole_characters
+
+#: How JSON writes half of a character.
+_HALF = b"\\ud"
 Notify = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -75,7 +79,7 @@ class Lines:
         except (ValueError, RecursionError):
             message = None
         if isinstance(message, dict) and _is_message(message):
-            return message
+            return whole_characters(message) if _HALF in line.lower() else message
         shown = line[:200].decode(errors="replace").strip()
         self._on_garbage(f"it wrote a line on its stdout that is no message: {shown}")
         return None

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from sqlalchemy import Pool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
+from sqlalchemy.util import greenlet_spawn
 
 T = TypeVar("T")
 
@@ -38,13 +40,13 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
 @asynccontextmanager
 async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Have a connection, which is given back in any case."""
-    connection = engine.connect()
+    pool, connection = engine.pool, engine.connect()
     try:
         await to_the_end(_start(connection))
         yield connection
     finally:
         if connection.sync_connection is not None:
-            await to_the_end(connection.close())
+            await to_the_end(_give_back(connection, engine, pool))
 
 
 @asynccontextmanager
@@ -64,3 +66,10 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
 
 async def _start(what: AsyncConnection | AsyncTransaction) -> None:
     await what.start()
+
+
+async def _give_back(connection: AsyncConnection, engine: AsyncEngine, pool: Pool) -> None:
+    """Return a connection to its pool, and close it if the engine has let go of that meanwhile."""
+    await connection.close()
+    if engine.pool is not pool:
+        await greenlet_spawn(pool.dispose)

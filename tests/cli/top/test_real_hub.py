@@ -11,7 +11,6 @@ from agentos.cli.top import snapshot
 from agentos.cli.top.from_hub import open_hub
 from agentos.cli.top.source import Source
 from agentos.cli.top.watch import read_once
-from agentos.hub.lifecycle.running import Running, own_birth
 from agentos.models.rehearsal import Step
 
 from .conftest import Look
@@ -19,21 +18,10 @@ from .conftest import Look
 
 def connector_of(hub: Sessions) -> Callable[[], AbstractAsyncContextManager[Source]]:
     """What finds a hub inside the test."""
-    endpoint = hub.hub.endpoint
-    running = Running(
-        pid=1,
-        birth=own_birth(),
-        host=endpoint.host,
-        port=endpoint.port,
-        url=endpoint.url,
-        version="",
-        started="",
-        home="",
-    )
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[Source]:
-        async with open_hub(running, hub.hub.hub.state) as source:
+        async with open_hub(hub.hub.running, hub.hub.hub.state) as source:
             yield source
 
     return connect

@@ -12,25 +12,13 @@ from tests.hub.sessions.conftest import Open, Sessions
 from agentos.errors import AgentOsError
 from agentos.hub.client import HubClient
 from agentos.hub.errors import Refused
-from agentos.hub.lifecycle.running import Running, own_birth
 from agentos.hub.sessions.models import NewSession, SessionState
 from agentos.models.rehearsal import Step
 from agentos.sessions import SessionEvent
 
 
 def client_of(hub: Sessions) -> HubClient:
-    endpoint = hub.hub.endpoint
-    running = Running(
-        pid=1,
-        birth=own_birth(),
-        host=endpoint.host,
-        port=endpoint.port,
-        url=endpoint.url,
-        version="",
-        started="",
-        home="",
-    )
-    return HubClient(running, hub.hub.hub.state)
+    return HubClient(hub.hub.running, hub.hub.hub.state)
 
 
 def wanted(hub: Sessions) -> NewSession:
@@ -60,6 +48,33 @@ async def test_a_session_is_begun_followed_answered_and_ended(sessions: Open) ->
         assert (await client.host()).live == 1
         assert (await client.end(begun.id)).state == "ended"
         assert (await client.sessions(live=True)).sessions == []
+
+
+async def test_whatever_parts_lines_elsewhere_parts_no_event(sessions: Open) -> None:
+    text = "one\u2028two\u2029three\x85four"
+    async with sessions(Step(say=text)) as hub, client_of(hub) as client:
+        begun = await client.begin(wanted(hub))
+        await client.prompt(begun.id, text)
+        asked, said = "", ""
+        async with aclosing(client.follow(begun.id)) as following:
+            async for item in following:
+                if isinstance(item, SessionState):
+                    continue
+                if item.type == "turn_started":
+                    asked = item.data["prompt"][0]["text"]
+                if item.type == "agent_message_chunk":
+                    said += item.data["content"]["text"]
+                if item.type == "turn_ended":
+                    break
+        assert (asked, said) == (text, text)
+
+
+async def test_without_a_token_nothing_is_asked(sessions: Open) -> None:
+    async with sessions() as hub, client_of(hub) as client:
+        (hub.hub.hub.state / "token").unlink()
+        with pytest.raises(Refused, match="is not there any more") as refused:
+            await client.sessions()
+        assert refused.value.code == "token_file_missing"
 
 
 async def test_news_tell_of_sessions_that_change(sessions: Open) -> None:

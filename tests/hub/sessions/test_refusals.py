@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import urllib.parse
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.hub.sessions.conftest import Open
+from tests.hub.sessions.conftest import Open, Sessions
 
+from agentos.hub.errors import Refused
+from agentos.hub.machines.models import NewMachine
+from agentos.hub.machines.registry import MachineOwner
 from agentos.hub.scopes import Scope
-from agentos.hub.sessions import owner
+from agentos.hub.sessions import live, owner
 from agentos.models.rehearsal import Step
 
 SECRET = "dummy-7f3a9c51"
@@ -26,6 +31,15 @@ HOSTILE = [
     "nul%00",
     "*",
 ]
+
+
+async def end_the_only_one(hub: Sessions) -> None:
+    (session,) = (await hub.said("GET", "/sessions?live=true"))["sessions"]
+    await hub.said("DELETE", f"/sessions/{session['id']}")
+
+
+async def close_the_hub(hub: Sessions) -> None:
+    hub.hub.hub.closing.set()
 
 
 async def test_a_token_of_less_than_everything_gets_nothing(sessions: Open) -> None:
@@ -158,9 +172,47 @@ async def test_an_agent_that_cannot_begin_leaves_nothing(sessions: Open) -> None
         assert (await hub.said("GET", "/sessions?live=true"))["sessions"] == []
 
 
-async def test_a_client_that_does_not_wait_gets_no_session(sessions: Open) -> None:
-    import asyncio
+async def test_a_session_whose_first_prompt_is_refused_is_not_kept(
+    sessions: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_QUEUED", 0)
+    async with sessions() as hub:
+        body = {"agent": "codex", "env": hub.env, "prompt": "Go."}
+        answer = await hub.ask("POST", "/sessions", body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_prompts")
+        assert (await hub.said("GET", "/sessions?live=true"))["sessions"] == []
+        assert await hub.said("GET", "/machines") == {"machines": []}
 
+
+@pytest.mark.parametrize(
+    ("end", "status", "code"),
+    [(end_the_only_one, 409, "session_ended"), (close_the_hub, 503, "hub_closing")],
+)
+async def test_who_waits_for_what_ends_is_told(
+    sessions: Open, end: Callable[[Sessions], Awaitable[None]], status: int, code: str
+) -> None:
+    async with sessions() as hub:
+        asking = asyncio.create_task(
+            hub.ask("POST", "/sessions", {"agent": "codex", "env": hub.env})
+        )
+        async with asyncio.timeout(30):
+            while not (await hub.said("GET", "/sessions?live=true"))["sessions"]:
+                await asyncio.sleep(0)
+        await end(hub)
+        answer = await asking
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+async def test_who_waits_for_a_machine_of_a_hub_that_ends_is_told() -> None:
+    owner = MachineOwner(lambda: ())
+    making = asyncio.create_task(owner.make(NewMachine()))
+    await asyncio.sleep(0)
+    await owner.end_all()
+    with pytest.raises(Refused, match="about to end"):
+        await making
+
+
+async def test_a_client_that_does_not_wait_gets_no_session(sessions: Open) -> None:
     async with sessions() as hub:
         asking = asyncio.create_task(hub.begin())
         async with asyncio.timeout(30):

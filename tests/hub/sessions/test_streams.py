@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from tests.hub.sessions.conftest import Open, Sessions
@@ -112,3 +113,13 @@ async def test_the_list_has_what_lives_first_then_what_is_kept(sessions: Open) -
         kept = await hub.said("GET", "/sessions?live=false")
         assert [one["id"] for one in kept["sessions"]] == [ids[1], ids[0]]
         assert (await hub.ask("GET", "/sessions?after=nonsense")).status_code == 422
+
+
+async def test_settings_that_cannot_be_read_hide_no_session(sessions: Open, tmp_path: Path) -> None:
+    async with sessions() as hub:
+        id = (await hub.begin())["id"]
+        (tmp_path / "home").mkdir(exist_ok=True)
+        (tmp_path / "home/agentos.toml").write_text("[usage\n")
+        assert (await hub.said("DELETE", f"/sessions/{id}"))["state"] == "ended"
+        [kept] = (await hub.said("GET", "/sessions"))["sessions"]
+        assert (kept["id"], kept["cost"]) == (id, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -95,11 +96,14 @@ async def test_what_is_kept_no_more_is_said(
 async def test_a_machine_has_so_many_terminals(
     sessions: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminals, "MOST_TERMINALS", 1)
+    monkeypatch.setattr(terminals, "MOST_TERMINALS", 3)
     async with sessions() as hub:
         id, _ = await opened(hub)
-        answer = await hub.ask("POST", f"/sessions/{id}/terminals", {})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_terminals")
+        asked = (hub.ask("POST", f"/sessions/{id}/terminals", {}) for _ in range(6))
+        answers = await asyncio.gather(*asked)
+        assert sorted(one.status_code for one in answers) == [201, 201, 429, 429, 429, 429]
+        refused = await hub.ask("POST", f"/sessions/{id}/terminals", {})
+        assert refused.json()["error"]["code"] == "too_many_terminals"
 
 
 async def test_what_is_no_base64_is_refused(sessions: Open) -> None:

@@ -61,6 +61,24 @@ async def test_the_difference_is_told_and_brought_back(sessions: Open, workspace
         assert not (workspace / "c.txt").exists()
 
 
+async def test_what_is_brought_back_may_change_again(sessions: Open, workspace: Path) -> None:
+    again = PATCH.replace("-one\n+two", "-two\n+three").partition("*** Add")[0] + "*** End Patch\n"
+    async with sessions(*STEPS, Step(patch=again), Step(say="Done.")) as hub:
+        id = await worked(hub, workspace)
+        await hub.said("POST", f"/sessions/{id}/apply", {})
+        assert (await hub.said("GET", f"/sessions/{id}/diff"))["changes"] == []
+        await hub.said("POST", f"/sessions/{id}/prompts", {"text": "Go on."})
+        await hub.until(id, "idle")
+        diff = await hub.said("GET", f"/sessions/{id}/diff")
+        assert [one["path"] for one in diff["changes"]] == ["a.txt"]
+        applied = await hub.said("POST", f"/sessions/{id}/apply", {})
+        assert applied == {"written": ["a.txt"], "conflicts": []}
+        assert (workspace / "a.txt").read_text() == "three\n"
+        (workspace / "a.txt").write_text("mine\n")
+        assert (await hub.said("POST", f"/sessions/{id}/apply", {}))["written"] == []
+        assert (workspace / "a.txt").read_text() == "mine\n"
+
+
 async def test_a_conflict_leaves_the_host_as_it_is(sessions: Open, workspace: Path) -> None:
     async with sessions(*STEPS) as hub:
         id = await worked(hub, workspace)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from agentos.cli.top.picture import Picture, Reach, Session
 from agentos.cli.top.source import Connect, Source, SourceLost
 from agentos.errors import AgentOsError
+from agentos.hub.waiting import set_within
 
 #: How many lines of the log are kept.
 MOST_LINES = 500
@@ -113,7 +114,7 @@ class Watch:
 
     async def _look(self, source: Source) -> None:
         while True:
-            await _within(self._stirred, _LOOK)
+            await set_within(self._stirred, _LOOK)
             self._stirred.clear()
             self._change(sessions=await source.sessions())
             await asyncio.sleep(_PAUSE)
@@ -154,14 +155,6 @@ async def read_once(connect: Connect, lines: int) -> Picture:
             budgets=await source.budgets(),
             log=await source.log(lines),
         )
-
-
-async def _within(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass
 
 
 def _with(sessions: tuple[Session, ...], changed: Session) -> tuple[Session, ...]:

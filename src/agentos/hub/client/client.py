@@ -129,8 +129,9 @@ class HubClient:
         return Queued.model_validate(await self.ask("POST", f"{_SESSIONS}/{id}/prompts", body))
 
     async def cancel(self, id: str) -> SessionState:
-        """Cancel the turn that runs."""
-        return SessionState.model_validate(await self.ask("POST", f"{_SESSIONS}/{id}/cancel", {}))
+        """Cancel the turn that runs, and wait for its end."""
+        said = await self._connection.ask("POST", f"{_SESSIONS}/{id}/cancel", {}, timeout=None)
+        return SessionState.model_validate(said)
 
     async def answer(self, id: str, permission: str, option: str) -> SessionState:
         """Answer what the agent asks, with an option's id or kind.
@@ -143,7 +144,8 @@ class HubClient:
 
     async def end(self, id: str) -> SessionState:
         """End a session with its machine; its transcript stays."""
-        return SessionState.model_validate(await self.ask("DELETE", f"{_SESSIONS}/{id}"))
+        said = await self._connection.ask("DELETE", f"{_SESSIONS}/{id}", timeout=None)
+        return SessionState.model_validate(said)
 
     async def events(self, id: str, *, after: int = 0, limit: int = 500) -> EventPage:
         """Read a part of a transcript."""
@@ -161,12 +163,14 @@ class HubClient:
             id: The session.
             most: Characters of the patch.
         """
-        said = await self.ask("GET", f"{_SESSIONS}/{id}/diff?most={most}")
+        path = f"{_SESSIONS}/{id}/diff?most={most}"
+        said = await self._connection.ask("GET", path, timeout=None)
         return SessionDiff.model_validate(said)
 
     async def apply(self, id: str) -> Applied:
         """Bring a session's changes to the host's directory."""
-        return Applied.model_validate(await self.ask("POST", f"{_SESSIONS}/{id}/apply", {}))
+        said = await self._connection.ask("POST", f"{_SESSIONS}/{id}/apply", {}, timeout=None)
+        return Applied.model_validate(said)
 
     async def follow(self, id: str, after: int = 0) -> AsyncGenerator[SessionEvent | SessionState]:
         """Yield a session's events after one, and its state whenever that changes.

@@ -131,7 +131,7 @@ class Connection:
             if answer.status_code >= 400:
                 _require_ok(answer.status_code, await answer.aread())
             yield None
-            async with aclosing(messages_of(answer.aiter_lines())) as messages:
+            async with aclosing(messages_of(lines_of(answer.aiter_bytes()))) as messages:
                 async for message in messages:
                     yield message
 
@@ -140,10 +140,22 @@ class Connection:
 
     def _headers(self) -> dict[str, str]:
         return {
-            "Authorization": f"Bearer {read_token(self._state / 'token')}",
+            "Authorization": f"Bearer {self._token()}",
             "Content-Type": "application/json",
             "User-Agent": self._program,
         }
+
+    def _token(self) -> str:
+        file = self._state / "token"
+        try:
+            return read_token(file)
+        except FileNotFoundError as error:
+            raise Refused(
+                503,
+                "token_file_missing",
+                f"{file} is not there any more",
+                hint="put it back where it was, or make a new one: `agentos token show`",
+            ) from error
 
     def _silent(self, error: Exception | None) -> AgentOsError:
         why = f": {error}" if error is not None and str(error) else ""
@@ -153,6 +165,17 @@ class Connection:
             hint="`agentos status` tells how it is; `agentos up` starts it",
             retryable=True,
         )
+
+
+async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[str]:
+    """Part a stream into lines where it does itself: what agents say has other separators."""
+    begun: list[bytes] = []
+    async for piece in pieces:
+        first, *others = piece.split(b"\n")
+        begun.append(first)
+        for other in others:
+            yield b"".join(begun).decode()
+            begun = [other]
 
 
 async def messages_of(lines: AsyncIterator[str]) -> AsyncGenerator[Message]:

@@ -34,6 +34,7 @@ class OwnedMachine:
         copy: The workspace; that of a machine without a directory of the host was empty.
         session: The session that it is made for.
         terminals: Those that are open, by id.
+        opening: How many are about to be.
     """
 
     id: str
@@ -43,6 +44,7 @@ class OwnedMachine:
     session: str | None = None
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     terminals: dict[str, LiveTerminal] = field(default_factory=dict)
+    opening: int = 0
 
     def state(self) -> MachineState:
         """Tell of it."""

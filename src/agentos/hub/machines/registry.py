@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from agentos.hub.errors import Refused
-from agentos.hub.holding import Holding
+from agentos.hub.errors import Refused, hub_closing
+from agentos.hub.holding import EndedEarly, Holding
 from agentos.hub.machines.models import NewMachine
 from agentos.hub.machines.owned import OwnedMachine, made
 from agentos.hub.machines.terminals import LiveTerminal
@@ -67,7 +67,7 @@ class MachineOwner:
             AgentOsError: It cannot be made.
         """
         if self._closing:
-            raise Refused(503, "hub_closing", "the hub is about to end")
+            raise hub_closing()
         if len(self._held) >= MOST_MACHINES:
             message = f"the hub has made {MOST_MACHINES} machines already"
             raise Refused(429, "too_many_machines", message, hint="end one of them")
@@ -75,9 +75,11 @@ class MachineOwner:
         self._held.add(holding)
         try:
             machine = await holding.entered()
-        except BaseException:
+        except BaseException as error:
             await holding.end()
             self._held.discard(holding)
+            if isinstance(error, EndedEarly):
+                raise hub_closing() from error
             raise
         self._own[machine.id] = machine, holding
         return machine

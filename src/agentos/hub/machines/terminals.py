@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from agentos.errors import MachineError
 from agentos.hub.errors import Refused
 from agentos.hub.machines.owned import WORKSPACE, OwnedMachine
+from agentos.hub.waiting import set_within
 from agentos.machine.terminal import Terminal
 
 #: Bytes that are kept of what a terminal showed, and terminals of one machine.
@@ -95,7 +96,7 @@ class LiveTerminal:
             elif self.over:
                 yield f"event: exit\ndata: {'' if self.exit_code is None else self.exit_code}\n\n"
                 return
-            elif not await _set_within(news, HEARTBEAT):
+            elif not await set_within(news, HEARTBEAT):
                 yield ": still here\n\n"
 
     async def end(self) -> None:
@@ -142,13 +143,17 @@ async def open_terminal(machine: OwnedMachine, rows: int, columns: int) -> LiveT
     for old in [one for one in machine.terminals.values() if one.over]:
         await old.end()
         machine.terminals.pop(old.id, None)
-    if len(machine.terminals) >= MOST_TERMINALS:
+    if len(machine.terminals) + machine.opening >= MOST_TERMINALS:
         message = f"the machine has {MOST_TERMINALS} terminals already"
         raise Refused(429, "too_many_terminals", message, hint="close one of them")
     id = f"terminal-{secrets.token_hex(8)}"
-    terminal = await machine.vm.terminal(
-        _SHELL, rows=rows, cols=columns, cwd=WORKSPACE, env={"SHELL": "/bin/bash"}
-    )
+    machine.opening += 1
+    try:
+        terminal = await machine.vm.terminal(
+            _SHELL, rows=rows, cols=columns, cwd=WORKSPACE, env={"SHELL": "/bin/bash"}
+        )
+    finally:
+        machine.opening -= 1
     live = LiveTerminal(id, terminal)
     machine.terminals[id] = live
     return live
@@ -156,12 +161,3 @@ async def open_terminal(machine: OwnedMachine, rows: int, columns: int) -> LiveT
 
 def _over(id: str) -> Refused:
     return Refused(409, "terminal_ended", f"{id} has ended", hint="open another one")
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

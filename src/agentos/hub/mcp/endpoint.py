@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from agentos.hub.background import held
+from agentos.hub.holding import held
 from agentos.hub.mcp.caller import NEW_SESSION, PRINCIPAL, SESSION_HEADER, Caller
 from agentos.hub.mcp.changes import PortfolioChanges
 from agentos.hub.mcp.direct import DirectCalls

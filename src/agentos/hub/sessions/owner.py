@@ -10,7 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from pydantic import ValidationError
 
 from agentos.errors import AgentOsError
-from agentos.hub.errors import Refused
+from agentos.hub.errors import Refused, hub_closing
+from agentos.hub.holding import EndedEarly
 from agentos.hub.machines.owned import OwnedMachine
 from agentos.hub.sessions.costs import costs_of
 from agentos.hub.sessions.live import LiveSession
@@ -130,8 +131,12 @@ class SessionOwner:
             record = await self._record(wanted.resume)
             wanted = wanted.model_copy(update={"agent": record.agent})
             live = await self._go_on(record, wanted)
-        if wanted.prompt is not None:
-            live.prompt(wanted.prompt)
+        try:
+            if wanted.prompt is not None:
+                live.prompt(wanted.prompt)
+        except AgentOsError:
+            await asyncio.shield(self._end(live))  # who asked for it never learns its id
+            raise
         return live
 
     async def resume(self, id: str, renewed: Renewal) -> LiveSession:
@@ -233,6 +238,11 @@ class SessionOwner:
         except OSError as error:
             self._forget(live)
             raise _unreadable(error) from error
+        except EndedEarly as error:
+            self._forget(live)
+            self._require_open()
+            message = f"session {live.id} was ended before it was ready"
+            raise Refused(409, "session_ended", message) from error
         except BaseException:
             self._forget(live)
             raise
@@ -240,9 +250,12 @@ class SessionOwner:
         self._stir()
         return live
 
-    def _require_room(self, id: str) -> None:
+    def _require_open(self) -> None:
         if self._closing:
-            raise Refused(503, "hub_closing", "the hub is about to end")
+            raise hub_closing()
+
+    def _require_room(self, id: str) -> None:
+        self._require_open()
         if id in self._by_id:
             raise Refused(409, "session_live", f"session {id} is live already")
         if len(self._held) >= MOST_LIVE:

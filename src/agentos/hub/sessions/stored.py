@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agentos.errors import ConfigInvalid
 from agentos.hub.errors import Refused
 from agentos.hub.sessions.costs import costs_of
 from agentos.hub.sessions.models import Cost, SessionState, State
@@ -78,8 +79,14 @@ class StoredSessions:
 
     async def _states(self, records: Sequence[SessionRecord]) -> list[SessionState]:
         known = await self._progress(records)
-        costs = await costs_of(self._store, [record.id for record in records])
+        costs = await self._costs([record.id for record in records])
         return [_state(one, known[one.id], costs.get(one.id)) for one in records]
+
+    async def _costs(self, ids: Sequence[str]) -> dict[str, Cost]:
+        try:
+            return await costs_of(self._store, ids)
+        except ConfigInvalid:  # of settings that cannot be read usage tells; sessions stay there
+            return {}
 
     async def _progress(self, records: Sequence[SessionRecord]) -> dict[str, Progress]:
         found: dict[str, Progress] = {}

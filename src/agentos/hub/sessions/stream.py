@@ -9,6 +9,7 @@ from agentos.errors import StoreError
 from agentos.hub.sessions.feed import Feed, worded
 from agentos.hub.sessions.models import SessionState, State
 from agentos.hub.sessions.owner import SessionOwner
+from agentos.hub.waiting import set_within
 
 #: Seconds of silence after which a reader is told that the stream lives.
 HEARTBEAT = 15.0
@@ -31,7 +32,7 @@ async def stream(owner: SessionOwner, id: str, after: int) -> AsyncIterator[str]
             news = reader.news()
             if said := await reader.read():
                 yield said
-            elif not await _set_within(news, reader.patience):
+            elif not await set_within(news, reader.patience):
                 yield ": still here\n\n"
             else:
                 await asyncio.sleep(reader.pause)
@@ -118,12 +119,3 @@ class _Reader:
 def worded_state(state: SessionState) -> str:
     """Word a state as a server-sent event; it has no place in the transcript."""
     return f"event: state\ndata: {state.model_dump_json()}\n\n"
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

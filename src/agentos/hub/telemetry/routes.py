@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -17,6 +16,7 @@ from agentos.errors import StoreError
 from agentos.hub.auth.needs import needs
 from agentos.hub.errors import Refused
 from agentos.hub.scopes import Principal, Scope
+from agentos.hub.tagged import tagged_json
 from agentos.hub.telemetry import as_json
 from agentos.hub.telemetry.event import Kind
 from agentos.hub.telemetry.log import LONGEST_PAGE, Filters
@@ -120,10 +120,7 @@ async def log(
     page = await _telemetry(request).query(wanted, after, limit)
     events = [as_json.plain(record) for record in page.records]
     body = json.dumps({"events": events, "next": page.next}, ensure_ascii=False).encode()
-    headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
-    if if_none_match is not None and headers["ETag"] in if_none_match:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    return tagged_json(if_none_match, body)
 
 
 @router.get("/api/v1/events", response_class=StreamingResponse)

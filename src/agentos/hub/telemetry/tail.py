@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from agentos.hub.telemetry.event import EventRecord
 from agentos.hub.telemetry.log import EVERYTHING, LONGEST_PAGE, Filters, following, newest_id
+from agentos.hub.waiting import set_within
 from agentos.store import Store
 
 #: How many of the newest events readers get without asking the store.
@@ -128,7 +129,7 @@ class Tail:
                     for record in records:
                         yield record
                     place = upto
-                if not self._ended and not await _set_within(news, heartbeat):
+                if not self._ended and not await set_within(news, heartbeat):
                     yield place
         finally:
             self.readers -= 1
@@ -173,12 +174,3 @@ class Tail:
     def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

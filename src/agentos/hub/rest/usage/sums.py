@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -14,6 +13,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from agentos.hub.errors import Refused
 from agentos.hub.rest.usage.answers import UsageSeries, UsageSums
 from agentos.hub.rest.usage.asked import Chosen, Limit, Zone, hub_of
+from agentos.hub.tagged import tagged_json
 from agentos.usage import questions
 from agentos.usage.calendar import Step, zone_name
 from agentos.usage.reports import Report, plain
@@ -183,9 +183,4 @@ def _read_cursor(said: str) -> tuple[list[str], int]:
 
 
 def _answer(said: Mapping[str, Any], known: str | None) -> Response:
-    body = json.dumps(said, ensure_ascii=False).encode()
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if known is not None and tag in known:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    return tagged_json(known, json.dumps(said, ensure_ascii=False).encode())
