@@ -12,8 +12,8 @@ export interface Shared {
   done: (words: string) => void;
 }
 
-/** Something that is done once at a time, and what kept it from being done. */
-export function useDoing(after: () => void): { busy: boolean; error: ApiError | null; act: <T>(answer: Promise<{ data?: T }>, then: (done: T) => void) => void } {
+/** Something that is done once at a time, as what is shown is the last that was looked at, and what kept it from being done. */
+export function useDoing(shown: Resource<unknown>): { busy: boolean; error: ApiError | null; act: <T>(answer: Promise<{ data?: T }>, then: (done: T) => void) => void } {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   function act<T>(answer: Promise<{ data?: T }>, then: (done: T) => void): void {
@@ -23,10 +23,10 @@ export function useDoing(after: () => void): { busy: boolean; error: ApiError | 
       .then(then, (problem: unknown) => setError(asApiError(problem)))
       .finally(() => {
         setBusy(false);
-        after();
+        shown.reload();
       });
   }
-  return { busy, error, act };
+  return { busy: busy || shown.loading, error, act };
 }
 
 /** Loads page after page as far as was asked for; from the start again if the digest changed. */

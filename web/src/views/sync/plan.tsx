@@ -10,7 +10,7 @@ export function Plan({ verb, client, moved, done }: Shared & { verb: "push" | "c
   const plan = usePages(`plan ${verb} ${client}`, moved, (after) =>
     data(api.GET("/api/v1/sync/plan", { params: { query: { ...named(client), verb, ...after } } })),
   );
-  const { busy, error, act } = useDoing(plan.reload);
+  const { busy, error, act } = useDoing(plan);
   const whose = client === "" ? "the clients" : client;
 
   function resolve(digest: string, file: string, owner: string, key: string, choice: Side): void {
