@@ -2,7 +2,7 @@ import { useState, type FormEvent } from "react";
 import { api, type Schema } from "../api/client";
 import { ErrorNote } from "../parts/notes";
 import { go, href } from "../route";
-import { useActing } from "./act";
+import { useActing } from "../act";
 import { environment, EnvironmentField } from "./environment";
 
 const AGENTS = ["codex", "claude", "gemini", "opencode", "pi", "codex-acp"];

@@ -2,7 +2,7 @@ import { useLayoutEffect, useRef } from "react";
 import { api } from "../api/client";
 import { ErrorNote } from "../parts/notes";
 import { visible } from "../parts/text";
-import { useActing } from "./act";
+import { useActing } from "../act";
 import { short, type Permission, type SessionState } from "./session";
 
 /** What an agent asks for first, with its answers; Alt and a number give one. */

@@ -1,7 +1,7 @@
 import { useState, type FormEvent } from "react";
 import { api } from "../api/client";
 import { ErrorNote } from "../parts/notes";
-import { useActing } from "./act";
+import { useActing } from "../act";
 import { environment, EnvironmentField } from "./environment";
 import type { SessionState } from "./session";
 

@@ -22,7 +22,7 @@ export function Pull({ client, moved, done }: Shared) {
                 type="button"
                 className="primary"
                 disabled={busy}
-                onClick={() => act<Applied>(api.POST("/api/v1/sync/pull", { body: { ...asked(client), digest: found.digest } }), (did) => done(`${count(did.files.length, "file")} brought into the AgentOS home.`))}
+                onClick={() => act<Applied>(() => api.POST("/api/v1/sync/pull", { body: { ...asked(client), digest: found.digest } }), (did) => done(`${count(did.files.length, "file")} brought into the AgentOS home.`))}
               >
                 Pull
               </button>

@@ -74,7 +74,7 @@ function Restoring({ moved, side, setSide, done }: { moved: string; side: Side |
                   type="button"
                   className="primary"
                   disabled={busy || (changed.length > 0 && side === "")}
-                  onClick={() => act<Applied>(api.POST("/api/v1/sync/undo", { body: { ...chosen, digest: found.digest } }), (did) => done(`${count(did.files.length, "file")} brought back from backup ${found.backup}.`))}
+                  onClick={() => act<Applied>(() => api.POST("/api/v1/sync/undo", { body: { ...chosen, digest: found.digest } }), (did) => done(`${count(did.files.length, "file")} brought back from backup ${found.backup}.`))}
                 >
                   Undo
                 </button>
