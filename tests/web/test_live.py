@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Route, expect
+from tests.web.conftest import PATIENCE
 from tests.web.visiting import visit
 
 if TYPE_CHECKING:
@@ -114,6 +116,10 @@ def test_what_came_before_the_stream_was_open_is_shown(place: Place, look: Look)
     visit(page, "portfolio/identity", "Identity")
     expect(page.get_by_text("No agent has read this page yet")).to_be_visible()
     place.ask("POST", "/portfolio-read", {"file": "identity", "client": "gemini"})
+    deadline = time.monotonic() + PATIENCE
+    while not place.ask("GET", "/api/v1/log?kind=portfolio_read")["events"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     streams[0].continue_()
     expect(page.get_by_role("cell", name="gemini")).to_be_visible()
 
