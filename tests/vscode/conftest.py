@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.error import URLError
+from typing import Any
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    FrameLocator,
-    Locator,
-    Page,
-    ViewportSize,
-    expect,
-)
-from tests.web.conftest import PATIENCE, Place
+from playwright.sync_api import FrameLocator, Locator, Page, ViewportSize, expect
+from tests.web.conftest import PATIENCE, Place, Profiles, run
 from tests.web.conftest import browser as browser
+from tests.web.conftest import profile as profile
 
 from agentos.hub.actions import Actions, extension_actions
 from agentos.hub.web.files import DIST
@@ -38,17 +27,10 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "extensions" / "vscode"
 #: Where scripts/code_server.sh put an editor.
 EDITOR = os.environ.get("AGENTOS_TEST_CODE_SERVER")
+#: What it says when it does.
+LISTENS = re.compile(r"server listening on (http://127\.0\.0\.1:\d+)")
 MADE = ("node_modules", "dist", "out", "*.vsix")
 NO_EDITOR = "scripts/code_server.sh DIRECTORY, and AGENTOS_TEST_CODE_SERVER=DIRECTORY"
-
-
-T = TypeVar("T")
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run something to its end; in this thread the browser has a loop already."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="session")
@@ -121,28 +103,19 @@ class Editor:
         assert installed.ok, installed.output
 
     def start(self) -> subprocess.Popen[bytes]:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            address = f"127.0.0.1:{free.getsockname()[1]}"
-        self.url = f"http://{address}/?folder={self.workspace}"
-        words = ["--auth", "none", "--bind-addr", address, "--disable-telemetry"]
+        words = ["--auth", "none", "--bind-addr", "127.0.0.1:0", "--disable-telemetry"]
         command = [str(self.programs / "code"), *words, "--disable-update-check"]
         with self.log.open("wb") as log:
             started = subprocess.Popen(
                 command, env=self.place.environment, stdout=log, stderr=log, start_new_session=True
             )
         until = time.monotonic() + PATIENCE
-        while not self._answers(address):
+        while not (listens := LISTENS.search(self.log.read_text())):
             assert started.poll() is None, self.log.read_text()
             assert time.monotonic() < until, self.log.read_text()
             time.sleep(0.1)
+        self.url = f"{listens[1]}/?folder={self.workspace}"
         return started
-
-    def _answers(self, address: str) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://{address}/healthz", timeout=PATIENCE):
-                return True
-        except URLError:
-            return False
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +125,8 @@ def editor(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[
         pytest.skip(f"there is no editor: {NO_EDITOR}")
     place = Place(tmp_path_factory.mktemp("place"))
     place.furnish()
-    place.up()
-    found = Editor(tmp_path_factory.mktemp("editor"), place)
-    try:
+    with place.served():
+        found = Editor(tmp_path_factory.mktemp("editor"), place)
         found.install(package)
         process = found.start()
         try:
@@ -162,8 +134,6 @@ def editor(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[
         finally:
             process.terminate()
             process.wait(PATIENCE)
-    finally:
-        place.agentos("down")
 
 
 @dataclass
@@ -190,31 +160,28 @@ class Window:
         self.page.keyboard.press("F1")
         field = self.page.locator(".quick-input-widget input")
         field.fill(f">{command}")
-        self.page.locator(".quick-input-list").get_by_text(command).first.click()
+        # Not by a click: the list uses its lines again for others while it is filtered.
+        first = self.page.locator(".quick-input-list .monaco-list-row.focused")
+        expect(first).to_contain_text(command)
+        self.page.keyboard.press("Enter")
 
 
 Open = Callable[..., Window]
 
 
 @pytest.fixture
-def window(browser: Browser, editor: Editor) -> Iterator[Open]:
+def window(profile: Profiles, editor: Editor) -> Open:
     """Open windows of the editor, in which the extension's sidebar is."""
-    contexts = []
     editor.place.up()  # whatever a test before did to it
 
     def open_window(**options: Any) -> Window:
         size = ViewportSize(width=1280, height=800)
-        context = browser.new_context(locale="en-GB", viewport=size, **options)
-        context.set_default_timeout(PATIENCE * 1000)
-        contexts.append(context)
-        page = context.new_page()
+        page = profile(viewport=size, **options).new_page()
         page.goto(editor.url)
         tab = page.get_by_role("tab", name=re.compile("^AgentOS"))
         tab.click()
         found = Window(page)
-        expect(page.get_by_role("treeitem").first).to_be_visible(timeout=PATIENCE * 1000)
+        expect(page.get_by_role("treeitem").first).to_be_visible()
         return found
 
-    yield open_window
-    for context in contexts:
-        context.close()
+    return open_window

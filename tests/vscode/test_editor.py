@@ -10,15 +10,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import FrameLocator, expect
-from tests.usage.reports.filling import fill, made
-from tests.vscode.conftest import EDITOR, NO_EDITOR, Editor, Open, Window, run
-
-from agentos.store import Store
+from tests.usage.reports.filling import made
+from tests.vscode.conftest import EDITOR, NO_EDITOR, Editor, Open, Window
+from tests.web.booking import book
 
 pytestmark = pytest.mark.skipif(EDITOR is None, reason=f"there is no editor: {NO_EDITOR}")
 SHOTS = os.environ.get("AGENTOS_SCREENSHOTS")
-#: The editor starts programs, and is itself started by others: this is for the slowest of them.
-expect.set_options(timeout=60_000)
 
 ASK = """async ([method, path]) => {
   try {
@@ -89,14 +86,7 @@ def test_a_proposal_appears_and_leads_to_the_inbox(editor: Editor, window: Open)
 
 
 def test_the_status_bar_tells_what_today_cost(editor: Editor, window: Open) -> None:
-    async def spend() -> None:
-        store = await Store.open(editor.place.environment["AGENTOS_STORE_URL"])
-        try:
-            await fill(store, [made(1, at=datetime.now(UTC))])
-        finally:
-            await store.close()
-
-    run(spend())
+    book(editor.place, [made(1, at=datetime.now(UTC))])
     said = json.loads(editor.place.agentos("usage", "today", "--json"))
     cost = said["total"]["cost"]
     assert cost > 0
@@ -162,8 +152,8 @@ def test_it_is_stopped_after_a_question(editor: Editor, window: Open) -> None:
     shown = window()
 
     shown.do("AgentOS: Stop the Hub")
-    dialog = shown.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Stop the AgentOS hub?")
+    # What the editor tells in its corner is a dialog, too.
+    dialog = shown.page.get_by_role("dialog").filter(has_text="Stop the AgentOS hub?")
     dialog.get_by_role("button", name="Stop").click()
 
     expect(shown.page.get_by_text("The hub does not run.")).to_be_visible()

@@ -67,11 +67,8 @@ def place(tmp_path: Path, extension: Path) -> Iterator[Place]:
     """A hub that knows the extension."""
     found = Place(tmp_path)
     found.home.joinpath("agentos.toml").write_text(f'[extension]\ndirectory = "{extension}"\n')
-    found.up()
-    try:
+    with found.served():
         yield found
-    finally:
-        found.agentos("down")
 
 
 def call(place: Place, tool: str) -> dict[str, Any]:

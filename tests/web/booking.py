@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tests.usage.reports.filling import fill, made
+from tests.web.conftest import Place, run
 
 from agentos.store import Store
 from agentos.usage.call import Confidence, ModelCall, Source
 from agentos.usage.prices import Tokens
-
-if TYPE_CHECKING:
-    from tests.web.conftest import Place
 
 ROLLOUTS = Path(__file__).parents[1] / "data" / "rollouts"
 
@@ -32,9 +27,7 @@ def book(place: Place, calls: Iterable[ModelCall]) -> None:
         finally:
             await store.close()
 
-    # The browser's own loop runs in this thread.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, put()).result()
+    run(put())
 
 
 def leave_rollouts(place: Place) -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from agentos.portfolio.proposals import Inbox
 
 CHROMIUM = Path("/usr/bin/chromium")
 WEB = Path(__file__).parents[2] / "web"
-PATIENCE = 60.0
+#: Seconds for whatever is waited for: other tests may keep both cores busy meanwhile.
+PATIENCE = 120.0
+expect.set_options(timeout=PATIENCE * 1000)
 
 IDENTITY = """---
 updated: 2026-11-02
@@ -103,6 +108,14 @@ approval_policy = "never"  # she wants it so
 command = "scope-mcp"
 """
 
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run something to its end; in this thread the browser has a loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
 
 @dataclass
 class Place:
@@ -113,6 +126,7 @@ class Place:
 
     def __post_init__(self) -> None:
         self.home, self.state = self.root / "home", self.root / "state"
+        self.programs = self.root / "bin"
         self.portfolio = self.home / "context-portfolio"
         self.user = self.root / "user"
         self.environment = {
@@ -121,12 +135,14 @@ class Place:
             "AGENTOS_STATE_DIR": str(self.state),
             "AGENTOS_HOME": str(self.home),
             "HOME": str(self.user),
+            "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
             "AGENTOS_STORE_URL": f"sqlite:///{self.root}/agentos.db",
         }
         nobody = ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "CURSOR_CONFIG_DIR", "GEMINI_CLI_HOME")
         for name in ("DISPLAY", "XDG_CONFIG_HOME", *nobody):  # whose records are not read
             self.environment.pop(name, None)
         self.user.mkdir()
+        self.programs.mkdir()
         self.portfolio.mkdir(parents=True)
         (self.root / "places" / "instrument").mkdir(parents=True)
 
@@ -142,7 +158,11 @@ class Place:
         self.furnish_sync()
 
     def furnish_sync(self) -> None:
-        """Put there what is deployed to clients, and what stands in their files."""
+        """Put there two clients, what is deployed to them, and what stands in their files."""
+        for name in ("codex", "claude"):
+            program = self.programs / name
+            program.write_text("#!/bin/sh\n")
+            program.chmod(0o755)
         clients = self.home / "clients"
         for name, groups in (("review-pr", "[daily]"), ("release-notes", "[releases, daily]")):
             skill = clients / "shared/skills" / name
@@ -173,6 +193,15 @@ class Place:
     def up(self, port: int = 0) -> None:
         self.agentos("up", "--port", str(port))
         self.url = self.running()["url"]
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """Have its hub run."""
+        self.up()
+        try:
+            yield
+        finally:
+            self.agentos("down", "--yes")
 
     def running(self) -> dict[str, Any]:
         said: dict[str, Any] = json.loads((self.state / "hub.json").read_text())
@@ -232,20 +261,38 @@ def place(tmp_path: Path) -> Iterator[Place]:
     """A furnished home with its hub."""
     found = Place(tmp_path)
     found.furnish()
-    found.up()
-    try:
+    with found.served():
         yield found
-    finally:
-        found.agentos("down", "--yes")
 
 
-Look = Callable[..., Page]
+Profiles = Callable[..., BrowserContext]
 
 
 @pytest.fixture
-def look(browser: Browser) -> Iterator[Look]:
+def profile(browser: Browser) -> Iterator[Profiles]:
+    """Make browser profiles."""
+    made = []
+
+    def make(**options: Any) -> BrowserContext:
+        context = browser.new_context(locale="en-GB", **options)
+        made.append(context)
+        context.set_default_timeout(PATIENCE * 1000)
+        return context
+
+    yield make
+    for context in made:
+        context.close()
+
+
+Look = Callable[..., Page]
+#: Until then, the page goes from the link to where one begins.
+LINK_TAKEN = "() => !location.hash.startsWith('#/open/')"
+
+
+@pytest.fixture
+def look(profile: Profiles) -> Iterator[Look]:
     """Open pages, each of a browser profile of its own; nothing in them may fail."""
-    contexts, failures = [], []
+    failures = []
 
     def note(what: str) -> None:
         # A hub that is away, and a request that it refuses, are what some tests are about.
@@ -253,17 +300,14 @@ def look(browser: Browser) -> Iterator[Look]:
             failures.append(what)
 
     def open_page(url: str, **options: Any) -> Page:
-        context = browser.new_context(locale="en-GB", timezone_id="Europe/Vienna", **options)
-        contexts.append(context)
-        page = context.new_page()
+        page = profile(timezone_id="Europe/Vienna", **options).new_page()
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("console", lambda said: note(said.text) if said.type == "error" else None)
         page.goto(url)
+        page.wait_for_function(LINK_TAKEN)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
     assert failures == []
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from tests.web.conftest import PATIENCE, Place
+from tests.web.conftest import PATIENCE, Place, run
 
 from agentos.models.rehearsal import RehearsalModel, Scenario, Step
 from agentos.sessions import SessionEvent
@@ -62,7 +62,7 @@ def played(place: Place, *steps: Step, pace: float = 0.0) -> Iterator[Played]:
     """Play these steps to every session of the hub."""
     ready: Future[Callable[[], object]] = Future()
     model = RehearsalModel(Scenario(steps=list(steps)), pace=pace)
-    with _outside() as thread:
+    with ThreadPoolExecutor(1) as thread:
         served = thread.submit(asyncio.run, _serve(model, ready))
         end = ready.result()
         try:
@@ -81,19 +81,13 @@ async def _serve(model: RehearsalModel, ready: Future[Callable[[], object]]) -> 
         await ended.wait()
 
 
-def _outside() -> ThreadPoolExecutor:
-    """A thread for what needs a loop of its own: Playwright's runs in the test's."""
-    return ThreadPoolExecutor(1)
-
-
 def store(
     place: Place, events: Sequence[tuple[str, dict[str, Any]]], *, id: str, **record: Any
 ) -> None:
     """Put the transcript of a session that has ended into the hub's store."""
     ended = datetime.now(UTC)
     kept = SessionRecord(id, "codex", "machine", ended=ended, **record)
-    with _outside() as thread:
-        thread.submit(asyncio.run, _stored(place, kept, events)).result()
+    run(_stored(place, kept, events))
 
 
 async def _stored(

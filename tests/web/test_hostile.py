@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 from tests.usage.reports.filling import made
 from tests.web.booking import book
 from tests.web.remembering import put
 from tests.web.sessions import played, store
+from tests.web.visiting import drawn, go, visit
 
 from agentos.models.rehearsal import Step
 
@@ -70,8 +72,8 @@ def require_text_only(page: Page) -> None:
     assert page.evaluate("window.ran") is None
     made = "script:not([src]), style, iframe, base, form[action], video, object, embed, math"
     assert page.locator(f"#page :is({made}, main img, main svg)").count() == 0
-    for link in page.locator("a[href]").all():
-        target = link.evaluate("link => link.href")
+    # At once: what is shown may be replaced between two questions.
+    for target in page.evaluate("[...document.querySelectorAll('a[href]')].map(link => link.href)"):
         assert target.startswith(("http://", "https://", "vscode://file/")), target
 
 
@@ -103,9 +105,7 @@ def test_nothing_that_others_wrote_runs(place: Place, look: Look) -> None:
     expect(page.get_by_role("table")).to_be_visible()
     require_text_only(page)
     for path, title in (("log", "Log"), ("inbox", "Inbox"), ("portfolio", "Portfolio")):
-        page.evaluate("path => { location.hash = `#/${path}` }", path)
-        expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
-        expect(page.get_by_label("Loading")).to_have_count(0)
+        visit(page, path, title)
         if path == "log":
             page.get_by_role("button", name="Show older").click()
         expect(page.get_by_text("<svg onload").first).to_be_attached()
@@ -115,8 +115,9 @@ def test_nothing_that_others_wrote_runs(place: Place, look: Look) -> None:
     require_text_only(page)
     page.keyboard.press("Escape")
     for name in ["all", *sorted(file.stem for file in place.portfolio.glob("[0-9]*.md"))]:
-        page.evaluate("name => { location.hash = `#/portfolio/${encodeURIComponent(name)}` }", name)
+        go(page, f"portfolio/{quote(name, safe='')}")
         expect(page.get_by_role("heading", name="Who read it")).to_be_visible()
+        expect(page.get_by_label("Loading")).to_have_count(0)
         require_text_only(page)
     assert all(url.startswith(place.url) for url in asked), asked
 
@@ -154,7 +155,7 @@ def test_nothing_in_usage_runs(place: Place, look: Look) -> None:
         visit(page, f"usage/calls/{number}", f"Call {number}")
         require_text_only(page)
     for wrong in ("usage/calls/0", "usage/calls/javascript:1"):
-        page.evaluate("path => { location.hash = `#/${path}` }", wrong)
+        go(page, wrong)
         expect(page.get_by_role("alert")).to_be_visible()
     visit(page, "usage?range=<script>&by=__proto__&step=[]&from=<img>&model=%00", "Usage")
     require_text_only(page)
@@ -174,9 +175,10 @@ def test_nothing_in_memories_runs(place: Place, look: Look) -> None:
         column.get_by_role("button", name="Show more").click()
         expect(column.locator(".memory")).to_have_count(len(HOSTILE))
     require_text_only(page)
-    links = [link.get_attribute("href") or "" for link in page.locator("main .memory").all()]
+    hrefs = "links => links.map(link => link.getAttribute('href'))"
+    links: list[str] = page.locator("main .memory").evaluate_all(hrefs)
     for link in links[::5]:
-        page.evaluate("hash => { location.hash = hash }", link)
+        go(page, link.removeprefix("#/"))
         expect(page.get_by_role("heading", name="Copies elsewhere")).to_be_visible()
         expect(page.get_by_label("Loading")).to_have_count(0)
         require_text_only(page)
@@ -190,16 +192,10 @@ def test_nothing_in_memories_runs(place: Place, look: Look) -> None:
     page.get_by_role("button", name="Reject").first.click()
     expect(page.get_by_role("status").filter(has_text="is left out")).to_be_visible()
     require_text_only(page)
-    page.evaluate("path => { location.hash = `#/${path}` }", "memory/..%2f..%2fhub")
+    go(page, "memory/..%2f..%2fhub")
     expect(page.get_by_role("alert")).to_be_visible()
     visit(page, "memory?q=<script>&project=<img>", "Memory")
     require_text_only(page)
-
-
-def visit(page: Page, path: str, title: str) -> None:
-    page.evaluate("path => { location.hash = `#/${path}` }", path)
-    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
-    expect(page.get_by_label("Loading")).to_have_count(0)
 
 
 def test_what_would_hide_in_a_change_is_shown(place: Place, look: Look) -> None:
@@ -230,7 +226,7 @@ def test_nothing_that_clients_files_and_skills_say_runs(place: Place, look: Look
         if path == "skills":
             for text in HOSTILE:  # no skill: why not is said, and sync goes no further
                 (place.home / "clients/shared/skills" / f"no {_file_name(text)}").mkdir()
-        page.evaluate("path => { location.hash = `#/${path}` }", path)
+        go(page, path)
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
         expect(page.get_by_label("Loading")).to_have_count(0)
         page.evaluate("document.querySelectorAll('details.file').forEach(one => one.open = true)")
@@ -285,7 +281,7 @@ def test_nothing_that_an_agent_did_runs(place: Place, look: Look) -> None:
         store(place, [("turn_started", prompt)], id=f"title-{number}", title=text)
     page = look(place.link(), viewport={"width": 1024, "height": 768})
     page.on("request", lambda request: asked.append(request.url))
-    page.evaluate("location.hash = '#/session'")
+    go(page, "session")
     expect(page.get_by_role("row")).to_have_count(len(HOSTILE) + 2)
     require_text_only(page)
     page.keyboard.press("Control+k")
@@ -293,13 +289,14 @@ def test_nothing_that_an_agent_did_runs(place: Place, look: Look) -> None:
     expect(page.get_by_role("option").first).to_be_visible()
     require_text_only(page)
     page.keyboard.press("Escape")
-    page.evaluate("location.hash = '#/session/hostile'")
+    go(page, "session/hostile")
     box = page.get_by_role("region", name="Transcript")
     expect(box.get_by_text("(crashed)")).to_be_visible()
     page.keyboard.press("Home")
     seen = 0
     while True:
         page.evaluate(OPEN_ALL)
+        drawn(page)
         require_text_only(page)
         seen += 1
         at = "() => document.querySelector('.virtual').scrollTop"
@@ -309,7 +306,7 @@ def test_nothing_that_an_agent_did_runs(place: Place, look: Look) -> None:
             break
     assert seen > len(HOSTILE)
     for tab in ("usage", "files", "changes", "terminal"):
-        page.evaluate("tab => { location.hash = `#/session/hostile/${tab}` }", tab)
+        go(page, f"session/hostile/{tab}")
         expect(page.get_by_label("Loading")).to_have_count(0)
         require_text_only(page)
     assert all(url.startswith(place.url) for url in asked), asked
@@ -327,16 +324,18 @@ def test_nothing_that_is_in_a_machine_runs(place: Place, look: Look) -> None:
         page = look(place.link(), viewport={"width": 1024, "height": 768})
         session = model.begin(prompt=HOSTILE[2], workspace=str(workspace))
         card = page.get_by_role("article", name=HOSTILE[2])
-        expect(card.get_by_role("button", name="Allow once")).to_be_visible(timeout=60_000)
+        expect(card.get_by_role("button", name="Allow once")).to_be_visible()
         require_text_only(page)
-        page.evaluate("id => { location.hash = `#/session/${id}` }", session)
+        go(page, f"session/{session}")
         expect(page.get_by_role("region", name="The agent asks")).to_be_visible()
         require_text_only(page)
         page.keyboard.press("Alt+1")
-        expect(page.get_by_text("Turn 1 · done")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Turn 1 · done")).to_be_visible()
         require_text_only(page)
         page.get_by_role("link", name="Files", exact=True).click()
-        for entry in page.get_by_role("navigation", name="Files").get_by_role("button").all():
+        files = page.get_by_role("navigation", name="Files").get_by_role("button")
+        expect(files.filter(has_text=RUN).first).to_be_visible()
+        for entry in files.all():
             entry.click()
             expect(page.get_by_role("region", name="Text of the file")).to_be_visible()
             require_text_only(page)
@@ -344,8 +343,8 @@ def test_nothing_that_is_in_a_machine_runs(place: Place, look: Look) -> None:
         expect(page.get_by_role("group", name="The changes")).to_be_visible()
         require_text_only(page)
         page.get_by_role("link", name="Terminal", exact=True).click()
-        expect(page.locator(".xterm-rows")).to_contain_text("$", timeout=60_000)
-        page.keyboard.type("cat *; clear; echo THE END\n")
+        expect(page.locator(".xterm-rows")).to_contain_text("$")
+        page.keyboard.type("cat *; clear; echo THE $(echo END)\n")
         expect(page.locator(".xterm-rows")).to_contain_text("THE END")
         require_text_only(page)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
+from tests.web.conftest import PATIENCE
+from tests.web.visiting import visit
 
 if TYPE_CHECKING:
     from tests.web.conftest import Look, Place
@@ -58,7 +61,7 @@ def test_a_hub_that_was_killed_is_found_again_and_nothing_is_missed(
     expect(page.get_by_text("The hub does not answer", exact=True)).to_be_visible()
     place.up(port or 0)
     run(place, "meanwhile")
-    expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
     expect(page.get_by_text("meanwhile", exact=True)).to_be_visible()
     run(place, "after")
     expect(page.get_by_text("after", exact=True)).to_be_visible()
@@ -105,6 +108,22 @@ def test_a_page_says_who_read_it(place: Place, look: Look) -> None:
     expect(page.get_by_role("cell", name="gemini")).to_be_visible()
 
 
+def test_what_came_before_the_stream_was_open_is_shown(place: Place, look: Look) -> None:
+    page = look(place.url)
+    streams: list[Route] = []
+    page.route("**/api/v1/events", lambda route: streams.append(route))
+    page.goto(place.link())
+    visit(page, "portfolio/identity", "Identity")
+    expect(page.get_by_text("No agent has read this page yet")).to_be_visible()
+    place.ask("POST", "/portfolio-read", {"file": "identity", "client": "gemini"})
+    deadline = time.monotonic() + PATIENCE
+    while not place.ask("GET", "/api/v1/log?kind=portfolio_read")["events"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    streams[0].continue_()
+    expect(page.get_by_role("cell", name="gemini")).to_be_visible()
+
+
 def test_the_settings_are_shown(place: Place, look: Look) -> None:
     place.agentos("token", "create", "--scope", "portfolio:read", "--name", "editor")
     page = look(place.link())
@@ -113,4 +132,4 @@ def test_the_settings_are_shown(place: Place, look: Look) -> None:
         expect(page.get_by_text(text, exact=True).first).to_be_visible()
     expect(page.get_by_text("This host was not examined yet")).to_be_visible()
     page.get_by_role("button", name="Examine this host").click()
-    expect(page.get_by_role("cell", name="machine", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("cell", name="machine", exact=True)).to_be_visible()

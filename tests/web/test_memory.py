@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from tests.web.remembering import KEY, put, write_memories
+from tests.web.visiting import visit
 
 if TYPE_CHECKING:
     from tests.web.conftest import Look, Place
-
-
-def go(page: Page, path: str, title: str) -> None:
-    page.evaluate("path => { location.hash = `#/${path}` }", path)
-    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
-    expect(page.get_by_label("Loading")).to_have_count(0)
 
 
 def names(place: Place) -> set[str]:
@@ -26,7 +21,7 @@ def names(place: Place) -> set[str]:
 def test_what_a_client_wrote_is_promoted(place: Place, look: Look) -> None:
     write_memories(place)
     page = look(place.link())
-    go(page, "memory", "Memory")
+    visit(page, "memory", "Memory")
     claude = page.get_by_role("region", name="Claude")
     expect(claude.get_by_role("link")).to_have_count(3)
     claude.get_by_role("link", name="tea").click()
@@ -38,7 +33,7 @@ def test_what_a_client_wrote_is_promoted(place: Place, look: Look) -> None:
     assert "Ada takes tea with milk" in file.read_text()
     assert "drinks" in names(place)
     assert "drinks" in (place.home / "clients/shared/memory/MEMORY.md").read_text()
-    go(page, "memory", "Memory")
+    visit(page, "memory", "Memory")
     ours = page.get_by_role("region", name="AgentOS").get_by_role("link", name="tea")
     expect(ours).to_contain_text("1 copy elsewhere")
 
@@ -46,7 +41,7 @@ def test_what_a_client_wrote_is_promoted(place: Place, look: Look) -> None:
 def test_secrets_are_told_before_they_are_in_the_home(place: Place, look: Look) -> None:
     write_memories(place)
     page = look(place.link())
-    go(page, "memory", "Memory")
+    visit(page, "memory", "Memory")
     page.get_by_role("region", name="Claude").get_by_role("link", name="token").click()
     page.get_by_role("button", name="Promote").click()
     expect(page.get_by_role("alert")).to_contain_text("may not be for a repository")
@@ -60,7 +55,7 @@ def test_secrets_are_told_before_they_are_in_the_home(place: Place, look: Look) 
 def test_both_sides_are_shown_where_somebody_was_first(place: Place, look: Look) -> None:
     write_memories(place)
     page = look(place.link())
-    go(page, "memory", "Memory")
+    visit(page, "memory", "Memory")
     page.get_by_role("region", name="Claude").get_by_role("link", name="tea").click()
     expect(page.get_by_role("button", name="Promote")).to_be_visible()
     put(place.user / ".claude/memory/tea.md", "Ada takes coffee now.")
@@ -84,7 +79,7 @@ def test_both_sides_are_shown_where_somebody_was_first(place: Place, look: Look)
 def test_copies_are_compared_and_memories_found(place: Place, look: Look) -> None:
     write_memories(place)
     page = look(place.link())
-    go(page, "memory", "Memory")
+    visit(page, "memory", "Memory")
     page.keyboard.press("/")
     page.keyboard.type('"without apologies"')
     page.keyboard.press("Enter")
@@ -102,7 +97,7 @@ def test_copies_are_compared_and_memories_found(place: Place, look: Look) -> Non
 def test_the_project_is_switched(place: Place, look: Look) -> None:
     write_memories(place)
     page = look(place.link())
-    go(page, "memory", "Memory")
+    visit(page, "memory", "Memory")
     ours = page.get_by_role("region", name="AgentOS")
     expect(ours.get_by_text("project not active")).to_be_visible()
     active = page.get_by_role("combobox", name="Active project")
@@ -121,7 +116,7 @@ def test_the_project_is_switched(place: Place, look: Look) -> None:
 def test_the_inbox_is_decided(place: Place, look: Look) -> None:
     write_memories(place)
     page = look(place.link())
-    go(page, "memory/inbox", "Memories to review")
+    visit(page, "memory/inbox", "Memories to review")
     expect(page.get_by_text("Nothing waits for you")).to_be_visible()
     page.get_by_role("button", name="Look for new ones").click()
     waiting = page.locator("article.candidate")

@@ -5,23 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
+from tests.web.conftest import PATIENCE
 from tests.web.sessions import played
+from tests.web.visiting import drawn, go
 
 from agentos.models.rehearsal import Step, When
 
 if TYPE_CHECKING:
     from tests.web.conftest import Look, Place
 
-#: A machine starts, and Codex in it, while other tests run.
-STARTED = 60_000
 RED = "printf '\\033[31mred\\n'; exit 3"
 PATCH = "*** Begin Patch\n*** Add File: hello.py\n+print('hi')\n*** End Patch"
 
 
 def show(page: Page, session: str, tab: str = "") -> None:
-    place = f"#/session/{session}" + (f"/{tab}" if tab else "")
-    page.evaluate("place => { location.hash = place }", place)
+    go(page, f"session/{session}" + (f"/{tab}" if tab else ""))
     expect(page.get_by_role("navigation", name="Parts of the session")).to_be_visible()
 
 
@@ -50,9 +49,9 @@ def test_a_session_is_begun_followed_and_ended_in_the_page(place: Place, look: L
         page.get_by_label("Environment").fill(model.env_lines)
         page.get_by_role("button", name="Start").click()
         title = page.get_by_role("heading", name="Say hello", level=1)
-        expect(title).to_be_visible(timeout=STARTED)
+        expect(title).to_be_visible()
         said = page.get_by_role("region", name="Transcript")
-        expect(said.get_by_text("Turn 1 · done")).to_be_visible(timeout=STARTED)
+        expect(said.get_by_text("Turn 1 · done")).to_be_visible()
         expect(said.get_by_text("look", exact=True)).to_be_attached()
         expect(said.locator("strong", has_text="look")).to_have_count(1)
         expect(said.get_by_text("exit 3", exact=True)).to_have_count(1)
@@ -61,8 +60,8 @@ def test_a_session_is_begun_followed_and_ended_in_the_page(place: Place, look: L
         thought = said.locator("details", has_text="Thought").first
         expect(thought).not_to_have_attribute("open", "")
         send(page, "Thank you")
-        expect(said.get_by_text("You are welcome.")).to_be_visible(timeout=STARTED)
-        expect(said.get_by_text("Turn 2 · done")).to_be_visible(timeout=STARTED)
+        expect(said.get_by_text("You are welcome.")).to_be_visible()
+        expect(said.get_by_text("Turn 2 · done")).to_be_visible()
         page.get_by_role("link", name="Usage", exact=True).last.click()
         expect(page.get_by_role("row", name="All turns")).to_be_visible()
         expect(page.get_by_role("cell", name="Thank you")).to_be_visible()
@@ -83,16 +82,14 @@ def test_what_is_answered_in_the_page_is_obeyed(place: Place, look: Look) -> Non
         page = look(place.link())
         session = model.begin(prompt="Touch two files")
         card = page.get_by_role("article", name="Touch two files")
-        expect(card.get_by_text("Waits for you")).to_be_visible(timeout=STARTED)
+        expect(card.get_by_text("Waits for you")).to_be_visible()
         card.get_by_role("button", name="Reject").click()
         show(page, session)
         asked = page.get_by_role("region", name="The agent asks")
-        expect(asked.get_by_text("touch /home/agentos/second", exact=True)).to_be_visible(
-            timeout=STARTED
-        )
+        expect(asked.get_by_text("touch /home/agentos/second", exact=True)).to_be_visible()
         page.keyboard.press("Alt+1")
         said = page.get_by_role("region", name="Transcript")
-        expect(said.get_by_text("It is done.")).to_be_visible(timeout=STARTED)
+        expect(said.get_by_text("It is done.")).to_be_visible()
         expect(asked).to_have_count(0)
         found = place.ask("GET", f"/api/v1/sessions/{session}/files?path=/home/agentos")
         names = {entry["name"] for entry in found["entries"]}
@@ -106,12 +103,35 @@ def test_a_turn_is_cancelled_from_the_palette(place: Place, look: Look) -> None:
         session = model.begin(prompt="Wait", permission="allow")
         show(page, session)
         said = page.get_by_role("region", name="Transcript")
-        expect(said.get_by_text("sleep 1000")).to_be_visible(timeout=STARTED)
+        expect(said.get_by_text("sleep 1000")).to_be_visible()
         page.keyboard.press("Control+k")
         page.keyboard.type("cancel turn")
         page.keyboard.press("Enter")
-        expect(said.get_by_text("Turn 1 · cancelled")).to_be_visible(timeout=STARTED)
+        expect(said.get_by_text("Turn 1 · cancelled")).to_be_visible()
         expect(page.get_by_text("Idle", exact=True)).to_be_visible()
+
+
+def test_an_answer_that_comes_late_brings_nothing_old_back(place: Place, look: Look) -> None:
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        route.fetch(timeout=1000 * PATIENCE)
+        late.append(route)
+
+    with played(place, Step(say="I wait.", run="sleep 1000"), Step(say="Never.")) as model:
+        page = look(place.link())
+        session = model.begin(prompt="Wait", permission="allow")
+        show(page, session)
+        expect(page.get_by_text("sleep 1000")).to_be_visible()
+        before = model.state(session)
+        page.route("**/cancel", hold)
+        page.get_by_role("button", name="Cancel the turn").click()
+        idle = page.get_by_text("Idle", exact=True)
+        expect(idle).to_be_visible()
+        with page.expect_response("**/cancel"):
+            late[0].fulfill(json=before)
+        drawn(page)
+        assert idle.is_visible()
 
 
 def test_a_terminal_is_typed_into_and_is_there_again(place: Place, look: Look) -> None:
@@ -120,11 +140,11 @@ def test_a_terminal_is_typed_into_and_is_there_again(place: Place, look: Look) -
         session = model.begin()
         show(page, session, "terminal")
         rows = page.locator(".xterm-rows")
-        expect(rows).to_contain_text("$", timeout=STARTED)
+        expect(rows).to_contain_text("$")
         page.keyboard.type("echo $((6 * 7)); stty size > size\n")
         expect(rows).to_contain_text("42")
         page.reload()
-        expect(rows).to_contain_text("42", timeout=STARTED)
+        expect(rows).to_contain_text("42")
         page.locator(".xterm-helper-textarea").focus()
         page.keyboard.type("echo so it is the $((1 + 1))nd time\n")
         expect(rows).to_contain_text("so it is the 2nd time")
@@ -144,7 +164,7 @@ def test_changes_and_files_are_seen_and_applied(place: Place, look: Look) -> Non
         wanted = {"prompt": "Write", "permission": "allow", "workspace": str(workspace)}
         session = model.begin(**wanted)
         show(page, session)
-        expect(page.get_by_text("Turn 1 · done")).to_be_visible(timeout=STARTED)
+        expect(page.get_by_text("Turn 1 · done")).to_be_visible()
         page.get_by_role("link", name="Files", exact=True).click()
         page.get_by_role("button", name="src").click()
         page.get_by_role("button", name="x.py").click()
@@ -166,15 +186,15 @@ def test_two_pages_follow_one_session(place: Place, look: Look) -> None:
         pages = [look(place.link()), look(place.link())]
         for page in pages:
             show(page, session)
-            expect(page.get_by_role("region", name="The agent asks")).to_be_visible(timeout=STARTED)
+            expect(page.get_by_role("region", name="The agent asks")).to_be_visible()
         pages[0].get_by_role("button", name="Allow once").click()
         for page in pages:
-            expect(page.get_by_text("Thanks.")).to_be_visible(timeout=STARTED)
+            expect(page.get_by_text("Thanks.")).to_be_visible()
             expect(page.get_by_role("region", name="The agent asks")).to_have_count(0)
         send(pages[1], "Once more")
         for page in pages:
             expect(page.get_by_text("Once more", exact=True)).to_be_visible()
-            expect(page.get_by_text("Gladly.")).to_be_visible(timeout=STARTED)
+            expect(page.get_by_text("Gladly.")).to_be_visible()
 
 
 def test_the_hub_is_killed_under_the_page(place: Place, look: Look) -> None:
@@ -187,19 +207,20 @@ def test_the_hub_is_killed_under_the_page(place: Place, look: Look) -> None:
         page = look(place.link())
         show(page, session)
         said = page.get_by_role("region", name="Transcript")
-        expect(said.get_by_text("I know it.")).to_be_visible(timeout=STARTED)
+        expect(said.get_by_text("I know it.")).to_be_visible()
+        expect(said.get_by_text("Turn 1 · done")).to_be_visible()
         port = urlsplit(place.url).port
         place.kill()
         expect(page.get_by_text("what comes meanwhile is shown then")).to_be_visible()
         place.up(port or 0)
-        expect(page.get_by_text("Interrupted", exact=True)).to_be_visible(timeout=STARTED)
+        expect(page.get_by_text("Interrupted", exact=True)).to_be_visible()
         expect(said.get_by_text("I know it.")).to_have_count(1)
         page.get_by_text("Environment", exact=True).click()
         page.get_by_label("One NAME=value a line").fill(model.env_lines)
         page.get_by_role("button", name="Resume").click()
-        expect(page.get_by_text("Idle", exact=True)).to_be_visible(timeout=STARTED)
+        expect(page.get_by_text("Idle", exact=True)).to_be_visible()
         send(page, "Colour?")
-        expect(said.get_by_text("Blue, as it was said before.")).to_be_visible(timeout=STARTED)
+        expect(said.get_by_text("Blue, as it was said before.")).to_be_visible()
         expect(said.get_by_text("I know it.")).to_have_count(1)
         model.place.ask("DELETE", f"/api/v1/sessions/{session}")
 
@@ -209,22 +230,23 @@ def test_a_fork_is_a_session_of_its_own(place: Place, look: Look) -> None:
         session = model.begin(prompt="We write a parser")
         page = look(place.link())
         show(page, session)
-        expect(page.get_by_text("Turn 1 · done")).to_be_visible(timeout=STARTED)
+        expect(page.get_by_text("Turn 1 · done")).to_be_visible()
         page.get_by_role("button", name="Fork").click()
-        page.wait_for_function("id => !location.hash.includes(id)", arg=session, timeout=STARTED)
-        expect(page.get_by_text("Idle", exact=True)).to_be_visible(timeout=STARTED)
+        page.wait_for_function("id => !location.hash.includes(id)", arg=session)
+        drawn(page)
+        expect(page.get_by_text("Idle", exact=True)).to_be_visible()
         send(page, "And now?")
-        expect(page.get_by_text("Noted.")).to_be_visible(timeout=STARTED)
+        expect(page.get_by_text("Noted.")).to_be_visible()
         page.get_by_role("link", name="Sessions", exact=True).click()
         expect(page.get_by_role("article")).to_have_count(2)
 
 
 def test_what_cannot_begin_says_why(place: Place, look: Look) -> None:
     page = look(place.link())
-    page.evaluate("location.hash = '#/session/new'")
+    go(page, "session/new")
     page.get_by_label("Workspace").fill("relative/path")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("alert")).to_contain_text("begins with /")
     page.get_by_label("Workspace").fill(str(place.root / "nowhere"))
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("alert")).to_contain_text("nowhere", timeout=STARTED)
+    expect(page.get_by_role("alert")).to_contain_text("nowhere")

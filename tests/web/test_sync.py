@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import Page, expect
 from tests.sync.conftest import tree
 from tests.web.conftest import CONFIG
+from tests.web.visiting import visit
 
 if TYPE_CHECKING:
     from tests.web.conftest import Look, Place
@@ -47,7 +48,9 @@ def test_a_conflict_is_resolved_pushed_and_undone_exactly(place: Place, look: Lo
     assert place.agentos("sync", "check") == "in sync\n"
 
     page.get_by_role("link", name="Undo").click()
+    backups = page.get_by_role("region", name="List of backups").locator("tbody tr")
     for number in (2, 1):
+        expect(backups).to_have_count(number)
         expect(page.get_by_role("heading", name=f"bring back: backup {number}")).to_be_visible()
         page.get_by_role("button", name="Undo").click()
         said = page.get_by_role("status").filter(has_text=f"from backup {number}")
@@ -55,6 +58,14 @@ def test_a_conflict_is_resolved_pushed_and_undone_exactly(place: Place, look: Lo
     expect(page.get_by_text("There is nothing to undo")).to_be_visible()
     assert place.config.read_text() == CONFIG
     assert tree(place.user) == before
+
+
+def test_who_is_not_installed_has_not_drifted(place: Place, look: Look) -> None:
+    (place.programs / "claude").unlink()
+    page = open_sync(look, place)
+    expect(page.get_by_label("1 not in sync")).to_be_visible()
+    visit(page, "now", "Now")
+    expect(page.get_by_text("1 client", exact=True)).to_be_visible()
 
 
 def test_what_is_left_is_the_users_until_it_is_wanted_again(place: Place, look: Look) -> None:

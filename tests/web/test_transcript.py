@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, Route, expect
+from tests.web.conftest import PATIENCE
 from tests.web.sessions import played, store
+from tests.web.visiting import drawn, go
 
 from agentos.models.rehearsal import Step
 
@@ -14,7 +17,6 @@ if TYPE_CHECKING:
     from tests.web.conftest import Look, Place
 
 EVENTS = 20_000
-STARTED = 60_000
 #: The elements of a whole page with a screen and a half of transcript.
 MOST_ELEMENTS = 1_500
 #: What the first item that is seen says, and how far the list is scrolled.
@@ -23,10 +25,13 @@ SEEN = """() => {
   const edge = box.getBoundingClientRect().top;
   const first = [...box.querySelectorAll('li')].find(
     item => item.getBoundingClientRect().bottom > edge + 1);
-  return [box.scrollTop, first.textContent];
+  return [box.scrollTop, first?.textContent ?? ''];
 }"""
-#: Waits until what is to be drawn is drawn.
-DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+#: Whether the list is scrolled, and what is there is drawn.
+MOVED = f"""before => {{
+  const [top, text] = ({SEEN})();
+  return text !== '' && (top !== before[0] || text !== before[1]);
+}}"""
 
 
 def work() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -51,7 +56,7 @@ def work() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def show(page: Page, session: str) -> None:
-    page.evaluate("id => { location.hash = `#/session/${id}` }", session)
+    go(page, f"session/{session}")
     expect(page.get_by_role("region", name="Transcript")).to_be_visible()
 
 
@@ -73,29 +78,23 @@ def test_a_long_transcript_scrolls_by_keys_and_wheel(place: Place, look: Look) -
         for key in keys:
             before = page.evaluate(SEEN)
             page.keyboard.press(key)
-            after = page.evaluate(SEEN)
-            assert before != after, f"{key} moved nothing"
-            assert after[1] != "", f"{key} led to nothing"
+            page.wait_for_function(MOVED, arg=before)
         assert elements(page) < MOST_ELEMENTS
 
     said.hover()
     for _ in range(30):
         before = page.evaluate(SEEN)
         page.mouse.wheel(0, -400)
-        page.wait_for_function(f"old => ({SEEN})()[0] !== old", arg=before[0])
+        page.wait_for_function(MOVED, arg=before)
     assert elements(page) < MOST_ELEMENTS
 
     # What was before is loaded when its place is reached, as often as it takes.
     first = said.get_by_text("Prompt 1", exact=True)
-    for _ in range(EVENTS // 1000 + 5):
+    deadline = time.monotonic() + PATIENCE
+    while not first.is_visible():
+        assert time.monotonic() < deadline, "the beginning is not reached"
         page.keyboard.press("Home")
-        count = page.evaluate("document.querySelector('.virtual').scrollHeight")
-        if first.is_visible():
-            break
-        page.wait_for_function(
-            "count => document.querySelector('.virtual').scrollHeight !== count", arg=count
-        )
-    expect(first).to_be_visible()
+        drawn(page)
     assert elements(page) < MOST_ELEMENTS
     page.keyboard.press("End")
     expect(said.get_by_text(f"Prompt {EVENTS // 42 + 1}", exact=True)).to_be_visible()
@@ -116,11 +115,14 @@ def test_older_events_do_not_move_what_is_read(place: Place, look: Look) -> None
     page.route("**/events?before=*", lambda route: held.append(route))
     with page.expect_request("**/events?before=*"):
         page.evaluate("document.querySelector('.virtual').scrollTop = 900")
-    page.evaluate(DRAWN)
-    before = page.evaluate(SEEN)
+    drawn(page)
+    read = page.evaluate(SEEN)[1]
+    assert read != ""
     held[0].continue_()
-    page.wait_for_function("() => document.querySelector('.virtual').scrollTop > 3000")
-    assert page.evaluate(SEEN)[1] == before[1]
+    page.wait_for_function(
+        f"read => {{ const [top, text] = ({SEEN})(); return top > 3000 && text === read; }}",
+        arg=read,
+    )
 
 
 def test_who_reads_is_not_taken_away_by_what_comes(place: Place, look: Look) -> None:
@@ -131,14 +133,15 @@ def test_who_reads_is_not_taken_away_by_what_comes(place: Place, look: Look) -> 
         page = look(place.link())
         show(page, session)
         said = page.get_by_role("region", name="Transcript")
-        expect(said.get_by_text("Turn 1 · done")).to_be_in_viewport(timeout=STARTED)
+        expect(said.get_by_text("Turn 1 · done")).to_be_in_viewport()
         page.keyboard.press("PageUp")
         button = page.get_by_role("button", name="To the end")
         expect(button).to_be_visible()
+        drawn(page)
         before = page.evaluate(SEEN)
         place.ask("POST", f"/api/v1/sessions/{session}/prompts", {"text": "More"})
         fresh = page.get_by_role("button", name="3 new")
-        expect(fresh).to_be_visible(timeout=STARTED)
+        expect(fresh).to_be_visible()
         assert page.evaluate(SEEN) == before
         fresh.click()
         expect(said.get_by_text("Turn 2 · done")).to_be_in_viewport()

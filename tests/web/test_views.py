@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from tests.web.booking import book, month
 from tests.web.remembering import write_memories
 from tests.web.sessions import played, store
+from tests.web.visiting import visit
 
 from agentos.models.rehearsal import Step
 
@@ -161,7 +162,7 @@ def look_at_all(place: Place, look: Look, session: str, node_modules: Path) -> d
         for width, height in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
             for name, (path, title) in views.items():
-                show(page, path.format(session=session), title)
+                visit(page, path.format(session=session), title)
                 spill = page.evaluate(
                     "document.documentElement.scrollWidth - document.documentElement.clientWidth"
                 )
@@ -209,12 +210,6 @@ def key_of(place: Place, client: str, words: str) -> str:
     """Return by what the page finds a memory."""
     [memory] = place.ask("GET", f"/api/v1/memories?client={client}&q={words}")["memories"]
     return str(memory["key"])
-
-
-def show(page: Page, path: str, title: str) -> None:
-    page.evaluate("path => { location.hash = `#/${path}` }", path)
-    expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
-    expect(page.get_by_label("Loading")).to_have_count(0)
 
 
 def keep(page: Page, name: str) -> None:

@@ -2,6 +2,8 @@ import { useEffect } from "react";
 import { api, data, type Schema } from "./api/client";
 import { useResource, type Resource } from "./api/resource";
 
+type Status = Schema["SyncStatus"];
+
 const followers = new Set<() => void>();
 
 /** Tells all who show how the clients stand that this page has just changed it. */
@@ -10,7 +12,7 @@ export function driftMoved(): void {
 }
 
 /** How the clients stand, again every some seconds and when this page changes it. */
-export function useDrift(everySeconds: number): Resource<Schema["SyncStatus"]> {
+export function useDrift(everySeconds: number): Resource<Status> {
   const status = useResource("drift", () => data(api.GET("/api/v1/sync/status")), everySeconds);
   useEffect(() => {
     followers.add(status.reload);
@@ -18,3 +20,7 @@ export function useDrift(everySeconds: number): Resource<Schema["SyncStatus"]> {
   }, [status.reload]);
   return status;
 }
+
+/** How many clients that are installed have drifted, as the extension for VS Code counts them. */
+export const drifted = ({ clients }: Status): number =>
+  clients.filter((one) => one.installed && (one.state === "drift" || one.state === "conflict")).length;

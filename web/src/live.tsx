@@ -47,6 +47,16 @@ export function useConnection(): Connection {
   return useContext(Context).connection;
 }
 
+/** Calls back when the stream is open: what happened before that, nobody has told. */
+export function useWhenLive(call: () => void): void {
+  const connection = useConnection();
+  const latest = useRef(call);
+  latest.current = call;
+  useEffect(() => {
+    if (connection === "live") latest.current();
+  }, [connection]);
+}
+
 /** Calls back with the log's events as they come, some at a time so that many do not slow the page. */
 export function useEvents(take: (events: LoggedEvent[]) => void): void {
   useNews((news) => ("event" in news ? news.event : null), take);

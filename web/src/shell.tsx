@@ -1,7 +1,7 @@
 import { Suspense, useEffect, useRef, useState } from "react";
 import { api, data } from "./api/client";
 import { useResource } from "./api/resource";
-import { useDrift } from "./drift";
+import { drifted, useDrift } from "./drift";
 import { mark } from "./host";
 import { useConnection } from "./live";
 import { Boundary } from "./parts/boundary";
@@ -98,10 +98,10 @@ function Waiting() {
   ) : null;
 }
 
-/** How many clients are not in step. */
+/** How many clients have drifted. */
 function Drift() {
   const status = useDrift(30);
-  const count = status.data?.clients.filter((one) => one.state !== "in_sync").length ?? 0;
+  const count = status.data ? drifted(status.data) : 0;
   return count > 0 ? (
     <span className="count" aria-label={`${count} not in sync`}>
       {count}
@@ -129,7 +129,7 @@ function useShortcuts(toggle: () => void): void {
   const latest = useRef(toggle);
   latest.current = toggle;
   useEffect(() => {
-    let after = 0;
+    let begun = false;
     const pressed = (event: KeyboardEvent) => {
       // A shell has its own use for every key.
       if (event.target instanceof HTMLElement && event.target.closest(".screen")) return;
@@ -140,15 +140,13 @@ function useShortcuts(toggle: () => void): void {
       }
       const typing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
       if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "/") {
+      const view = begun ? VIEWS.find((one) => one.key === event.key) : undefined;
+      begun = event.key === "g";
+      if (view) go(href([view.path]));
+      else if (event.key === "/") {
         const field = document.querySelector<HTMLElement>("main input, main select");
         if (field) event.preventDefault();
         field?.focus();
-      } else if (event.key === "g") after = event.timeStamp;
-      else if (event.timeStamp - after < 1500) {
-        const view = VIEWS.find((one) => one.key === event.key);
-        if (view) go(href([view.path]));
-        after = 0;
       }
     };
     addEventListener("keydown", pressed);

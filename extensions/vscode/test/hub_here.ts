@@ -10,7 +10,7 @@ import { Program } from "../src/hub/program";
 type Serve = (request: http.IncomingMessage, response: http.ServerResponse, body: string) => void;
 
 const PROGRAM = `#!/bin/sh
-cd "$(dirname "$0")"
+cd "$(dirname "$0")" || exit
 echo "$*" >>calls
 name=$(echo "$*" | tr ' ' _)
 [ -f "$name.err" ] && cat "$name.err" >&2
@@ -76,7 +76,8 @@ export class HubHere {
 
   async end(): Promise<void> {
     await this.down();
-    rmSync(this.place, { recursive: true });
+    // The program may just be writing there: whoever follows has it look for the hub.
+    rmSync(this.place, { recursive: true, maxRetries: 20 });
   }
 
   private answer(request: http.IncomingMessage, response: http.ServerResponse, body: string): void {

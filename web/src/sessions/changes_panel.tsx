@@ -5,7 +5,7 @@ import { Diff } from "../parts/diff";
 import { Badge, type Tone } from "../parts/layout";
 import { Empty, ErrorNote, Loaded } from "../parts/notes";
 import { Word } from "../parts/text";
-import { useActing } from "./act";
+import { useActing } from "../act";
 import type { SessionState } from "./session";
 
 const TONES: Record<Schema["FileChange"]["change"], Tone> = { added: "good", changed: "accent", deleted: "bad" };

@@ -2,8 +2,8 @@ import { useState, type FormEvent } from "react";
 import { api, type Schema } from "../api/client";
 import { ErrorNote } from "../parts/notes";
 import { go, href } from "../route";
-import { useActing } from "./act";
-import { environment } from "./environment";
+import { useActing } from "../act";
+import { environment, EnvironmentField } from "./environment";
 
 const AGENTS = ["codex", "claude", "gemini", "opencode", "pi", "codex-acp"];
 const PERMISSIONS = { ask: "Ask me", allow: "Allow everything", reject: "Reject what it asks" } as const;
@@ -74,10 +74,7 @@ export function NewSession() {
           Instructions
           <textarea name="instructions" rows={2} />
         </label>
-        <label className="whole">
-          Environment, one NAME=value a line; it is kept nowhere
-          <textarea name="env" rows={2} spellCheck={false} autoComplete="off" placeholder="OPENAI_API_KEY=…" />
-        </label>
+        <EnvironmentField className="whole" words="Environment, one NAME=value a line; it is kept nowhere" placeholder="OPENAI_API_KEY=…" />
       </details>
       {wrong !== "" && (
         <p className="note note-bad" role="alert">
@@ -98,7 +95,7 @@ export function NewSession() {
 /** What the form asks for, or what is wrong with it. */
 function asked(form: FormData): Schema["NewSession"] | string {
   const of = (name: string) => String(form.get(name) ?? "").trim();
-  const env = environment(String(form.get("env") ?? ""));
+  const env = environment(form);
   if (typeof env === "string") return env;
   if (of("workspace") !== "" && !of("workspace").startsWith("/")) return "The workspace is the whole path of a directory: it begins with /";
   const given = { prompt: of("prompt"), model: of("model"), workspace: of("workspace"), profile: of("profile"), instructions: of("instructions") };

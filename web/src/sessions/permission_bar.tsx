@@ -1,8 +1,8 @@
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import { api } from "../api/client";
 import { ErrorNote } from "../parts/notes";
 import { visible } from "../parts/text";
-import { useActing } from "./act";
+import { useActing } from "../act";
 import { short, type Permission, type SessionState } from "./session";
 
 /** What an agent asks for first, with its answers; Alt and a number give one. */
@@ -25,7 +25,8 @@ function Asked({ session, permission, changed, keys }: AskedProps) {
     act(() => api.POST("/api/v1/sessions/{id}/permissions/{permission}", { params: { path: { id: session.id, permission: permission.id } }, body: { option } }), changed);
   const latest = useRef(answer);
   latest.current = answer;
-  useEffect(() => {
+  // From the moment on in which the question is seen.
+  useLayoutEffect(() => {
     if (!keys) return;
     const pressed = (event: KeyboardEvent) => {
       const option = permission.options[Number(/^Digit([1-9])$/.exec(event.code)?.[1] ?? 0) - 1];

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { api } from "../api/client";
 import { ErrorNote } from "../parts/notes";
-import { useActing } from "./act";
+import { useActing } from "../act";
 import type { SessionState } from "./session";
 
 /** What to tell the agent next. */

@@ -1,8 +1,8 @@
 import { useState, type FormEvent } from "react";
 import { api } from "../api/client";
 import { ErrorNote } from "../parts/notes";
-import { useActing } from "./act";
-import { environment } from "./environment";
+import { useActing } from "../act";
+import { environment, EnvironmentField } from "./environment";
 import type { SessionState } from "./session";
 
 /** Goes on with a session in a fresh machine. */
@@ -11,7 +11,7 @@ export function ResumeBox({ session, changed }: { session: SessionState; changed
   const [wrong, setWrong] = useState("");
   function resume(event: FormEvent<HTMLFormElement>): void {
     event.preventDefault();
-    const env = environment(String(new FormData(event.currentTarget).get("env") ?? ""));
+    const env = environment(new FormData(event.currentTarget));
     if (typeof env === "string") return setWrong(env);
     setWrong("");
     act(() => api.POST("/api/v1/sessions/{id}/resume", { params: { path: { id: session.id } }, body: { env } }), changed);
@@ -32,10 +32,7 @@ export function ResumeBox({ session, changed }: { session: SessionState; changed
       </div>
       <details>
         <summary className="small">Environment</summary>
-        <label className="small quiet">
-          One NAME=value a line, such as a key that the hub itself does not have; it is kept nowhere
-          <textarea name="env" rows={2} spellCheck={false} autoComplete="off" />
-        </label>
+        <EnvironmentField className="small quiet" words="One NAME=value a line, such as a key that the hub itself does not have; it is kept nowhere" />
       </details>
     </form>
   );

@@ -18,6 +18,9 @@ export const STATES = {
   failed: ["Failed", "bad"],
 } as const satisfies Record<SessionState["state"], readonly [string, string]>;
 
+/** The later of two states: the answer to a request may come after what happened since. */
+export const later = (known: SessionState | null, told: SessionState): SessionState => (known !== null && known.last_seq > told.last_seq ? known : told);
+
 export const named = (session: SessionState): string => session.title || "Without a prompt yet";
 
 export function cost(session: { cost: Schema["Cost"] | null }): string {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { api, data, type Schema } from "../api/client";
 import { useResource, type Resource } from "../api/resource";
-import { useConnection, useSessionStates } from "../live";
+import { useSessionStates, useWhenLive } from "../live";
 import { Badge } from "../parts/layout";
 import { Time, visible, Word } from "../parts/text";
 import { href } from "../route";
@@ -12,7 +12,6 @@ import { cost, named, STATES, type SessionState } from "./session";
 export function useSessions(query: { live?: boolean; limit?: number; after?: string }): Resource<Schema["SessionList"]> {
   const listed = useResource(`sessions ${JSON.stringify(query)}`, () => data(api.GET("/api/v1/sessions", { params: { query } })), 30);
   const [news, setNews] = useState(new Map<string, SessionState>());
-  const connection = useConnection();
   const { reload } = listed;
   useSessionStates((states) => {
     setNews((old) => new Map([...old, ...states.map((state) => [state.id, state] as const)]));
@@ -20,11 +19,12 @@ export function useSessions(query: { live?: boolean; limit?: number; after?: str
     // One that has begun or ended changes the page itself.
     if (states.some((state) => known.get(state.id)?.live !== state.live)) reload();
   });
-  // What changed while the hub was away is told by nobody.
+  useWhenLive(reload);
+  // A page that was asked for before something happened may come after it was told.
   useEffect(() => {
-    if (connection === "live") reload();
-  }, [connection, reload]);
-  useEffect(() => setNews(new Map()), [listed.data]);
+    const known = new Map(listed.data?.sessions.map((one) => [one.id, one.last_seq]));
+    setNews((old) => new Map([...old].filter(([id, state]) => state.last_seq > (known.get(id) ?? Infinity))));
+  }, [listed.data]);
   const page = listed.data && { ...listed.data, sessions: listed.data.sessions.map((one) => news.get(one.id) ?? one) };
   return { ...listed, data: page };
 }

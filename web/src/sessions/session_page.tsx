@@ -4,7 +4,7 @@ import { api } from "../api/client";
 import { ErrorNote, Loading } from "../parts/notes";
 import { visible, Word } from "../parts/text";
 import { go, href } from "../route";
-import { useActing, type Acting } from "./act";
+import { useActing, type Acting } from "../act";
 import { ChangesPanel } from "./changes_panel";
 import { FilesPanel } from "./files_panel";
 import { PermissionBar } from "./permission_bar";

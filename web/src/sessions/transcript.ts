@@ -5,7 +5,7 @@ import { asApiError } from "../api/resource";
 import type { SessionEvent } from "./events";
 import { Fold } from "./fold";
 import type { Item } from "./items";
-import type { SessionState } from "./session";
+import { later, type SessionState } from "./session";
 
 const PAGE = 1000;
 /** Milliseconds between two drawings: many events at once cost what one costs. */
@@ -36,6 +36,8 @@ export function useTranscript(id: string): Transcript {
   const fold = useRef(new Fold());
   const asking = useRef(false);
 
+  const changed = useCallback((fresh: SessionState) => setSession((old) => later(old, fresh)), []);
+
   const took = useCallback((fresh: SessionEvent[]) => {
     const known = events.current.at(-1)?.seq ?? 0;
     const wanted = fresh.filter((event) => event.seq > known);
@@ -53,7 +55,7 @@ export function useTranscript(id: string): Transcript {
       const query = { before: found.last_seq + 1, limit: PAGE };
       const page = await data(api.GET("/api/v1/sessions/{id}/events", { params: { path, query } }));
       if (!wanted) return;
-      setSession(found);
+      changed(found);
       if (events.current.length === 0) setPrevious(page.previous);
       took(page.events);
       setLast(found.last_seq);
@@ -61,7 +63,7 @@ export function useTranscript(id: string): Transcript {
     return () => {
       wanted = false;
     };
-  }, [id, took, round]);
+  }, [id, took, changed, round]);
 
   useEffect(() => {
     if (last === null) return;
@@ -78,7 +80,7 @@ export function useTranscript(id: string): Transcript {
         connection: setConnection,
         refused: setError,
         event: ({ type, data: text }) => {
-          if (type === "state") return setSession(JSON.parse(text) as SessionState);
+          if (type === "state") return changed(JSON.parse(text) as SessionState);
           if (type !== "event") return;
           waiting.push(JSON.parse(text) as SessionEvent);
           timer ??= setTimeout(draw, PACE);
@@ -91,7 +93,7 @@ export function useTranscript(id: string): Transcript {
       if (timer !== null) clearTimeout(timer);
       draw();
     };
-  }, [id, last, took]);
+  }, [id, last, took, changed]);
 
   // A hub that was away when it was asked is asked again.
   useEffect(() => {
@@ -125,7 +127,7 @@ export function useTranscript(id: string): Transcript {
     error,
     connection,
     older: previous === null ? null : older,
-    changed: setSession,
+    changed,
     reload: () => setRound((n) => n + 1),
   };
 }

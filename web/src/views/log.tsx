@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { api, data, type ApiError } from "../api/client";
 import { asApiError } from "../api/resource";
-import { useConnection, useEvents, type LoggedEvent } from "../live";
+import { useEvents, useWhenLive, type LoggedEvent } from "../live";
 import { EventList } from "../parts/event_list";
 import { ViewHead } from "../parts/layout";
 import { Empty, ErrorNote, Loading } from "../parts/notes";
@@ -119,7 +119,6 @@ interface LogState {
 /** The log's newest page, what comes after it as it comes, and older pages on demand. */
 function useLog(filters: Filters): LogState {
   const [state, setState] = useState({ events: [] as LoggedEvent[], next: null as number | null, error: null as ApiError | null, loading: true });
-  const connection = useConnection();
   const key = JSON.stringify(filters);
   const current = useRef(key);
 
@@ -142,10 +141,7 @@ function useLog(filters: Filters): LogState {
   }
 
   useEffect(() => load(null, true), [key]);
-  // Between the page and the stream something may have come.
-  useEffect(() => {
-    if (connection === "live") load(null, false);
-  }, [connection]);
+  useWhenLive(() => load(null, false));
   useEvents((events) => {
     const wanted = events.filter((event) => matches(event, filters));
     if (wanted.length === 0) return;

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { api, data, type ApiError, type Schema } from "../api/client";
 import { asApiError, useResource } from "../api/resource";
-import { useEvents } from "../live";
+import { useEvents, useWhenLive } from "../live";
 import { Badge, Section, Table, ViewHead, type Tone } from "../parts/layout";
 import { Markdown } from "../parts/markdown";
 import { Empty, ErrorNote, Loaded } from "../parts/notes";
@@ -169,6 +169,7 @@ function Readers({ name }: { name?: string }) {
     `reads ${name ?? ""}`,
     () => data(api.GET("/api/v1/log", { params: { query: { kind: "portfolio_read", ...wanted, limit: 20 } } })),
   );
+  useWhenLive(reads.reload);
   useEvents((events) => {
     if (events.some((event) => event.kind === "portfolio_read" && (name === undefined || event.name === name))) reads.reload();
   });

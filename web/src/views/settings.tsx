@@ -1,6 +1,7 @@
-import { useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
+import { useActing } from "../act";
 import { api, data, type Schema } from "../api/client";
-import { asApiError, useResource } from "../api/resource";
+import { useResource } from "../api/resource";
 import { signOut } from "../api/session";
 import { inEditor } from "../host";
 import { Badge, Section, Table, ViewHead } from "../parts/layout";
@@ -207,15 +208,8 @@ function Rest({ settings }: { settings: Settings }) {
 
 function Doctor() {
   const last = useResource("doctor", () => data(api.GET("/api/v1/doctor")));
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
-  function examine(): void {
-    setBusy(true);
-    setProblem(null);
-    data(api.POST("/api/v1/doctor", { headers: { "Content-Type": "application/json" } }))
-      .then(last.reload, setProblem)
-      .finally(() => setBusy(false));
-  }
+  const { busy, error, act } = useActing();
+  const examine = () => act(() => api.POST("/api/v1/doctor", { headers: { "Content-Type": "application/json" } }), last.reload);
   return (
     <Section
       title="Doctor"
@@ -225,7 +219,7 @@ function Doctor() {
         </button>
       }
     >
-      {problem !== null && <ErrorNote error={asApiError(problem)} retry={examine} />}
+      {error && <ErrorNote error={error} retry={examine} />}
       <Loaded of={last}>
         {({ at, findings }) =>
           at ? (

@@ -1,6 +1,7 @@
 import { useState } from "react";
+import { useActing } from "../act";
 import { api, data, type ApiError, type Schema } from "../api/client";
-import { asApiError, useResource } from "../api/resource";
+import { useResource } from "../api/resource";
 import { driftMoved } from "../drift";
 import { Badge, Section, Table, ViewHead, type Tone } from "../parts/layout";
 import { Empty, ErrorNote, Loaded } from "../parts/notes";
@@ -72,19 +73,10 @@ function matches(skill: Skill, words: string): boolean {
 }
 
 function useSwitch(done: (words: string) => void): { busy: boolean; error: ApiError | null; turn: (change: Switch) => void } {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
+  const { busy, error, act } = useActing();
   function turn(change: Switch): void {
-    setBusy(true);
-    setError(null);
     const what = `${change.group ? "The group " : ""}${change.name} is ${change.on ? "on" : "off"}${change.client ? ` for ${change.client}` : ""}.`;
-    api
-      .POST("/api/v1/skill-switches", { body: change })
-      .then(
-        () => (done(what), driftMoved()),
-        (problem: unknown) => setError(asApiError(problem)),
-      )
-      .finally(() => setBusy(false));
+    act(() => api.POST("/api/v1/skill-switches", { body: change }), () => (done(what), driftMoved()));
   }
   return { busy, error, turn };
 }

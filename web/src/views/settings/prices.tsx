@@ -1,6 +1,7 @@
 import { useState, type FormEvent } from "react";
-import { api, data, type ApiError, type Schema } from "../../api/client";
-import { asApiError, useResource } from "../../api/resource";
+import { useActing } from "../../act";
+import { api, data, type Schema } from "../../api/client";
+import { useResource } from "../../api/resource";
 import { Badge, Section, Table } from "../../parts/layout";
 import { Empty, ErrorNote, Loaded } from "../../parts/notes";
 import { day, visible, Word } from "../../parts/text";
@@ -20,21 +21,9 @@ export function Prices() {
   const [own, setOwn] = useState(false);
   const [pages, setPages] = useState(1);
   const [form, setForm] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
   const [said, setSaid] = useState("");
   const prices = useResource(`prices ${own} ${pages} ${search}`, () => data(api.GET("/api/v1/prices", { params: { query: { search, own, limit: Math.min(PAGE * pages, 500) } } })));
-
-  function act<T>(answer: Promise<{ data?: T }>, then: (done: T) => void): void {
-    setBusy(true);
-    setError(null);
-    data(answer)
-      .then(then, (problem: unknown) => setError(asApiError(problem)))
-      .finally(() => {
-        setBusy(false);
-        prices.reload();
-      });
-  }
+  const { busy, error, act } = useActing(prices.reload);
 
   return (
     <Section
@@ -47,7 +36,7 @@ export function Prices() {
           <button
             type="button"
             disabled={busy}
-            onClick={() => act(api.POST("/api/v1/prices/refresh", { headers: { "Content-Type": "application/json" } }), (done) => setSaid(`${done.prices.toLocaleString()} prices were fetched, ${done.changed.length.toLocaleString()} are new or changed.`))}
+            onClick={() => act(() => api.POST("/api/v1/prices/refresh", { headers: { "Content-Type": "application/json" } }), (done) => setSaid(`${done.prices.toLocaleString()} prices were fetched, ${done.changed.length.toLocaleString()} are new or changed.`))}
           >
             {busy ? "Wait…" : "Fetch prices"}
           </button>
@@ -64,7 +53,7 @@ export function Prices() {
           name={form}
           busy={busy}
           cancel={() => setForm(null)}
-          save={(price) => act(api.PUT("/api/v1/prices/own", { body: price }), () => (setForm(null), setSaid(`${price.name} costs what you say.`)))}
+          save={(price) => act(() => api.PUT("/api/v1/prices/own", { body: price }), () => (setForm(null), setSaid(`${price.name} costs what you say.`)))}
         />
       )}
       <form className="filters" role="search" aria-label="Filters of prices" onSubmit={(event) => event.preventDefault()}>

@@ -1,6 +1,7 @@
-import { useEffect, useRef, useState } from "react";
-import { data, type ApiError, type Schema } from "../../api/client";
-import { asApiError, useResource, type Resource } from "../../api/resource";
+import { useEffect, useRef } from "react";
+import { useActing, type Acting } from "../../act";
+import type { Schema } from "../../api/client";
+import { useResource, type Resource } from "../../api/resource";
 import { count } from "./file";
 
 export type Applied = Schema["SyncApplied"];
@@ -12,21 +13,10 @@ export interface Shared {
   done: (words: string) => void;
 }
 
-/** Something that is done once at a time, and what kept it from being done. */
-export function useDoing(after: () => void): { busy: boolean; error: ApiError | null; act: <T>(answer: Promise<{ data?: T }>, then: (done: T) => void) => void } {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError | null>(null);
-  function act<T>(answer: Promise<{ data?: T }>, then: (done: T) => void): void {
-    setBusy(true);
-    setError(null);
-    data(answer)
-      .then(then, (problem: unknown) => setError(asApiError(problem)))
-      .finally(() => {
-        setBusy(false);
-        after();
-      });
-  }
-  return { busy, error, act };
+/** Doing what is shown, once that is what was looked at last. */
+export function useDoing(shown: Resource<unknown>): Acting {
+  const acting = useActing(shown.reload);
+  return { ...acting, busy: acting.busy || shown.loading };
 }
 
 /** Loads page after page as far as was asked for; from the start again if the digest changed. */

@@ -10,13 +10,13 @@ export function Plan({ verb, client, moved, done }: Shared & { verb: "push" | "c
   const plan = usePages(`plan ${verb} ${client}`, moved, (after) =>
     data(api.GET("/api/v1/sync/plan", { params: { query: { ...named(client), verb, ...after } } })),
   );
-  const { busy, error, act } = useDoing(plan.reload);
+  const { busy, error, act } = useDoing(plan);
   const whose = client === "" ? "the clients" : client;
 
   function resolve(digest: string, file: string, owner: string, key: string, choice: Side): void {
     const body = { ...asked(client), digest, client: owner, file, key, choice };
     const words = choice === "ours" ? `${key || file} is written as AgentOS has it` : `${key || file} stays as the file has it, and is yours from now on`;
-    act<Applied>(api.POST("/api/v1/sync/resolve", { body }), (did) => done(did.backup === null ? `${words}.` : `${words}; backup ${did.backup} takes it back.`));
+    act<Applied>(() => api.POST("/api/v1/sync/resolve", { body }), (did) => done(did.backup === null ? `${words}.` : `${words}; backup ${did.backup} takes it back.`));
   }
 
   return (
@@ -32,7 +32,7 @@ export function Plan({ verb, client, moved, done }: Shared & { verb: "push" | "c
                   type="button"
                   className="primary"
                   disabled={busy || found.in_sync || (found.counts.conflict ?? 0) > 0}
-                  onClick={() => act<Applied>(api.POST(verb === "push" ? "/api/v1/sync/push" : "/api/v1/sync/clean", { body: { ...asked(client), digest: found.digest } }), (did) => done(written(did)))}
+                  onClick={() => act<Applied>(() => api.POST(verb === "push" ? "/api/v1/sync/push" : "/api/v1/sync/clean", { body: { ...asked(client), digest: found.digest } }), (did) => done(written(did)))}
                 >
                   {verb === "push" ? `Push to ${whose}` : `Clean ${whose}`}
                 </button>

@@ -8,7 +8,7 @@ import { count } from "./file";
 /** What a pull would bring, and bringing it. */
 export function Pull({ client, moved, done }: Shared) {
   const plan = usePages(`pull ${client}`, moved, (after) => data(api.GET("/api/v1/sync/pull", { params: { query: { ...named(client), ...after } } })));
-  const { busy, error, act } = useDoing(plan.reload);
+  const { busy, error, act } = useDoing(plan);
   const tones = { new: "good", changed: "accent", same: "plain" } as const;
   return (
     <>
@@ -22,7 +22,7 @@ export function Pull({ client, moved, done }: Shared) {
                 type="button"
                 className="primary"
                 disabled={busy}
-                onClick={() => act<Applied>(api.POST("/api/v1/sync/pull", { body: { ...asked(client), digest: found.digest } }), (did) => done(`${count(did.files.length, "file")} brought into the AgentOS home.`))}
+                onClick={() => act<Applied>(() => api.POST("/api/v1/sync/pull", { body: { ...asked(client), digest: found.digest } }), (did) => done(`${count(did.files.length, "file")} brought into the AgentOS home.`))}
               >
                 Pull
               </button>

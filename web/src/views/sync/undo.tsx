@@ -59,7 +59,7 @@ function short(files: string[]): ReactNode {
 function Restoring({ moved, side, setSide, done }: { moved: string; side: Side | ""; setSide: (side: Side | "") => void; done: (words: string) => void }) {
   const chosen = side === "" ? {} : { side };
   const plan = usePages(`undo ${side}`, moved, (after) => data(api.GET("/api/v1/sync/undo", { params: { query: { ...chosen, ...after } } })));
-  const { busy, error, act } = useDoing(plan.reload);
+  const { busy, error, act } = useDoing(plan);
   return (
     <>
       {error && <ErrorNote error={error} />}
@@ -74,7 +74,7 @@ function Restoring({ moved, side, setSide, done }: { moved: string; side: Side |
                   type="button"
                   className="primary"
                   disabled={busy || (changed.length > 0 && side === "")}
-                  onClick={() => act<Applied>(api.POST("/api/v1/sync/undo", { body: { ...chosen, digest: found.digest } }), (did) => done(`${count(did.files.length, "file")} brought back from backup ${found.backup}.`))}
+                  onClick={() => act<Applied>(() => api.POST("/api/v1/sync/undo", { body: { ...chosen, digest: found.digest } }), (did) => done(`${count(did.files.length, "file")} brought back from backup ${found.backup}.`))}
                 >
                   Undo
                 </button>

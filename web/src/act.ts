@@ -1,6 +1,6 @@
 import { useState } from "react";
-import { data, type ApiError } from "../api/client";
-import { asApiError } from "../api/resource";
+import { data, type ApiError } from "./api/client";
+import { asApiError } from "./api/resource";
 
 export interface Acting {
   busy: boolean;
@@ -9,8 +9,8 @@ export interface Acting {
   act: <T>(ask: () => Promise<{ data?: T }>, then: (answer: T) => void) => void;
 }
 
-/** What a button asks of the hub: that it is on its way, and why it failed. */
-export function useActing(): Acting {
+/** What a button asks of the hub: that it is on its way, and why it failed. `after` is called either way. */
+export function useActing(after: () => void = () => undefined): Acting {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   function act<T>(ask: () => Promise<{ data?: T }>, then: (answer: T) => void): void {
@@ -19,7 +19,10 @@ export function useActing(): Acting {
     setError(null);
     data(ask())
       .then(then, (problem: unknown) => setError(asApiError(problem)))
-      .finally(() => setBusy(false));
+      .finally(() => {
+        setBusy(false);
+        after();
+      });
   }
   return { busy, error, act };
 }
