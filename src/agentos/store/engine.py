@@ -18,7 +18,7 @@ _PAGES = 8000
 
 #: KB of pages that a connection keeps at most: the index of the ledger's calls is larger than
 #: SQLite's usual 2 MB, and is written all over.
-_CACHE = 16_000
+_CACHE = 32_000
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 

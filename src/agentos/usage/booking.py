@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import fields
 from itertools import chain, repeat
@@ -116,9 +117,13 @@ def _insert(connection: Connection, told: Sequence[tuple[int, Calls]]) -> bool:
     try:
         # SQLite's savepoints copy every page that changes; without one, it keeps what it has done.
         with nullcontext() if plain else connection.begin_nested():
-            for statement, rows in _statements(told, numbers, plain).items():
-                connection.exec_driver_sql(statement, rows)
-    except IntegrityError:
+            for statement, parts in _statements(told, numbers, plain).items():
+                rows = chain.from_iterable(parts)
+                if plain:  # the driver itself asks for no list, which takes longer than the rows
+                    connection.connection.cursor().executemany(statement, rows)  # type: ignore[arg-type]
+                else:
+                    connection.exec_driver_sql(statement, list(rows))
+    except (IntegrityError, sqlite3.IntegrityError):
         if plain:
             connection.execute(delete(USAGE_CALLS).where(USAGE_CALLS.c.id > latest))
         return False
@@ -128,9 +133,9 @@ def _insert(connection: Connection, told: Sequence[tuple[int, Calls]]) -> bool:
 
 def _statements(
     told: Sequence[tuple[int, Calls]], numbers: dict[Caller, int], plain: bool
-) -> dict[str, list[tuple[Any, ...]]]:
+) -> dict[str, list[Iterator[tuple[Any, ...]]]]:
     """Return what inserts calls, each with its rows; what all have alike is in it."""
-    found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    found: dict[str, list[Iterator[tuple[Any, ...]]]] = defaultdict(list)
     mark = "?" if plain else "%s"
     for source, calls in told:
         columns = [*calls.columns, repeat(source, len(calls))]
@@ -141,7 +146,7 @@ def _statements(
         )
         written = [column for place, column in enumerate(columns) if place not in calls.alike]
         statement = f"insert into {USAGE_CALLS.name} ({_NAMES}) values ({', '.join(values)})"
-        found[statement] += zip(*written, strict=True)
+        found[statement].append(zip(*written, strict=True))
     return found
 
 

@@ -226,7 +226,7 @@ def stage() -> StageMaker:
         route: str = "played",
         **settings: Any,
     ) -> AsyncIterator[Stage]:
-        async with asyncio.timeout(60), ScriptedProvider(script) as scripted:
+        async with asyncio.timeout(240), ScriptedProvider(script) as scripted:
             about: dict[str, Any] = {"retries": 0, "key": REAL_KEY, **(provider or {})}
             played = Provider("played", scripted.base_url, **about)
             others = settings.pop("providers", ())

@@ -208,7 +208,7 @@ async def test_no_other_error_is_worth_another_attempt(stage: StageMaker) -> Non
 
 async def test_a_request_of_50_megabytes(stage: StageMaker) -> None:
     body = json.dumps({"model": "m", "input": "x" * 50_000_000}).encode()
-    async with stage(provider={"timeout": 60}) as s:
+    async with stage(provider={"timeout": 200}) as s:
         response = await s.client.post("responses", content=body, timeout=60)
         assert response.status_code == 200
         assert s.provider.asked[0].body == body
@@ -297,7 +297,7 @@ async def test_a_slow_reader_holds_the_provider_back(stage: StageMaker) -> None:
             written += len(piece)
         await answering.end()
 
-    async with stage(script, provider={"timeout": 60}) as s:
+    async with stage(script, provider={"timeout": 200}) as s:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.setblocking(False)
@@ -349,7 +349,7 @@ async def test_a_gateway_that_ends_ends_its_calls(stage: StageMaker) -> None:
 
 
 async def test_a_gateway_that_is_restarted(tmp_path: Path) -> None:
-    async with asyncio.timeout(30), ScriptedProvider(answer) as provider:
+    async with asyncio.timeout(120), ScriptedProvider(answer) as provider:
         played = [Provider("played", provider.base_url)]
         first = await ModelGateway(played, state=tmp_path).__aenter__()
         async with session_client(first, profile="kept") as (client, key):
@@ -373,7 +373,7 @@ async def test_a_gateway_that_is_restarted(tmp_path: Path) -> None:
 
 
 async def test_a_route_that_the_next_gateway_does_not_have(tmp_path: Path) -> None:
-    async with asyncio.timeout(30), ScriptedProvider(answer) as provider:
+    async with asyncio.timeout(120), ScriptedProvider(answer) as provider:
         played = [Provider("played", provider.base_url)]
         first = await ModelGateway(played, state=tmp_path).__aenter__()
         async with session_client(first) as (client, _):
@@ -390,7 +390,7 @@ async def test_many_at_once(stage: StageMaker) -> None:
     async def script(answering: Answering) -> None:
         await answering.begin()
         await answering.chunk(b"data: here\n\n")
-        if len(s.provider.asked) == 500:
+        if len(s.provider.asked) >= 500:
             ready.set()
         await ready.wait()
         await answering.chunk(events())
@@ -403,7 +403,7 @@ async def test_many_at_once(stage: StageMaker) -> None:
         await writer.wait_closed()
         return answered
 
-    async with stage(script, provider={"timeout": 60}) as s:
+    async with stage(script, provider={"timeout": 200}) as s:
         answers = await asyncio.gather(*(ask() for _ in range(500)))
     assert answers[0].startswith(b"HTTP/1.1 200")
     assert len(set(answers)) == 1

@@ -20,7 +20,7 @@ from agentos.usage.reading.work import Job, Piece, read
 #: From how many bytes on it is worth to start processes.
 MUCH = 64 << 20
 _PROCESSES = 2
-_CALLS = 20_000  # in one delivery, about
+_CALLS = 20_000  # in one delivery, or waiting for it, about
 _FILES = 500
 _PIPED = 1 << 20  # bytes that wait to be taken
 #: Faster than to have Python look for the module and run it as a program; nothing in it that
@@ -66,25 +66,48 @@ async def _in_a_thread(jobs: Sequence[Job], deliver: Deliver) -> None:
         await deliver(taken)
 
 
+class _Waiting:
+    """Pieces that were read and not yet written down."""
+
+    def __init__(self, readers: int) -> None:
+        self._readers = readers
+        self._pieces: list[Piece] = []
+        self._calls = 0
+        self._changed = asyncio.Condition()
+
+    async def put(self, piece: Piece) -> None:
+        """Add a piece, once there is room."""
+        async with self._changed:
+            await self._changed.wait_for(self._has_room)
+            self._pieces.append(piece)
+            self._calls += piece.size
+            self._changed.notify_all()
+
+    async def end(self) -> None:
+        """Say that one of those who read is done."""
+        async with self._changed:
+            self._readers -= 1
+            self._changed.notify_all()
+
+    async def take(self) -> list[Piece]:
+        """Return what is there, as soon as there is something; nothing at the end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._pieces or not self._readers)
+            taken, self._pieces, self._calls = self._pieces, [], 0
+            self._changed.notify_all()
+            return taken
+
+    def _has_room(self) -> bool:
+        return self._calls < _CALLS and len(self._pieces) < _FILES
+
+
 async def _in_processes(shares: Sequence[list[Job]], deliver: Deliver) -> None:
-    found: asyncio.Queue[Piece | None] = asyncio.Queue(maxsize=8)
+    waiting = _Waiting(len(shares))
     async with asyncio.TaskGroup() as tasks:
         for share in shares:
-            tasks.create_task(_receive(share, found))
-        running = len(shares)
-        pieces: list[Piece] = []
-        calls = 0
-        while running:
-            piece = await found.get()
-            if piece is None:
-                running -= 1
-            else:
-                pieces.append(piece)
-                calls += piece.size
-            # What came while others were written down goes at once.
-            if pieces and (found.empty() or calls >= _CALLS or len(pieces) >= _FILES):
-                await deliver(pieces)
-                pieces, calls = [], 0
+            tasks.create_task(_receive(share, waiting))
+        while pieces := await waiting.take():
+            await deliver(pieces)
 
 
 def _take(pieces: Iterator[Piece], stopped: threading.Event) -> list[Piece]:
@@ -131,7 +154,7 @@ async def _worker() -> AsyncIterator[Process]:
         await asyncio.shield(process.wait())
 
 
-async def _receive(jobs: list[Job], found: asyncio.Queue[Piece | None]) -> None:
+async def _receive(jobs: list[Job], waiting: _Waiting) -> None:
     async with _worker() as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -143,7 +166,7 @@ async def _receive(jobs: list[Job], found: asyncio.Queue[Piece | None]) -> None:
                 if len(head) < FRAME.size:
                     head += await process.stdout.readexactly(FRAME.size - len(head))
                 (size,) = FRAME.unpack(head)
-                await found.put(unpacked(await process.stdout.readexactly(size)))
+                await waiting.put(unpacked(await process.stdout.readexactly(size)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # its exit status tells
         status = await process.wait()
@@ -154,4 +177,4 @@ async def _receive(jobs: list[Job], found: asyncio.Queue[Piece | None]) -> None:
             hint="run it again: what was read is kept",
             retryable=True,
         )
-    await found.put(None)
+    await waiting.end()
