@@ -140,6 +140,7 @@ async def test_a_project_that_is_trusted_stays_so(desk: Desk, codex: Codex) -> N
             'env_key = "OPENROUTER_API_KEY"\n'
         )
         desk.push("codex")
+        desk.agentos("up")  # else the bridge would still be starting a hub when all is over
         await codex.exec(model, "--trust")
         config = codex.home / "config.toml"
         assert trusted(config) == [str(desk.work)]
