@@ -138,6 +138,6 @@ def test_a_project_is_chosen_shown_and_cleared(tmp_path: Path) -> None:
     assert "(of codex)" in listed[1]
     refused = agentos("project", "use", "elsewhere")
     assert refused.returncode == 1
-    assert "website, billing" in refused.stderr
+    assert "billing, website" in refused.stderr
     assert agentos("project", "clear").returncode == 0
     assert agentos("project", "show").returncode == 1
