@@ -12,7 +12,7 @@ import errno
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from agentos.errors import IsolationUnavailable, MachineError
@@ -65,7 +65,7 @@ class NamespaceMachine:
         """Build a machine and wait until its init serves.
 
         Args:
-            find_image: Returns what its root is made of; called while the launcher starts.
+            find_image: Returns what its root is made of.
             hostname: Its own name.
             size: Bound of all that it writes: bytes, or a share of memory such as "50%".
             binds: Further host directories and where they appear, read-only.
@@ -83,19 +83,18 @@ class NamespaceMachine:
                 sent.callback(branch.close)
             if sandbox:
                 sent.callback(sandbox.close)
-            with _launching() as (control, launcher):
-                image = find_image()
-                branch = branch or Branch(image.ids or choose_id_map())
-                plan = _plan(image, hostname, size, binds, branch)
-                if kvm is not None:
-                    plan += b"kvm\0%b\0" % os.fsencode(kvm)
-                if open_files is not None:
-                    plan += b"open-files\0%d\0" % open_files
-                if sandbox:
-                    socket.send_fds(control, [plan + b"sandbox\0"], branch.stages)
-                    socket.send_fds(control, [sandbox.configuration], sandbox.descriptors)
-                else:
-                    socket.send_fds(control, [plan], branch.stages)
+            image = find_image()
+            branch = branch or Branch(image.ids or choose_id_map())
+            plan = _plan(image, hostname, size, binds, branch)
+            if kvm is not None:
+                plan += b"kvm\0%b\0" % os.fsencode(kvm)
+            if open_files is not None:
+                plan += b"open-files\0%d\0" % open_files
+            packets = [(plan, branch.stages)]
+            if sandbox:
+                packets = [(plan + b"sandbox\0", branch.stages)]
+                packets.append((sandbox.configuration, sandbox.descriptors))
+            control, launcher = _launch(packets)
         machine = cls(Channel(control, on_lost), launcher, branch)
         try:
             await machine.channel.booted()
@@ -164,21 +163,17 @@ class NamespaceMachine:
         _wait(init)
 
 
-@contextlib.contextmanager
-def _launching() -> Iterator[tuple[socket.socket, int]]:
-    """Start the launcher, which waits for its plan; it ends if there is none."""
+def _launch(packets: Iterable[tuple[bytes, Sequence[int]]]) -> tuple[socket.socket, int]:
+    """Start the launcher, and return the control socket and its pid.
+
+    The plan is there before the launcher is: it need not wait for it.
+    """
     control, machine_end = control_pair()
     try:
-        try:
-            launcher = spawn_launcher("agentos-init", machine_end.fileno())
-        finally:
-            machine_end.close()
-        try:
-            yield control, launcher
-        except BaseException:
-            control.close()
-            _wait(launcher)
-            raise
+        with machine_end:
+            for packet, descriptors in packets:
+                socket.send_fds(control, [packet], descriptors)
+            return control, spawn_launcher("agentos-init", machine_end.fileno())
     except BaseException:
         control.close()
         raise
