@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.usage import codex_lines as lines
 
+from agentos.errors import AgentOsError
 from agentos.usage.reading import scan
+from agentos.usage.reading.codex import CodexRollout
 from agentos.usage.reading.entry import MOST_TOKENS
 from agentos.usage.reading.job import Format, Job, Piece, Place
 from agentos.usage.reading.scan import Scanner, scanning
@@ -238,6 +240,31 @@ def test_a_line_of_megabytes(scanner: Scanner, tmp_path: Path, size: int, end: b
         if end:
             file.write(record(2))
     assert_same(place, scanner)
+
+
+def test_a_rollout_that_cannot_be_read_is_told_and_the_next_one_read(
+    scanner: Scanner, tmp_path: Path
+) -> None:
+    place = tmp_path / "rollout-t.jsonl"
+    with place.open("wb") as file:
+        file.write(lines.meta("t") + record(1))
+        file.flush()
+        with pytest.raises(OSError, match="Bad file descriptor"):  # it is open for writing alone
+            list(scan.Scan(scanner, file, CodexRollout(place.name), 0, 0))
+    assert_same(place, scanner)
+
+
+@pytest.mark.parametrize("script", ["exit 1", "head -c 20 /dev/zero", "kill -9 $$"])
+def test_a_program_that_dies_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
+) -> None:
+    program, place = tmp_path / "agentos-rollouts", tmp_path / "rollout-t.jsonl"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    place.write_bytes(record(1))
+    monkeypatch.setattr(scan, "PROGRAM", program)
+    with scanning() as scanner, pytest.raises(AgentOsError, match="agentos-rollouts ended"):
+        list(read(Job(str(place), Format.CODEX, Place()), scanner))
 
 
 def test_without_the_program_files_are_read_all_the_same(

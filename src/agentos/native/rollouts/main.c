@@ -14,6 +14,7 @@ static struct {
     char *data;
     size_t begin, end, room;
     off_t read; /* of the rollout */
+    int error;
 } buffer;
 
 /* Make room behind what is left of a line; false if the line is too long to be kept. */
@@ -36,7 +37,10 @@ static bool read_more(int rollout) {
         size_t room = buffer.room - buffer.end;
         ssize_t got = pread(rollout, buffer.data + buffer.end, room, buffer.read);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) fail("read a rollout");
+        if (got < 0) {
+            buffer.error = errno;
+            return false;
+        }
         buffer.end += (size_t)got;
         buffer.read += got;
         return got > 0;
@@ -84,6 +88,7 @@ static void read_rollout(int rollout, struct place place) {
     uint64_t size;
     buffer.begin = buffer.end = 0;
     buffer.read = (off_t)place.offset;
+    buffer.error = 0;
     while (next_line(rollout, &line, &size)) {
         struct place end = {place.offset + size, place.line + 1};
         take_line(line, place, end);
@@ -91,8 +96,12 @@ static void read_rollout(int rollout, struct place place) {
     }
     hand_over_calls(place);
     forget_total();
-    size_t rest = buffer.end - buffer.begin;
+    size_t rest = buffer.error ? 0 : buffer.end - buffer.begin;
     struct frame frame = {.begin = place, .place = place, .kind = END, .size = rest};
+    if (buffer.error) {
+        frame.kind = FAILED;
+        frame.number = (uint32_t)buffer.error;
+    }
     put(&frame, sizeof frame);
     put(buffer.data + buffer.begin, rest);
     flush_output();

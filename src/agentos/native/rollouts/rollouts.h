@@ -27,10 +27,11 @@ struct place {
 };
 
 enum kind {
-    LINE = 1,  /* number: how many calls of the next CALLS came before it; the line follows,
-                  without its end, or nothing if it is no JSON object */
-    CALLS = 2, /* number: how many; the columns follow, then texts (calls.c) */
-    END = 3,   /* what is behind the last whole line follows */
+    LINE = 1,   /* number: how many calls of the next CALLS came before it; the line follows,
+                   without its end, or nothing if it is no JSON object */
+    CALLS = 2,  /* number: how many; the columns follow, then texts (calls.c) */
+    END = 3,    /* what is behind the last whole line follows */
+    FAILED = 4, /* number: the errno with which the rollout cannot be read on */
 };
 
 /* `place` is where it ends, and `size` how many bytes follow. */

@@ -6,12 +6,13 @@ built, they do without.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import struct
 import subprocess
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -25,7 +26,7 @@ _PLACE = struct.Struct("=QQ")
 #: Where it begins and ends, its kind, a number, and how many bytes follow.
 _FRAME = struct.Struct("=QQQQIIQ")
 _SIZES = struct.Struct("=QQQQ")
-_LINE, _CALLS = 1, 2
+_LINE, _CALLS, _FAILED = 1, 2, 4
 _COLUMNS = 8
 
 
@@ -88,6 +89,8 @@ class Scan:
             elif kind == _LINE:
                 self._marking.mark(number)
                 yield Line(self.number, begin, data)
+            elif kind == _FAILED:
+                raise OSError(number, os.strerror(number))
             else:
                 self.rest = data
                 return
@@ -127,19 +130,25 @@ class Scanner:
 
     def read(self, file: BinaryIO, place: bytes) -> Iterator[tuple[tuple[int, ...], bytes]]:
         """Yield what a file tells from a place on: heads, and what follows each."""
-        socket.send_fds(self._requests, [place], [file.fileno()])
-        while head := self._found.read(_FRAME.size):
-            frame = _FRAME.unpack(head)
-            yield frame, self._found.read(frame[-1])
-        raise AgentOsError(
-            f"{PROGRAM.name} ended while it read a rollout",
-            code="reader_died",
-            hint="run it again: what was read is kept",
-            retryable=True,
-        )
+        with contextlib.suppress(ConnectionError):  # its silence tells
+            socket.send_fds(self._requests, [place], [file.fileno()])
+        while True:
+            frame = _FRAME.unpack(self._exactly(_FRAME.size))
+            yield frame, self._exactly(frame[-1])
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._found.read(size)
+        if len(data) < size:
+            raise AgentOsError(
+                f"{PROGRAM.name} ended while it read a rollout",
+                code="reader_died",
+                hint="run it again: what was read is kept",
+                retryable=True,
+            )
+        return data
 
 
-@contextmanager
+@contextlib.contextmanager
 def scanning() -> Iterator[Scanner | None]:
     """Run the program; without it, None."""
     if not PROGRAM.exists():

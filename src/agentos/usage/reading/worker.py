@@ -9,6 +9,7 @@ import pickle
 import sys
 from typing import BinaryIO
 
+from agentos.errors import AgentOsError
 from agentos.usage.reading.scan import scanning
 from agentos.usage.reading.wire import FRAME, packed
 from agentos.usage.reading.work import Piece, read
@@ -26,11 +27,14 @@ def main() -> None:
         fcntl.fcntl(sys.stdout, fcntl.F_SETPIPE_SZ, _AHEAD)
     jobs = pickle.load(sys.stdin.buffer)
     out = sys.stdout.buffer
-    with scanning() as scanner:
-        for job in jobs:
-            for piece in read(job, scanner):
-                _write(out, piece)
-            out.flush()
+    try:
+        with scanning() as scanner:
+            for job in jobs:
+                for piece in read(job, scanner):
+                    _write(out, piece)
+                out.flush()
+    except AgentOsError as error:
+        sys.exit(str(error))
 
 
 def _write(out: BinaryIO, piece: Piece) -> None:
