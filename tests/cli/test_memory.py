@@ -83,6 +83,18 @@ def test_what_a_client_wrote_is_promoted(home: Path) -> None:
     assert memory(home, "promote", "nothing").returncode == 1
 
 
+def test_an_id_that_is_too_short_is_told(home: Path) -> None:
+    notes = home.parent / "user/.codex/memories/extensions/ad_hoc/notes"
+    notes.mkdir(parents=True)
+    for n in range(17):  # of 17 ids, two begin alike
+        (notes / f"tea-{n}.md").write_text(f"Ada takes tea, cup {n}.")
+    initials = [str(entry["id"])[0] for entry in rows(memory(home, "list", "--all", "--json"))]
+    shared = next(each for each in initials if initials.count(each) > 1)
+    ran = memory(home, "promote", shared)
+    assert ran.returncode == 1
+    assert f"memories that clients wrote begin with {shared}" in ran.stderr
+
+
 def test_what_a_client_gets_is_what_its_active_project_has(home: Path) -> None:
     memory(home, "add", "tone", "-d", "How to answer", "Briefly.")
     memory(home, "add", "deploy", "-d", "How to deploy", "-p", "site", "By rsync.")

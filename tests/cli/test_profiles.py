@@ -83,6 +83,8 @@ def test_a_profile_is_changed_added_and_switched_off(env: dict[str, str]) -> Non
         (("planner",), "nothing is said"),
         (("planner", "--setting", "x"), "sets nothing"),
         (("a b", "m"), "name of a profile"),
+        (("planner", "--base-url", "ftp://example.org"), "base_url"),
+        (("planner", "--on", "--off"), "either on or off"),
     ],
 )
 def test_what_would_not_be_valid_is_not_set(

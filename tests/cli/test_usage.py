@@ -115,6 +115,7 @@ def test_nothing_used_is_said_so() -> None:
         (["--since", "yesterday"], "--since yesterday"),
         (["--tz", "Mars/Olympus"], "there is no time zone 'Mars/Olympus'"),
         (["--by", "model", "today"], "write agentos usage today --by model"),
+        (["--json", "--csv"], "take one of --json and --csv"),
         (["session", "nobody"], "the ledger has no session 'nobody'"),
     ],
 )

@@ -161,8 +161,14 @@ def promote(
         memory = find_memory(_memories(None), name)
     except ConfigInvalid as error:
         found = [each for each in _entries() if each.id.startswith(name)]
-        if len({each.id for each in found}) != 1:
+        if not found:
             raise error
+        if several := len({each.id for each in found}) - 1:
+            raise ConfigInvalid(
+                f"{several + 1} of the memories that clients wrote begin with {name}",
+                code="memory_ambiguous",
+                hint="write more of the id",
+            ) from None
         typer.echo(_inbox().promote(found[0], despite_findings=despite_findings))
         return
     typer.echo(promote_memory(home_dir(), memory))

@@ -59,6 +59,8 @@ def set_(
     from agentos.settings.file import settings_file
     from agentos.sync.profile_editing import set_profile
 
+    if off and on:
+        raise ConfigInvalid("a profile is either on or off", hint="take one of --on and --off")
     further: dict[str, str] = {}
     for setting in settings or ():
         key, equals, value = setting.partition("=")

@@ -207,6 +207,8 @@ def _tell(
     from agentos.cli.usage_report import show_report
     from agentos.usage.questions import report
 
+    if as_json and as_csv:
+        raise ConfigInvalid("a report has one form", hint="take one of --json and --csv")
     groups = [_group(each) for each in by or [By.HOUR if period == "today" else By.DAY]]
     chosen = _selection(since, until, tz, client, project, model)
     found = run_command(report(period, by=groups, selection=chosen, time_zone=tz, read=not no_read))

@@ -77,7 +77,7 @@ def _asked(words: Sequence[str]) -> _Asked | None:
             asked.by.append(left.pop(0))  # type: ignore[arg-type]
         else:
             return None
-    return asked
+    return None if {"--json", "--csv"} <= asked.options else asked
 
 
 def _has_settings() -> bool:

@@ -64,7 +64,7 @@ class EventLog:
         self._appended = asyncio.Event()
         self._closed = False
         self._error: Exception | None = None
-        self._writing = asyncio.create_task(self._write(keeper)) if keeper else None
+        self._writing = asyncio.create_task(self._keep_writing(keeper)) if keeper else None
 
     def append(self, type: str, data: Mapping[str, Any]) -> SessionEvent:
         """Number an event; it is stored and then delivered, unless the log has failed."""
@@ -157,6 +157,15 @@ class EventLog:
         self._waiting_size += _size(event.data)
         self._appended.set()
 
+    async def _keep_writing(self, keeper: Keeper) -> None:
+        try:
+            await self._write(keeper)
+        except Exception as error:  # noqa: BLE001 - who follows would wait for ever
+            if not self.failed.done():
+                failure = _broken(error)
+                failure.__cause__ = error
+                self._fail(failure)
+
     async def _write(self, keeper: Keeper) -> None:
         while not self._closed or self._pending or self._compact:
             await self._appended.wait()
@@ -217,6 +226,14 @@ def _size(value: object) -> int:
     if isinstance(value, list | tuple):
         return sum(map(_size, value))
     return 8
+
+
+def _broken(error: Exception) -> StoreError:
+    return StoreError(
+        f"the events could not be stored: {type(error).__name__}: {error}",
+        code="store_failed",
+        hint="what was stored before is kept: resume the session",
+    )
 
 
 def _stuck(events: int, size: int) -> StoreError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field
 
 from agentos.errors import ConfigInvalid
-from agentos.settings.table import Area, Table
+from agentos.settings.table import Area, Table, Url
 from agentos.sync.settings import HubAccess
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class SyncTable(Table):
 class ProfileTable(Table):
     model: Said | None = None
     provider: Said | None = None
-    base_url: Said | None = None
+    base_url: Url | None = None
     env_key: Said | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
     enabled: bool = True

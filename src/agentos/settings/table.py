@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, HttpUrl, TypeAdapter
 
 if TYPE_CHECKING:
     from agentos.settings.document import Document
+
+
+def _url(said: str) -> str:
+    TypeAdapter(HttpUrl).validate_python(said)
+    return said
+
+
+#: The address of a server, as it was written.
+Url = Annotated[str, AfterValidator(_url)]
 
 
 class Table(BaseModel):

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter
+from pydantic import Field
 
 from agentos.errors import ConfigInvalid
-from agentos.settings.table import Area, Table
+from agentos.settings.table import Area, Table, Url
 
 if TYPE_CHECKING:
     from agentos.settings.document import Document
     from agentos.usage.settings import UsageSettings
-
-
-def _url(said: str) -> str:
-    TypeAdapter(HttpUrl).validate_python(said)
-    return said
 
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -32,7 +27,7 @@ class UsageTable(Table):
     time_zone: str | None = None
     currency: Currency = "USD"
     rates: dict[Currency, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
-    prices_url: Annotated[str, AfterValidator(_url)] | None = None
+    prices_url: Url | None = None
     budgets: list[ProjectBudgetTable] = Field(default_factory=list)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ async def test_a_conflict_leaves_the_host_as_it_is(sessions: Open, workspace: Pa
         assert applied == {"written": [], "conflicts": ["a.txt"]}
         assert (workspace / "a.txt").read_text() == "three\n"
         assert not (workspace / "new").exists()
+
+
+async def test_two_who_bring_it_back_at_once_do_it_once(sessions: Open, workspace: Path) -> None:
+    async with sessions(*STEPS) as hub:
+        id = await worked(hub, workspace)
+        path = f"/sessions/{id}/apply"
+        both = await asyncio.gather(*(hub.said("POST", path, {}) for _ in range(4)))
+        assert [one["conflicts"] for one in both] == [[]] * 4
+        assert sorted(len(one["written"]) for one in both) == [0, 0, 0, 3]
+        assert not (workspace / "c.txt").exists()
 
 
 async def test_without_a_directory_there_is_nothing_to_bring_back(sessions: Open) -> None:

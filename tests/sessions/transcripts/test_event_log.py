@@ -90,6 +90,21 @@ async def test_a_former_owners_log_fails_and_delivers_nothing_more(
     assert [event.data["by"] for event in await all_of(transcripts)] == ["former", "new"]
 
 
+async def test_an_event_that_no_store_can_take_fails_the_session(
+    transcripts: Transcripts, epoch: int, url: str
+) -> None:
+    log = EventLog("s", StoredSession("s", epoch, url))
+    log.append("note", {"text": "kept"})
+    await log.between(1, 1)
+    log.append("note", {"what": object()})
+    with pytest.raises(StoreError, match="object is not") as caught:
+        await anext(log.follow(1))
+    assert caught.value.code == "store_failed"
+    assert log.failed.result() is caught.value
+    await log.finish()
+    assert [event.data for event in await all_of(transcripts)] == [{"text": "kept"}]
+
+
 @contextmanager
 def another_writer(url: str) -> Iterator[None]:
     """Hold the store from outside, so that nobody else can write."""

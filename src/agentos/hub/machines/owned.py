@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -35,6 +36,7 @@ class OwnedMachine:
         session: The session that it is made for.
         terminals: Those that are open, by id.
         opening: How many are about to be.
+        applying: Held by whoever brings the workspace's changes to the host.
     """
 
     id: str
@@ -45,6 +47,7 @@ class OwnedMachine:
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     terminals: dict[str, LiveTerminal] = field(default_factory=dict)
     opening: int = 0
+    applying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def state(self) -> MachineState:
         """Tell of it."""

@@ -35,11 +35,12 @@ async def apply(machine: OwnedMachine) -> Applied:
         message = "the machine began without a directory of the host"
         hint = "begin the session with `workspace`, or read the diff"
         raise Refused(409, "no_workspace", message, hint=hint)
-    changes = await machine.copy.changes()
-    try:
-        await machine.copy.apply(changes)
-    except WorkspaceConflict as conflict:
-        return Applied(written=[], conflicts=[shown(path) for path in conflict.paths])
+    async with machine.applying:
+        changes = await machine.copy.changes()
+        try:
+            await machine.copy.apply(changes)
+        except WorkspaceConflict as conflict:
+            return Applied(written=[], conflicts=[shown(path) for path in conflict.paths])
     return Applied(written=[shown(change.path) for change in changes], conflicts=[])
 
 
