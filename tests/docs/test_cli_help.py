@@ -38,6 +38,7 @@ COMMANDS = [
     ["config", "path"],
     ["config", "get"],
     ["config", "set"],
+    ["config", "unset"],
     ["portfolio", "list"],
     ["portfolio", "show"],
     ["portfolio", "search"],

@@ -15,7 +15,7 @@ import pytest
 
 from agentos.errors import ConfigInvalid
 from agentos.settings.document import read_document
-from agentos.settings.editing import parse_key, set_value, value_of
+from agentos.settings.editing import parse_key, set_value, unset_value, value_of
 from agentos.settings.places import Path as Keys
 
 TEXT = """\
@@ -93,6 +93,46 @@ def test_what_would_not_be_valid_is_not_set(file: Path, key: str, value: str, me
         set_value(file, parse_key(key), value)
     assert file.read_text() == TEXT
     assert os.listdir(file.parent) == ["agentos.toml"]
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "after"),
+    [
+        ("hub.port", "port = 3000      # usual\n", ""),
+        ("hub", "[hub]   # the hub\nport = 3000      # usual\n  host = '127.0.0.1'\n\n", ""),
+        ("repositories.0", '[[repositories]] # first\npath = "a"   # here\n', ""),
+        ("models.default", 'default = "openai/x"\n', ""),
+        ("models.aliases", "[models.aliases]\n", ""),
+    ],
+)
+def test_only_the_value_is_taken_away(file: Path, key: str, before: str, after: str) -> None:
+    assert unset_value(file, parse_key(key))
+    assert tomllib.loads(file.read_text()) == tomllib.loads(TEXT.replace(before, after))
+    assert all(line in TEXT.splitlines() for line in file.read_text().splitlines())
+    gone = set(TEXT.splitlines()) - set(file.read_text().splitlines())
+    assert gone <= {*before.splitlines(), "# a word about models"}
+    there = file.read_bytes()
+    assert not unset_value(file, parse_key(key))
+    assert file.read_bytes() == there
+
+
+def test_a_price_without_a_head_of_all_is_taken_away(file: Path) -> None:
+    with file.open("a") as text:
+        text.write('\n[prices."a/b"]\ninput = 1\noutput = 2\n')
+    assert unset_value(file, ("prices", "a/b"))
+    assert file.read_text().rstrip("\n") == TEXT.rstrip("\n")
+
+
+def test_what_is_needed_is_not_taken_away(file: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="path is missing"):
+        unset_value(file, ("repositories", 0, "path"))
+    assert file.read_text() == TEXT
+
+
+def test_a_mistake_can_be_taken_away(file: Path) -> None:
+    file.write_text(TEXT.replace("port", "prot"))
+    assert unset_value(file, ("hub", "prot"))
+    assert read_document(file).values["hub"] == {"host": "127.0.0.1"}
 
 
 def test_a_mistake_can_be_set_right(file: Path) -> None:
@@ -177,9 +217,14 @@ def test_the_command(file: Path) -> None:
     wrong = agentos(home, "get", "hub.prot")
     assert wrong.returncode == 1
     assert "did you mean port?" in wrong.stderr
+    assert agentos(home, "unset", "hub.port").returncode == 0
+    assert agentos(home, "get", "hub.port").stdout == "3000\n"
+    again = agentos(home, "unset", "hub.port")
+    assert (again.returncode, again.stderr) == (1, "agentos: hub.port is not set\n")
+    assert "did you mean port?" in agentos(home, "unset", "hub.prot").stderr
     negative = agentos(home, "set", "hub.port", "-1")
     assert negative.returncode == 1
-    assert f"{file}:3:1: hub.port" in negative.stderr
+    assert f"{file}:4:1: hub.port" in negative.stderr
 
 
 def test_the_command_without_a_home(tmp_path: Path) -> None:

@@ -85,3 +85,7 @@ def test_a_profile_and_a_price_are_set(place: Place, look: Look) -> None:
     assert said["profiles"]["planner"]["settings"] == {"model_verbosity": "low"}
     assert said["profiles"]["cheap"] == {"enabled": False}
     assert said["prices"]["mine/model-2"] == {"input": 1.25, "output": 4}
+    page.get_by_role("button", name="Remove your price of mine/model-2").click()
+    expect(page.get_by_text("mine/model-2 has no price of yours any more.")).to_be_visible()
+    expect(page.get_by_text("No price is called that")).to_be_visible()
+    assert "prices" not in tomllib.loads((place.home / "agentos.toml").read_text())

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { HubSilent } from "../src/hub/exchange";
 import { HubOff, Refused } from "../src/hub/hub";
 import { Program, ProgramAbsent } from "../src/hub/program";
 import { HubHere } from "./hub_here";
@@ -69,6 +70,27 @@ test("what the program said last is the reason that it failed", async () => {
 
 test("no request leaves for another address", async () => {
   await assert.rejects(here.hub.get("//elsewhere.invalid/api/v1/hub"), /no path of the hub/);
+});
+
+test("what the hub may have done is not asked for twice", async () => {
+  here.answers["/api/v1/hub"] = { version: "1" };
+  await here.hub.get("/api/v1/hub");
+  here.serve = (request) => request.socket.destroy();
+
+  await assert.rejects(here.hub.post("/api/v1/sessions/1/prompts", { text: "x" }), HubSilent);
+  assert.deepEqual(here.asked.map((one) => one.method), ["GET", "POST"]);
+  await assert.rejects(here.hub.get("/api/v1/hub"), HubSilent);
+});
+
+test("what a hub that moved never got is asked of it again", async () => {
+  here.answers["/api/v1/hub"] = { version: "1" };
+  here.answers["/api/v1/stop"] = {};
+  await here.hub.get("/api/v1/hub");
+  await here.down();
+  await here.up();
+
+  assert.deepEqual(await here.hub.post("/api/v1/stop", {}), {});
+  assert.deepEqual(here.asked.map((one) => one.method), ["GET", "POST"]);
 });
 
 test("what the hub refuses says what to do", async () => {

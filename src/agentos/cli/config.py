@@ -51,3 +51,16 @@ def set_(
     if not file.parent.is_dir():
         raise ConfigInvalid(f"there is no AgentOS home at {file.parent}", hint="run agentos init")
     set_value(file, parse_key(key), value)
+
+
+@app.command()
+def unset(key: Key) -> None:
+    """Take a setting away, so that its default holds; exit code 1 if it was not set."""
+    from agentos.settings.document import read_document
+    from agentos.settings.editing import parse_key, unset_value, value_of
+    from agentos.settings.file import settings_file
+
+    if not unset_value(settings_file(), parse_key(key)):
+        value_of(read_document(), parse_key(key))  # a name that is wrong is told
+        typer.echo(f"agentos: {key} is not set", err=True)
+        raise typer.Exit(1)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
 from agentos.errors import ConfigInvalid, SyncConflict
 from agentos.home.replacing import replace_file
 from agentos.settings import places
-from agentos.settings.document import Document, dotted, parse
+from agentos.settings.document import Document, dotted
 from agentos.settings.file import read_text
 from agentos.settings.mistakes import declared, nearest
-
-if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+from agentos.settings.rewriting import rewritten
 
 
 def parse_key(text: str) -> places.Path:
@@ -77,20 +75,32 @@ def set_value(path: Path, key: places.Path, said: str) -> Document:
     ) from refusals[0]
 
 
+def unset_value(path: Path, key: places.Path) -> bool:
+    """Take a setting away, so that its default holds; tell whether the document had it.
+
+    Raises:
+        ConfigInvalid: The document would not be valid without it; nothing was changed.
+        SyncConflict: Somebody else changed it at the same time; nothing was changed.
+    """
+    before = read_text(path)
+    return set_values(path, {key: None}).text != before
+
+
 def set_values(path: Path, values: Mapping[places.Path, object]) -> Document:
     """Set several values, all or none; see `set_value`.
 
     Args:
         path: The document.
-        values: What to set, and to which value of TOML.
+        values: What to set, and to which value of TOML; None takes it away, if it is there.
     """
     text = changed = read_text(path)
     for key, value in values.items():
-        changed = _with(path, changed, key, value)
+        changed = rewritten(path, changed, key, value)
     document = Document(path, changed)
     if read_text(path) != text:
         raise SyncConflict(f"{path} was changed meanwhile", hint="try again")
-    replace_file(path, changed.encode())
+    if changed != text:
+        replace_file(path, changed.encode())
     return document
 
 
@@ -147,42 +157,3 @@ def _meanings(said: str) -> list[object]:
     except tomllib.TOMLDecodeError:
         return [said]
     return [value["value"], said] if len(value) == 1 else [said]
-
-
-def _with(path: Path, text: str, key: places.Path, value: object) -> str:
-    """Return the text with a value set; what tomlkit wrote is compared with what was meant."""
-    import tomlkit
-
-    meant: Any = parse(path, text)
-    _put(meant, key, value, dict)
-    document = tomlkit.parse(text)
-    _put(document, key, tomlkit.item(value), tomlkit.table)
-    fresh = tomlkit.dumps(document)
-    if "\r\n" in text and "\n" not in text.replace("\r\n", ""):
-        fresh = fresh.replace("\r\n", "\n").replace("\n", "\r\n")
-    if tomllib.loads(fresh) != meant:
-        raise ConfigInvalid(
-            f"{path}: {dotted(key)} cannot be set without rewriting more of the file",
-            hint="edit the file itself",
-        )
-    return fresh
-
-
-def _put(
-    here: MutableMapping[str, Any] | list[Any], key: places.Path, value: object, table: Any
-) -> None:
-    for depth, part in enumerate(key):
-        name: Any = part if isinstance(here, list) else str(part)
-        last = depth == len(key) - 1
-        if isinstance(here, list) and not (isinstance(part, int) and part < len(here)):
-            raise ConfigInvalid(
-                f"{dotted(key[:depth])} has {len(here)} elements: there is no {part}",
-                hint="elements are numbered from 0; add one by editing the file",
-            )
-        if not isinstance(here, dict | list):
-            raise ConfigInvalid(f"{dotted(key[:depth])} is no table", hint="set it as a whole")
-        if last:
-            here[name] = value
-        elif isinstance(here, dict) and name not in here:
-            here[name] = table()
-        here = here[name]

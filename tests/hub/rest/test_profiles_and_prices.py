@@ -119,6 +119,15 @@ async def test_prices_say_since_when_and_what_is_not_known(
         assert (await said(hub, "GET", "prices"))["unpriced"] == []
         for wrong in ({"name": "x"}, {"input": -1}, {"name": "a b/c"}):
             await said(hub, "PUT", "prices/own", new | wrong, status=422)
+        await said(hub, "PUT", "prices/own", new | {"cached_input": None}, status=204)
+        prices = tomllib.loads(file.read_text())["prices"]
+        assert prices["openai/mystery"] == {"input": 2, "output": 4}
+        await said(hub, "DELETE", "prices/own?name=openai/mystery", status=204)
+        assert tomllib.loads(file.read_text()) == tomllib.loads(SETTINGS)
+        assert [each["name"] for each in (await said(hub, "GET", "prices"))["unpriced"]] == [
+            "openai/mystery"
+        ]
+        await said(hub, "DELETE", "prices/own?name=openai/mystery", status=404)
         seen: list[str] = []
         after = ""
         while True:

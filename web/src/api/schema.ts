@@ -646,7 +646,11 @@ export interface paths {
          */
         put: operations["set_price_api_v1_prices_own_put"];
         post?: never;
-        delete?: never;
+        /**
+         * Remove Price
+         * @description Take a price of one's own out of `agentos.toml`; the listed one holds again.
+         */
+        delete: operations["remove_price_api_v1_prices_own_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -5114,6 +5118,35 @@ export interface operations {
                 "application/json": components["schemas"]["OwnPrice"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    remove_price_api_v1_prices_own_delete: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             204: {

@@ -32,7 +32,12 @@ export interface Running {
 
 /** The hub does not answer at its address. */
 export class HubSilent extends Error {
-  constructor(url: string, why: string) {
+  /** @param reached Whether it may have got the request, and done what that asks for. */
+  constructor(
+    url: string,
+    why: string,
+    readonly reached: boolean,
+  ) {
     super(`The hub does not answer at ${url} (${why}).`);
   }
 }
@@ -49,6 +54,9 @@ export function exchange(running: Running, token: string, asked: Asked, agent: s
   };
   if (body !== null) headers["content-length"] = Buffer.byteLength(body);
   const options: https.RequestOptions = { method: asked.method, headers };
+  // On a connection of its own, what a request that changes something came to is known: a former
+  // one may have been closed by now, and breaks as if the hub had got the request.
+  if (asked.method !== "GET") options.agent = false;
   if (asked.signal) options.signal = asked.signal;
   if (running.tls_certificate) options.ca = readFileSync(running.tls_certificate);
   return new Promise((resolve, reject) => {
@@ -57,8 +65,13 @@ export function exchange(running: Running, token: string, asked: Asked, agent: s
       response.on("error", () => undefined);
       resolve({ status: response.statusCode ?? 0, headers: plain(response.headers), body: response });
     });
+    let reached = false;
+    request.on("socket", (socket) => {
+      if (!socket.connecting) reached = true;
+      socket.once("connect", () => (reached = true));
+    });
     request.on("error", (error) => {
-      reject(asked.signal?.aborted ? error : new HubSilent(running.url, error.message));
+      reject(asked.signal?.aborted ? error : new HubSilent(running.url, error.message, reached));
     });
     request.end(body ?? undefined);
   });

@@ -61,7 +61,7 @@ export class Hub {
 
   /**
    * Sends a request; an answer of any status is returned. A hub that moved, and a token that was
-   * rotated, are found again once.
+   * rotated, are found again once; what the hub may have done already is not asked for twice.
    */
   async send(asked: Asked): Promise<Answer> {
     const known = this.place !== null;
@@ -73,7 +73,7 @@ export class Hub {
     } catch (error) {
       if (!(error instanceof HubSilent)) throw error;
       this.forget();
-      if (!known) throw error;
+      if (!known || (error.reached && asked.method !== "GET")) throw error;
     }
     this.forget();
     const again = await this.found();

@@ -11,11 +11,12 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentos.hub.auth.needs import needs
+from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
 from agentos.hub.scopes import Principal, Scope
 from agentos.hub.tagged import tagged
 from agentos.models.settings import load_settings
-from agentos.settings.editing import set_values
+from agentos.settings.editing import set_values, unset_value
 from agentos.usage.price_refresh import refresh_prices
 from agentos.usage.price_table import ListedPrice, listed_prices
 from agentos.usage.prices import PricePeriod
@@ -156,11 +157,20 @@ def add(app: FastAPI, hub: Hub) -> None:
     async def set_price(owner: Owner, price: OwnPrice) -> None:
         """Write a price of one's own into `agentos.toml`."""
         hub.require_home()
-        rates = price.model_dump(exclude={"name"}, exclude_none=True)
         values: dict[tuple[str | int, ...], object] = {
-            ("prices", price.name, key): rate for key, rate in rates.items()
+            ("prices", price.name, key): rate
+            for key, rate in price.model_dump(exclude={"name"}).items()
         }
         await asyncio.to_thread(set_values, file, values)
+
+    @router.delete("/own", status_code=204)
+    async def remove_price(owner: Owner, name: Annotated[str, Query(max_length=300)]) -> None:
+        """Take a price of one's own out of `agentos.toml`; the listed one holds again."""
+        hub.require_home()
+        if not await asyncio.to_thread(unset_value, file, ("prices", name)):
+            raise Refused(
+                404, "price_unknown", f"agentos.toml has no price of {name}", hint="read the list"
+            )
 
     @router.post("/refresh")
     async def refresh(owner: Owner) -> RefreshedPrices:

@@ -83,7 +83,7 @@ export function Prices() {
                 </ul>
               </div>
             )}
-            {found.prices.length ? <PriceTable prices={found.prices} /> : <Empty title="No price is called that" />}
+            {found.prices.length ? <PriceTable prices={found.prices} busy={busy} remove={(name) => act(() => api.DELETE("/api/v1/prices/own", { params: { query: { name } } }), () => setSaid(`${visible(name)} has no price of yours any more.`))} /> : <Empty title="No price is called that" />}
             <p className="quiet">
               {found.prices.length.toLocaleString()} of {found.total.toLocaleString()}. US dollars for a million tokens; <Badge tone="warn">unknown</Badge> is never counted as 0.
             </p>
@@ -101,7 +101,7 @@ export function Prices() {
   );
 }
 
-function PriceTable({ prices }: { prices: Price[] }) {
+function PriceTable({ prices, busy, remove }: { prices: Price[]; busy: boolean; remove: (name: string) => void }) {
   return (
     <Table label="List of prices" head={["Model", "From", "Input", "Cached", "Written", "Output", "Source"]}>
       {prices.flatMap((price) =>
@@ -113,7 +113,14 @@ function PriceTable({ prices }: { prices: Price[] }) {
                   <code>
                     <Word>{price.name}</Word>
                   </code>{" "}
-                  {price.own && <Badge tone="accent">yours</Badge>}
+                  {price.own && (
+                    <>
+                      <Badge tone="accent">yours</Badge>{" "}
+                      <button type="button" disabled={busy} onClick={() => remove(price.name)} aria-label={`Remove your price of ${visible(price.name)}`}>
+                        Remove
+                      </button>
+                    </>
+                  )}
                 </>
               )}
               {period.long_above !== null && <div className="quiet">otherwise above {period.long_above.toLocaleString()} tokens of input</div>}

@@ -32,7 +32,11 @@ export function usePages<P extends { digest: string; files: unknown[]; next: str
     return whole;
   }
   const found = useResource(key, all);
-  useEffect(() => found.reload(), [moved]);
+  const seen = useRef(moved);
+  useEffect(() => {
+    if (seen.current !== moved) found.reload();
+    seen.current = moved;
+  }, [moved]);
   return {
     ...found,
     more: () => {

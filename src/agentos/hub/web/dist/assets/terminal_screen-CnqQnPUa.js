@@ -1,4 +1,4 @@
-import{r as Rt,j as et,a as os,i as qr,l as Vr,A as Yr}from"./index-B0s-MavT.js";/**
+import{r as Rt,j as et,a as os,i as qr,l as Vr,A as Yr}from"./index-BVGLHyf0.js";/**
  * Copyright (c) 2014-2024 The xterm.js authors. All rights reserved.
  * @license MIT
  *

@@ -1,1 +1,0 @@
-import{r as e,d as c,i as f}from"./index-B0s-MavT.js";function d(a=()=>{}){const[t,r]=e.useState(!1),[n,s]=e.useState(null);function u(o,i){t||(r(!0),s(null),c(o()).then(i,l=>s(f(l))).finally(()=>{r(!1),a()}))}return{busy:t,error:n,act:u}}export{d as u};
