@@ -77,9 +77,9 @@ async def test_line_editing_and_history(vm: AgentOs) -> None:
     async with bash(vm) as screen:
         await screen.until("^ready>$")
         await screen.type(b"echo held" + LEFT * 2 + b"\x7frl\x05 there\r")
-        await screen.until("^hrlld there$")
+        await screen.until("^hrlld there\nready>$")  # before, keys that edit go to no editor
         await screen.type(UP + b"\x17again\r")
-        await screen.until("^hrlld again$")
+        await screen.until("^hrlld again\nready>$")
         await screen.type(b"\x12hrll\x07echo done\r")
         await screen.until("^done$")
 
