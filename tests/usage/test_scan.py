@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -265,6 +267,44 @@ def test_a_program_that_dies_is_told(
     monkeypatch.setattr(scan, "PROGRAM", program)
     with scanning() as scanner, pytest.raises(AgentOsError, match="agentos-rollouts ended"):
         list(read(Job(str(place), Format.CODEX, Place()), scanner))
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_a_program_that_does_not_run_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int
+) -> None:
+    program = tmp_path / "agentos-rollouts"
+    program.write_bytes(b"\x7fELF of another machine")
+    program.chmod(mode)
+    monkeypatch.setattr(scan, "PROGRAM", program)
+    with scanning() as nothing:
+        assert nothing is None
+
+
+def test_the_program_ends_with_whoever_runs_it(tmp_path: Path) -> None:
+    place = tmp_path / "rollout-t.jsonl"
+    with place.open("wb") as file:
+        file.truncate(1 << 40)  # of zeros: it would read for an hour
+    reading = subprocess.Popen(
+        [sys.executable, "-c", _READING, place], stdout=subprocess.PIPE, text=True
+    )
+    with reading:
+        assert reading.stdout is not None
+        program = os.pidfd_open(int(reading.stdout.readline()))
+        reading.kill()
+    with open(program, "rb") as end:
+        select.select([end], [], [])
+
+
+_READING = """
+import os, sys
+from agentos.usage.reading.job import Format, Job, Place
+from agentos.usage.reading.scan import scanning
+from agentos.usage.reading.work import read
+with scanning() as scanner:
+    print(open(f"/proc/self/task/{os.getpid()}/children").read(), flush=True)
+    list(read(Job(sys.argv[1], Format.CODEX, Place()), scanner))
+"""
 
 
 def test_without_the_program_files_are_read_all_the_same(

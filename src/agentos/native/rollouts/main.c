@@ -2,8 +2,10 @@
 #include "rollouts.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -126,6 +128,8 @@ static int next_request(struct place *place) {
 
 int main(void) {
     struct place place;
+    /* If the host ended before this, the socket has its end. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) fail("end with the host's process");
     buffer.room = BUFFER;
     buffer.data = malloc(BUFFER);
     if (!buffer.data) fail("hold a line");

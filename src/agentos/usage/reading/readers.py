@@ -144,6 +144,7 @@ async def _worker() -> AsyncIterator[Process]:
         stdin=PIPE,
         stdout=PIPE,
         limit=_PIPED,
+        process_group=0,  # Ctrl-C is for this process, which ends it
         env={**os.environ, "PYTHONPATH": f"{source}:{known}" if known else source},
     )
     try:

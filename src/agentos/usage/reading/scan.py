@@ -1,7 +1,7 @@
 """The program that reads rollouts: it finds the calls, and hands other lines on that count.
 
 See `native/rollouts`. What it finds is what `Lines` and `CodexRollout` find; where it was not
-built, they do without.
+built, or does not run, they do without.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from agentos.errors import AgentOsError
-from agentos.usage.reading.lines import Line
+from agentos.usage.reading.lines import Line, Wanting
 
 PROGRAM = Path(__file__).parents[2] / "native" / "agentos-rollouts"
 
@@ -51,7 +51,7 @@ class Records:
     total: bytes
 
 
-class Marking(Protocol):
+class Marking(Wanting, Protocol):
     """Who reads lines that tell of records to come."""
 
     def mark(self, number: int) -> None:
@@ -88,7 +88,8 @@ class Scan:
                 yield _records(number, data)
             elif kind == _LINE:
                 self._marking.mark(number)
-                yield Line(self.number, begin, data)
+                if not data or self._marking.wants(data):
+                    yield Line(self.number, begin, data)
             elif kind == _FAILED:
                 raise OSError(number, os.strerror(number))
             else:
@@ -150,18 +151,15 @@ class Scanner:
 
 @contextlib.contextmanager
 def scanning() -> Iterator[Scanner | None]:
-    """Run the program; without it, None."""
-    if not PROGRAM.exists():
-        yield None
-        return
+    """Run the program; None if it is not there, or does not run here."""
     ours, theirs = socket.socketpair()
-    with (
-        ours,
-        theirs,
-        subprocess.Popen([str(PROGRAM)], stdin=theirs.fileno(), stdout=subprocess.PIPE) as process,
-    ):
-        theirs.close()
+    with ours, theirs, contextlib.ExitStack() as running:
         try:
-            yield Scanner(process, ours)
-        finally:
-            process.kill()
+            process = subprocess.Popen([PROGRAM], stdin=theirs.fileno(), stdout=subprocess.PIPE)
+        except OSError:
+            yield None
+            return
+        running.enter_context(process)
+        running.callback(process.kill)
+        theirs.close()
+        yield Scanner(process, ours)
