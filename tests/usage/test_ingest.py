@@ -13,14 +13,16 @@ from sqlalchemy import insert
 from tests.conftest import Footprint, children_of
 from tests.usage import codex_lines as lines
 
-from agentos.errors import AgentOsError
+from agentos.errors import AgentOsError, StoreError
 from agentos.store import Store
 from agentos.store.tables import MODEL_CALLS
 from agentos.usage.call import Source
 from agentos.usage.homes import UsageHome
+from agentos.usage.ingest import _Work
 from agentos.usage.ledger import Ledger
 from agentos.usage.prices import CONTEXT_STEPS, Tokens
 from agentos.usage.reading import readers
+from agentos.usage.reading.job import Piece
 from agentos.usage.selection import Selection
 
 
@@ -115,6 +117,28 @@ async def test_cancelling_leaves_nothing_and_loses_nothing(
     assert set(children_of(os.getpid())) <= known
     await ledger.ingest([codex])
     assert (await ledger.totals())[0].calls == 150
+
+
+@pytest.mark.parametrize("much", [0, 1 << 30])
+async def test_who_is_stopped_in_the_middle_of_a_file_reads_the_rest_later(
+    ledger: Ledger, codex: UsageHome, monkeypatch: pytest.MonkeyPatch, much: int
+) -> None:
+    monkeypatch.setattr(readers, "MUCH", much)
+    fill(codex, 1, 25_000)
+    deliver = _Work.deliver
+
+    async def once(work: _Work, pieces: list[Piece]) -> None:
+        await deliver(work, pieces)
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Work, "deliver", once)
+        with pytest.raises(StoreError):
+            await ledger.ingest([codex])
+    assert 0 < (await ledger.totals())[0].calls < 25_000
+    await ledger.ingest([codex])
+    assert (await ledger.totals())[0].calls == 25_000
+    assert (await ledger.ingest([codex])).files == 0
 
 
 async def test_two_who_read_at_once_count_once(url: str, codex: UsageHome) -> None:

@@ -7,11 +7,12 @@ import json
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 from agentos.usage.reading.codex import CodexRollout
-from agentos.usage.reading.entry import BadLine, Entry
+from agentos.usage.reading.entry import BadLine, Entry, part, word
 from agentos.usage.reading.job import UNSEEN, Format, Job, Piece, Place, signs
 from agentos.usage.reading.lines import LONGEST_LINE, Line, Lines, Wanting
 from agentos.usage.reading.scan import Scan, Scanner
@@ -52,8 +53,8 @@ def read(job: Job, scanner: Scanner | None = None) -> Iterator[Piece]:
             else:
                 yield _document(job, file, piece)
     except OSError as error:
-        piece.problem(0, "unreadable", error.strerror or str(error))
-        piece.seen = UNSEEN
+        piece = Piece(job.path, job.place)
+        piece.unreadable(error)
         yield piece
 
 
@@ -88,10 +89,13 @@ def _lines(job: Job, file: BinaryIO, piece: Piece, scanner: Scanner | None) -> I
             if piece.size >= _PIECE and not lines.waiting:
                 piece.place = _place(file, lines, rollout.state, packed)
                 piece.read, begun = lines.offset - begun, lines.offset
+                following = piece.following()
                 yield _booked(job, piece)
-                piece = Piece(job.path, piece.place, piece.seen)
+                piece = following
     except (zstd.ZstdError, EOFError) as error:
         piece.problem(lines.number + 1, "corrupt", f"it cannot be unpacked further: {error}")
+    except OSError as error:
+        piece.unreadable(error)
     piece.place = _place(file, lines, rollout.state, packed)
     piece.read = lines.offset - begun
     _last_line(rollout, lines, piece)
@@ -193,9 +197,7 @@ def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
         return piece
     try:
         if job.format is Format.GEMINI_DOCUMENT:
-            from agentos.usage.reading import gemini
-
-            piece.entries = gemini.document_entries(json.loads(text), text, name)
+            _read_document(json.loads(text), text, name, piece)
         else:
             from agentos.usage.reading import opencode
 
@@ -209,32 +211,51 @@ def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
     return _booked(job, piece)
 
 
+def _read_document(document: object, text: bytes, name: str, piece: Piece) -> None:
+    from agentos.usage.reading import gemini
+
+    session = word(part(document).get("sessionId")) or name
+    for message, line in gemini.document_messages(document, text):
+        try:
+            if found := gemini.message_entry(message, session, line):
+                piece.entries.append(found)
+        except BadLine as error:
+            piece.problem(line.number, error.kind, str(error))
+
+
 def _database(job: Job, piece: Piece) -> Iterator[Piece]:
     import sqlite3
     from pathlib import Path
 
     from agentos.usage.reading import opencode
 
-    latest = job.place.offset
+    latest, last = job.place.offset, job.place.line
+    now = round(time.time() * 1000)
     try:
-        for rows in opencode.database_rows(Path(job.path), latest):
-            for number, own, session, changed, text in rows:
-                latest = max(latest, changed if isinstance(changed, int) else 0)
+        for number, own, session, changed, text in opencode.database_rows(
+            Path(job.path), latest, last
+        ):
+            # Were a time to come taken for the latest, nothing before it would be read any more.
+            latest = max(latest, min(changed, now) if isinstance(changed, int) else 0)
+            last = max(last, number)
+            try:
                 piece.read += len(text)
-                try:
-                    if found := opencode.message_entry(text, own, session, number):
-                        piece.entries.append(found)
-                except BadLine as error:
-                    piece.problem(number, error.kind, str(error))
-                except (ValueError, TypeError, RecursionError) as error:
-                    piece.problem(number, "invalid_json", f"it is no JSON: {error}")
-            piece.place = Place(latest)
-            yield _booked(job, piece)
-            piece = Piece(job.path, piece.place, piece.seen)
+                if found := opencode.message_entry(text, word(own), word(session), number):
+                    piece.entries.append(found)
+            except BadLine as error:
+                piece.problem(number, error.kind, str(error))
+            except (ValueError, TypeError, RecursionError) as error:
+                piece.problem(number, "invalid_json", f"it is no JSON: {error}")
+            if piece.size >= _PIECE:
+                piece.place = Place(latest, last)
+                following = piece.following()
+                yield _booked(job, piece)
+                piece = following
+        piece.place = Place(latest, last)
     except sqlite3.Error as error:
         piece.problem(0, "unreadable", f"the database cannot be read: {error}")
         piece.seen = UNSEEN
-    yield piece
+    yield _booked(job, piece)
 
 
 def _booked(job: Job, piece: Piece) -> Piece:
