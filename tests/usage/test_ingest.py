@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from datetime import UTC, datetime
@@ -204,6 +205,21 @@ async def test_the_gateways_calls_and_those_it_only_saw_begin(store: Store) -> N
         assert total.price == 0.5
     kinds = [call.kind for _, call in await ledger.calls()]
     assert sorted(kinds) == ["title", "turn", "turn"]
+
+
+async def test_what_a_provider_tells_that_no_call_can_use(store: Store) -> None:
+    async with store.writing() as connection:
+        for told in (
+            {"input": 2**31 - 1, "price": 1.0},
+            {"input": 100, "cached_input": 300, "output": 5, "reasoning": 9, "price": math.inf},
+        ):
+            row = {"cached_input": 0, "output": 0, "reasoning": 0, **told}
+            await connection.execute(insert(MODEL_CALLS).values(gateway_row(**row)))
+    ledger = Ledger(store)
+    await ledger.ingest([])
+    [total] = await ledger.totals()
+    assert (total.calls, total.unmetered, total.price) == (2, 1, 1.0)
+    assert total.tokens == Tokens(100, cached_input=100, output=5, reasoning=5)
 
 
 @pytest.mark.parametrize("first", ["gateway", "rollout"])
