@@ -177,6 +177,12 @@ def test_budgets_are_set_told_and_cleared(tmp_path: Path) -> None:
     assert "There is no budget" in agentos("budget", "list")
     assert "there is no such budget" in agentos("budget", "clear", code=1)
     assert "limits nothing" in agentos("budget", "set", code=1)
+    assert "empty name" in agentos("budget", "set", "--money", "20", "--profile", "", code=1)
+    assert "home of a user" in agentos(
+        "budget", "set", "--tokens", "1", "--project", "~nobody_such/site", code=1
+    )
+    agentos("budget", "set", "--tokens", "10", "--project", f"{site}/below/..")
+    assert json.loads(agentos("budget", "list", "--json"))["project"] == str(site)
 
 
 def test_prices_are_listed_and_shown() -> None:
