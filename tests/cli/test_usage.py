@@ -159,6 +159,19 @@ def test_a_number_is_explained_by_files_and_lines(tmp_path: Path) -> None:
     assert f"{total['tokens']:,}" in said
 
 
+def test_what_could_not_be_looked_into_is_told_each_time(tmp_path: Path) -> None:
+    sessions = tmp_path / ".codex" / "sessions"
+    sessions.mkdir(parents=True)
+    (sessions / "circle.jsonl").symlink_to("circle.jsonl")
+    (sessions / "bad.jsonl").write_text("oops\n")
+    for _ in range(2):
+        said = agentos("usage", "doctor")
+        assert f"not counted: {sessions}/circle.jsonl:0: Too many levels of symbolic links" in said
+        assert said.count(f"not counted: {sessions}/bad.jsonl:1: ") == 1
+    found = json.loads(agentos("usage", "doctor", "--json"))
+    assert [problem["line"] for problem in found["problems"]] == [1, 0]
+
+
 def test_a_controlling_word_in_a_name_does_not_reach_the_terminal() -> None:
     ledger(made(1, project="/a\x1b[2Jb"))
     assert "\x1b" not in agentos("usage", "--by", "project")
