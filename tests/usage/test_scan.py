@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from tests.usage import codex_lines as lines
 
 from agentos.errors import AgentOsError
-from agentos.usage.reading import scan
+from agentos.usage.reading import scan, work
 from agentos.usage.reading.codex import CodexRollout
 from agentos.usage.reading.entry import MOST_TOKENS
 from agentos.usage.reading.job import Format, Job, Piece, Place
@@ -254,6 +255,23 @@ def test_a_rollout_that_cannot_be_read_is_told_and_the_next_one_read(
         with pytest.raises(OSError, match="Bad file descriptor"):  # it is open for writing alone
             list(scan.Scan(scanner, file, CodexRollout(place.name), 0, 0))
     assert_same(place, scanner)
+
+
+def test_a_file_that_is_given_up_tells_nothing_of_the_next(
+    monkeypatch: pytest.MonkeyPatch, scanner: Scanner, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "rollout-1.jsonl", tmp_path / "rollout-2.jsonl"
+    first.write_bytes(lines.meta("1") + b"".join(record(each) for each in range(12_000)))
+    second.write_bytes(lines.meta("2") + record(1))
+
+    def failing(*_: object) -> Place:
+        raise OSError(errno.ESTALE, "it is gone from the server")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "_place", failing)
+        [piece] = read(Job(str(first), Format.CODEX, Place()), scanner)
+        assert [problem.kind for problem in piece.problems] == ["unreadable"]
+    assert_same(second, scanner)
 
 
 @pytest.mark.parametrize("script", ["exit 1", "head -c 20 /dev/zero", "kill -9 $$"])

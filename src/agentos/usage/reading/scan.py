@@ -26,7 +26,9 @@ _PLACE = struct.Struct("=QQ")
 #: Where it begins and ends, its kind, a number, and how many bytes follow.
 _FRAME = struct.Struct("=QQQQIIQ")
 _SIZES = struct.Struct("=QQQQ")
-_LINE, _CALLS, _FAILED = 1, 2, 4
+_KIND = 4
+_LINE, _CALLS, _END, _FAILED = 1, 2, 3, 4
+_LAST = (_END, _FAILED)
 _COLUMNS = 8
 
 
@@ -94,7 +96,6 @@ class Scan:
                 raise OSError(number, os.strerror(number))
             else:
                 self.rest = data
-                return
 
 
 def _records(size: int, data: bytes) -> Records:
@@ -130,12 +131,23 @@ class Scanner:
         self._requests = requests
 
     def read(self, file: BinaryIO, place: bytes) -> Iterator[tuple[tuple[int, ...], bytes]]:
-        """Yield what a file tells from a place on: heads, and what follows each."""
+        """Yield what a file tells from a place on, to its end: heads, and what follows each."""
         with contextlib.suppress(ConnectionError):  # its silence tells
             socket.send_fds(self._requests, [place], [file.fileno()])
-        while True:
-            frame = _FRAME.unpack(self._exactly(_FRAME.size))
-            yield frame, self._exactly(frame[-1])
+        kind = _LINE
+        while kind not in _LAST:
+            frame, data = self._frame()
+            kind = frame[_KIND]
+            try:
+                yield frame, data
+            except GeneratorExit:
+                while kind not in _LAST:  # they are not the next file's
+                    kind = self._frame()[0][_KIND]
+                raise
+
+    def _frame(self) -> tuple[tuple[int, ...], bytes]:
+        frame = _FRAME.unpack(self._exactly(_FRAME.size))
+        return frame, self._exactly(frame[-1])
 
     def _exactly(self, size: int) -> bytes:
         data = self._found.read(size)
