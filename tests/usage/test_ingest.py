@@ -7,7 +7,10 @@ import math
 import os
 import signal
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -22,8 +25,9 @@ from agentos.usage.homes import UsageHome
 from agentos.usage.ingest import _Work
 from agentos.usage.ledger import Ledger
 from agentos.usage.prices import CONTEXT_STEPS, Tokens
-from agentos.usage.reading import readers
+from agentos.usage.reading import readers, work
 from agentos.usage.reading.job import Piece
+from agentos.usage.reading.work import zstd
 from agentos.usage.selection import Selection
 
 
@@ -120,25 +124,48 @@ async def test_cancelling_leaves_nothing_and_loses_nothing(
     assert (await ledger.totals())[0].calls == 150
 
 
+async def test_cancelling_waits_for_no_packed_gigabytes(
+    ledger: Ledger, codex: UsageHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(codex, 1)
+    with (codex.path / "sessions" / "rollout-packed.jsonl.zst").open("wb") as file:
+        packed = zstd.compress(b"{" + b" " * (64 << 20))
+        file.write(packed * 4000)  # 250 GB: minutes
+    begun = asyncio.Event()
+    signal_begun = partial(asyncio.get_running_loop().call_soon_threadsafe, begun.set)
+
+    def told(*args: Any) -> Any:
+        signal_begun()
+        return zstd.ZstdFile(*args)
+
+    monkeypatch.setattr(work, "zstd", SimpleNamespace(ZstdFile=told, ZstdError=zstd.ZstdError))
+    reading = asyncio.create_task(ledger.ingest([codex]))
+    await begun.wait()
+    reading.cancel()
+    await asyncio.wait((reading,))
+    assert reading.cancelled()
+
+
 @pytest.mark.parametrize("much", [0, 1 << 30])
 async def test_who_is_stopped_in_the_middle_of_a_file_reads_the_rest_later(
     ledger: Ledger, codex: UsageHome, monkeypatch: pytest.MonkeyPatch, much: int
 ) -> None:
     monkeypatch.setattr(readers, "MUCH", much)
-    fill(codex, 1, 25_000)
+    monkeypatch.setattr(readers, "_CALLS", 1)  # at a time, and so each piece by itself
+    fill(codex, 1, 6000)
     deliver = _Work.deliver
 
-    async def once(work: _Work, pieces: list[Piece]) -> None:
-        await deliver(work, pieces)
+    async def once(done: _Work, pieces: list[Piece]) -> None:
+        await deliver(done, pieces)
         raise StoreError("the disk is full")
 
     with monkeypatch.context() as patch:
         patch.setattr(_Work, "deliver", once)
         with pytest.raises(StoreError):
             await ledger.ingest([codex])
-    assert 0 < (await ledger.totals())[0].calls < 25_000
+    assert 0 < (await ledger.totals())[0].calls < 6000
     await ledger.ingest([codex])
-    assert (await ledger.totals())[0].calls == 25_000
+    assert (await ledger.totals())[0].calls == 6000
     assert (await ledger.ingest([codex])).files == 0
 
 

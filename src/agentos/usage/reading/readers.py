@@ -51,8 +51,8 @@ async def read_all(jobs: Sequence[tuple[Job, int]], deliver: Deliver) -> None:
 
 
 async def _in_a_thread(jobs: Sequence[Job], deliver: Deliver) -> None:
-    pieces = chain.from_iterable(read(job) for job in jobs)
     stopped = threading.Event()
+    pieces = chain.from_iterable(read(job, stopped=stopped.is_set) for job in jobs)
     while True:
         taking = asyncio.ensure_future(asyncio.to_thread(_take, pieces, stopped))
         try:

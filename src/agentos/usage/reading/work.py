@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
 from agentos.usage.reading.codex import CodexRollout
@@ -32,12 +32,15 @@ _PIECE = 5000
 _SAMPLE = 1024
 
 
-def read(job: Job, scanner: Scanner | None = None) -> Iterator[Piece]:
+def read(
+    job: Job, scanner: Scanner | None = None, stopped: Callable[[], bool] = bool
+) -> Iterator[Piece]:
     """Read what a file tells that it did not tell before. A piece can be kept without the next.
 
     Args:
         job: The file.
         scanner: Reads rollouts faster.
+        stopped: Tells that nobody waits for more: what then comes means nothing.
     """
     piece = Piece(job.path, job.place)
     try:
@@ -47,7 +50,7 @@ def read(job: Job, scanner: Scanner | None = None) -> Iterator[Piece]:
                 piece.problem(0, "no_file", "it is not a regular file")
                 yield piece
             elif job.format in (Format.CODEX, Format.CLAUDE, Format.GEMINI):
-                yield from _lines(job, file, piece, scanner)
+                yield from _lines(job, file, piece, scanner, stopped)
             elif job.format is Format.OPENCODE_DATABASE:
                 yield from _database(job, piece)
             else:
@@ -64,7 +67,27 @@ def _opened(path: str) -> BinaryIO:
     return open(handle, "rb", buffering=_BUFFER)
 
 
-def _lines(job: Job, file: BinaryIO, piece: Piece, scanner: Scanner | None) -> Iterator[Piece]:
+class _Unpacked:
+    """A packed file, which may be short and yet gigabytes: it ends where reading is stopped."""
+
+    def __init__(self, file: BinaryIO, stopped: Callable[[], bool]) -> None:
+        self._plain = zstd.ZstdFile(file)
+        self._stopped = stopped
+
+    def readline(self, size: int, /) -> bytes:
+        return b"" if self._stopped() else self._plain.readline(size)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._plain)
+
+
+def _lines(
+    job: Job,
+    file: BinaryIO,
+    piece: Piece,
+    scanner: Scanner | None,
+    stopped: Callable[[], bool],
+) -> Iterator[Piece]:
     place = piece.place = job.place
     packed = job.path.endswith(".zst")
     if packed or not _goes_on(file, place):
@@ -76,7 +99,7 @@ def _lines(job: Job, file: BinaryIO, piece: Piece, scanner: Scanner | None) -> I
         lines = Scan(scanner, file, rollout, place.offset, place.line)
     else:
         file.seek(place.offset)
-        plain = zstd.ZstdFile(file) if packed else file
+        plain = _Unpacked(file, stopped) if packed else file
         short = not packed and piece.seen[2] < LONGEST_LINE
         lines = Lines(plain, rollout, place.offset, place.line, short=short)
     begun = place.offset
