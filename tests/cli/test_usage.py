@@ -159,6 +159,19 @@ def test_a_number_is_explained_by_files_and_lines(tmp_path: Path) -> None:
     assert f"{total['tokens']:,}" in said
 
 
+def test_what_could_not_be_looked_into_is_told_each_time(tmp_path: Path) -> None:
+    sessions = tmp_path / ".codex" / "sessions"
+    sessions.mkdir(parents=True)
+    (sessions / "circle.jsonl").symlink_to("circle.jsonl")
+    (sessions / "bad.jsonl").write_text("oops\n")
+    for _ in range(2):
+        said = agentos("usage", "doctor")
+        assert f"not counted: {sessions}/circle.jsonl:0: Too many levels of symbolic links" in said
+        assert said.count(f"not counted: {sessions}/bad.jsonl:1: ") == 1
+    found = json.loads(agentos("usage", "doctor", "--json"))
+    assert [problem["line"] for problem in found["problems"]] == [1, 0]
+
+
 def test_a_controlling_word_in_a_name_does_not_reach_the_terminal() -> None:
     ledger(made(1, project="/a\x1b[2Jb"))
     assert "\x1b" not in agentos("usage", "--by", "project")
@@ -177,6 +190,12 @@ def test_budgets_are_set_told_and_cleared(tmp_path: Path) -> None:
     assert "There is no budget" in agentos("budget", "list")
     assert "there is no such budget" in agentos("budget", "clear", code=1)
     assert "limits nothing" in agentos("budget", "set", code=1)
+    assert "empty name" in agentos("budget", "set", "--money", "20", "--profile", "", code=1)
+    assert "home of a user" in agentos(
+        "budget", "set", "--tokens", "1", "--project", "~nobody_such/site", code=1
+    )
+    agentos("budget", "set", "--tokens", "10", "--project", f"{site}/below/..")
+    assert json.loads(agentos("budget", "list", "--json"))["project"] == str(site)
 
 
 def test_prices_are_listed_and_shown() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.usage import codex_lines as lines
 
 from agentos.usage.homes import UsageHome
 from agentos.usage.ledger import Ledger
+from agentos.usage.reading import work
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -20,6 +24,7 @@ else:
     from backports import zstd
 
 GOOD = (1000, 0, 0, 10, 0)
+TOTAL = "thread_token_usage"
 
 
 def begin() -> bytes:
@@ -45,6 +50,7 @@ def rollout(home: UsageHome, name: str = "rollout-t.jsonl") -> Path:
         (b"\0" * 4096 + b"\n", "invalid_json"),
         (b"\xff\xfe{}\n", "invalid_json"),
         (b"[1, 2]\n", "invalid_json"),
+        (lines.record("bad", (5, 0, 0, 1, 0)).replace(b"bad", b"\xff"), "invalid_json"),
         (lines.record("bad", (-5, 0, 0, 1, 0)), "bad_tokens"),
         (lines.record("bad", (10**18, 0, 0, 1, 0)), "bad_tokens"),
         (lines.record("bad", (10, 20, 0, 1, 0)), "bad_tokens"),
@@ -64,6 +70,18 @@ async def test_a_bad_line_in_the_middle(
     assert await counted(ledger, codex) == (2000, [(4, kind)])
     again = await ledger.ingest([codex])
     assert (again.files, again.problems) == (0, [])
+
+
+@pytest.mark.parametrize("total", [b'{"\xff":1}', b'{"input_tokens":-1}', b"[-1]"])
+async def test_a_total_that_cannot_be_read_is_added_up(
+    ledger: Ledger, codex: UsageHome, total: bytes
+) -> None:
+    told = dict.fromkeys(("thread_id", "session_id", "turn_id"), "t") | {"response_id": "two"}
+    odd = lines.line("token_usage_record", {**told, "usage": lines.named(GOOD), TOTAL: 0})
+    odd = odd.replace(b'"%s":0' % TOTAL.encode(), b'"%s":%s' % (TOTAL.encode(), total))
+    data = begin() + lines.record("one", GOOD) + odd
+    rollout(codex).write_bytes(data + lines.count((2500, 0, 0, 25, 0)))
+    assert await counted(ledger, codex) == (2500, [])
 
 
 async def test_lines_of_unknown_types_are_passed_over(ledger: Ledger, codex: UsageHome) -> None:
@@ -95,6 +113,49 @@ async def test_clocks_may_run_backwards(ledger: Ledger, codex: UsageHome) -> Non
     sooner = lines.count((1500, 0, 0, 15, 0), (500, 0, 0, 5, 0), at="2026-11-20T10:00:00Z")
     rollout(codex).write_bytes(begin() + later + sooner)
     assert await counted(ledger, codex) == (1500, [])
+
+
+@pytest.mark.parametrize("at", [20e9, -20e9])
+async def test_a_file_of_another_age(ledger: Ledger, codex: UsageHome, at: float) -> None:
+    # Where the file system keeps such times: they are more nanoseconds than a column holds.
+    rollout(codex).write_bytes(begin() + lines.record("one", GOOD))
+    os.utime(rollout(codex), (at, at))
+    assert await counted(ledger, codex) == (1000, [])
+    assert (await ledger.ingest([codex])).files == 0
+
+
+async def test_directories_as_deep_as_can_be(ledger: Ledger, codex: UsageHome) -> None:
+    rollout(codex).write_bytes(begin() + lines.record("one", GOOD))
+    here = os.open(codex.path / "sessions", os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    assert await counted(ledger, codex) == (1000, [])
+
+
+@pytest.mark.parametrize("size", [1, 12_000])
+async def test_a_file_that_cannot_be_read_to_its_end(
+    ledger: Ledger, codex: UsageHome, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    data = begin() + b"".join(lines.record(f"r{each}", GOOD) for each in range(size))
+    rollout(codex).write_bytes(data + lines.record("last", GOOD))
+
+    class Bad(io.FileIO):
+        """A file on a disk with a bad block behind `data`."""
+
+        def readinto(self, buffer: Any) -> int | None:
+            left = len(data) - self.tell()
+            if not left:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().readinto(memoryview(buffer)[:left])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "_opened", lambda path: io.BufferedReader(Bad(path)))
+        assert await counted(ledger, codex) == (1000 * size, [(0, "unreadable")])
+    assert await counted(ledger, codex) == (1000 * size + 1000, [])
 
 
 async def test_a_corrupt_packed_file_is_read_as_far_as_it_goes(

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
 from tests.conftest import Footprint, children_of
 from tests.usage import codex_lines as lines
 
-from agentos.errors import AgentOsError
+from agentos.errors import AgentOsError, StoreError
 from agentos.store import Store
 from agentos.store.tables import MODEL_CALLS
 from agentos.usage.call import Source
 from agentos.usage.homes import UsageHome
+from agentos.usage.ingest import _Work
 from agentos.usage.ledger import Ledger
 from agentos.usage.prices import CONTEXT_STEPS, Tokens
-from agentos.usage.reading import readers
+from agentos.usage.reading import readers, work
+from agentos.usage.reading.job import Piece
+from agentos.usage.reading.work import zstd
 from agentos.usage.selection import Selection
 
 
@@ -117,6 +124,51 @@ async def test_cancelling_leaves_nothing_and_loses_nothing(
     assert (await ledger.totals())[0].calls == 150
 
 
+async def test_cancelling_waits_for_no_packed_gigabytes(
+    ledger: Ledger, codex: UsageHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(codex, 1)
+    with (codex.path / "sessions" / "rollout-packed.jsonl.zst").open("wb") as file:
+        packed = zstd.compress(b"{" + b" " * (64 << 20))
+        file.write(packed * 4000)  # 250 GB: minutes
+    begun = asyncio.Event()
+    signal_begun = partial(asyncio.get_running_loop().call_soon_threadsafe, begun.set)
+
+    def told(*args: Any) -> Any:
+        signal_begun()
+        return zstd.ZstdFile(*args)
+
+    monkeypatch.setattr(work, "zstd", SimpleNamespace(ZstdFile=told, ZstdError=zstd.ZstdError))
+    reading = asyncio.create_task(ledger.ingest([codex]))
+    await begun.wait()
+    reading.cancel()
+    await asyncio.wait((reading,))
+    assert reading.cancelled()
+
+
+@pytest.mark.parametrize("much", [0, 1 << 30])
+async def test_who_is_stopped_in_the_middle_of_a_file_reads_the_rest_later(
+    ledger: Ledger, codex: UsageHome, monkeypatch: pytest.MonkeyPatch, much: int
+) -> None:
+    monkeypatch.setattr(readers, "MUCH", much)
+    monkeypatch.setattr(readers, "_CALLS", 1)  # at a time, and so each piece by itself
+    fill(codex, 1, 6000)
+    deliver = _Work.deliver
+
+    async def once(done: _Work, pieces: list[Piece]) -> None:
+        await deliver(done, pieces)
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Work, "deliver", once)
+        with pytest.raises(StoreError):
+            await ledger.ingest([codex])
+    assert 0 < (await ledger.totals())[0].calls < 6000
+    await ledger.ingest([codex])
+    assert (await ledger.totals())[0].calls == 6000
+    assert (await ledger.ingest([codex])).files == 0
+
+
 async def test_two_who_read_at_once_count_once(url: str, codex: UsageHome) -> None:
     fill(codex, 30)
     stores = [await Store.open(url) for _ in range(3)]
@@ -180,6 +232,21 @@ async def test_the_gateways_calls_and_those_it_only_saw_begin(store: Store) -> N
         assert total.price == 0.5
     kinds = [call.kind for _, call in await ledger.calls()]
     assert sorted(kinds) == ["title", "turn", "turn"]
+
+
+async def test_what_a_provider_tells_that_no_call_can_use(store: Store) -> None:
+    async with store.writing() as connection:
+        for told in (
+            {"input": 2**31 - 1, "price": 1.0},
+            {"input": 100, "cached_input": 300, "output": 5, "reasoning": 9, "price": math.inf},
+        ):
+            row = {"cached_input": 0, "output": 0, "reasoning": 0, **told}
+            await connection.execute(insert(MODEL_CALLS).values(gateway_row(**row)))
+    ledger = Ledger(store)
+    await ledger.ingest([])
+    [total] = await ledger.totals()
+    assert (total.calls, total.unmetered, total.price) == (2, 1, 1.0)
+    assert total.tokens == Tokens(100, cached_input=100, output=5, reasoning=5)
 
 
 @pytest.mark.parametrize("first", ["gateway", "rollout"])

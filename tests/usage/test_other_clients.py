@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -151,6 +152,9 @@ def test_it_warns_before_claude_deletes(tmp_path: Path) -> None:
     (found.path / "settings.json").write_text('{"cleanupPeriodDays": 0}')
     [warning] = deletion_warnings(files, now)
     assert "delete 3 of them" in warning
+    for odd in ("1e999", "[" * 100_000, "oops", "[]"):
+        (found.path / "settings.json").write_text(f'{{"cleanupPeriodDays": {odd}}}')
+        deletion_warnings(files, now)
 
 
 async def test_an_old_gemini_session_is_one_document(ledger: Ledger, tmp_path: Path) -> None:
@@ -165,6 +169,22 @@ async def test_an_old_gemini_session_is_one_document(ledger: Ledger, tmp_path: P
     [(_, call)] = await ledger.calls()
     line = (place / "session-a.json").read_text().splitlines()[call.provenance.line - 1]
     assert '"m1"' in line
+
+
+async def test_a_bad_message_of_a_document_leaves_the_others(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    found, place = home(tmp_path, Source.GEMINI, "tmp/hash/chats")
+    messages = [
+        {"id": id, "type": "gemini", "timestamp": AT, "tokens": {"input": used}}
+        for id, used in (("m1", 100), ("m2", -5), ("\N{EURO SIGN}", 10), ("m4", 1))
+    ]
+    text = json.dumps({"sessionId": "s", "messages": messages}, indent=2)
+    (place / "session-a.json").write_text(text)
+    report = await ledger.ingest([found])
+    [problem] = report.problems
+    assert (report.calls, problem.kind) == (3, "bad_tokens")
+    assert '"m2"' in text.splitlines()[problem.line - 1]
 
 
 def opencode_message(**more: Any) -> str:
@@ -215,6 +235,61 @@ async def test_opencodes_database_is_read_on_while_it_is_open(
     report = await ledger.ingest([found])
     assert [(problem.line, problem.kind) for problem in report.problems] == [(4, "invalid_json")]
     writer.close()
+
+
+COLUMNS = "id, session_id, time_updated"
+
+
+def opencode_database(place: Path, table: str, *rows: tuple[Any, ...]) -> None:
+    with contextlib.closing(sqlite3.connect(place / "opencode.db")) as writer, writer:
+        writer.execute(table)
+        for row in rows:
+            writer.execute("insert into message values (?, ?, ?, ?)", row)
+
+
+async def test_opencodes_clock_may_run_backwards(ledger: Ledger, tmp_path: Path) -> None:
+    found, place = home(tmp_path, Source.OPENCODE, ".")
+    years_ahead, today = 4_000_000_000_000, 1_763_700_000_000
+    table = f"create table if not exists message ({COLUMNS}, data)"
+    for number, at in enumerate((today, years_ahead, today + 1, today - 1, 10**18, 0), 1):
+        opencode_database(place, table, (f"msg_{number}", "s", at, opencode_message()))
+        assert (await ledger.ingest([found])).calls == 1
+
+
+async def test_rows_of_opencode_that_are_no_messages(ledger: Ledger, tmp_path: Path) -> None:
+    found, place = home(tmp_path, Source.OPENCODE, ".")
+    odd = (None, 5, b"\xff\xfe", "[" * 100_000, "\N{EURO SIGN}\0")
+    rows: list[tuple[Any, ...]] = [
+        (f"odd_{number}", "s", number, value) for number, value in enumerate(odd)
+    ]
+    rows += [(7, 8, None, opencode_message()), ("good", "s", "then", opencode_message())]
+    opencode_database(place, f"create table message ({COLUMNS}, data)", *rows)
+    with contextlib.closing(sqlite3.connect(place / "opencode.db")) as writer, writer:
+        writer.execute("insert into message values ('x', 's', 1, cast(x'ff7b' as text))")
+    report = await ledger.ingest([found])
+    assert (report.calls, len(report.problems)) == (1, len(odd) + 2)
+    assert {problem.line for problem in report.problems} == {1, 2, 3, 4, 5, 6, 8}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "create table other (a)",
+        f"create table message ({COLUMNS}, data as (hex(zeroblob(1000000))))",
+        "create view message as with recursive a(n) as (select 1 union all select n + 1 from a)"
+        " select n as id, n as session_id, n as time_updated, n as data from a",
+    ],
+)
+async def test_a_database_that_is_none_of_opencodes(
+    ledger: Ledger, tmp_path: Path, table: str
+) -> None:
+    found, place = home(tmp_path, Source.OPENCODE, ".")
+    opencode_database(place, table)
+    [problem] = (await ledger.ingest([found])).problems
+    assert (problem.kind, problem.message) == (
+        "unreadable",
+        "the database cannot be read: it has no table of messages",
+    )
 
 
 def test_homes_are_where_the_variables_say(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import select
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,7 +18,7 @@ from hypothesis import strategies as st
 from tests.usage import codex_lines as lines
 
 from agentos.errors import AgentOsError
-from agentos.usage.reading import scan
+from agentos.usage.reading import scan, work
 from agentos.usage.reading.codex import CodexRollout
 from agentos.usage.reading.entry import MOST_TOKENS
 from agentos.usage.reading.job import Format, Job, Piece, Place
@@ -254,6 +257,23 @@ def test_a_rollout_that_cannot_be_read_is_told_and_the_next_one_read(
     assert_same(place, scanner)
 
 
+def test_a_file_that_is_given_up_tells_nothing_of_the_next(
+    monkeypatch: pytest.MonkeyPatch, scanner: Scanner, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "rollout-1.jsonl", tmp_path / "rollout-2.jsonl"
+    first.write_bytes(lines.meta("1") + b"".join(record(each) for each in range(12_000)))
+    second.write_bytes(lines.meta("2") + record(1))
+
+    def failing(*_: object) -> Place:
+        raise OSError(errno.ESTALE, "it is gone from the server")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "_place", failing)
+        [piece] = read(Job(str(first), Format.CODEX, Place()), scanner)
+        assert [problem.kind for problem in piece.problems] == ["unreadable"]
+    assert_same(second, scanner)
+
+
 @pytest.mark.parametrize("script", ["exit 1", "head -c 20 /dev/zero", "kill -9 $$"])
 def test_a_program_that_dies_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
@@ -265,6 +285,44 @@ def test_a_program_that_dies_is_told(
     monkeypatch.setattr(scan, "PROGRAM", program)
     with scanning() as scanner, pytest.raises(AgentOsError, match="agentos-rollouts ended"):
         list(read(Job(str(place), Format.CODEX, Place()), scanner))
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_a_program_that_does_not_run_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int
+) -> None:
+    program = tmp_path / "agentos-rollouts"
+    program.write_bytes(b"\x7fELF of another machine")
+    program.chmod(mode)
+    monkeypatch.setattr(scan, "PROGRAM", program)
+    with scanning() as nothing:
+        assert nothing is None
+
+
+def test_the_program_ends_with_whoever_runs_it(tmp_path: Path) -> None:
+    place = tmp_path / "rollout-t.jsonl"
+    with place.open("wb") as file:
+        file.truncate(1 << 40)  # of zeros: it would read for an hour
+    reading = subprocess.Popen(
+        [sys.executable, "-c", _READING, place], stdout=subprocess.PIPE, text=True
+    )
+    with reading:
+        assert reading.stdout is not None
+        program = os.pidfd_open(int(reading.stdout.readline()))
+        reading.kill()
+    with open(program, "rb") as end:
+        select.select([end], [], [])
+
+
+_READING = """
+import os, sys
+from agentos.usage.reading.job import Format, Job, Place
+from agentos.usage.reading.scan import scanning
+from agentos.usage.reading.work import read
+with scanning() as scanner:
+    print(open(f"/proc/self/task/{os.getpid()}/children").read(), flush=True)
+    list(read(Job(sys.argv[1], Format.CODEX, Place()), scanner))
+"""
 
 
 def test_without_the_program_files_are_read_all_the_same(

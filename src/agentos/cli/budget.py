@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,7 +85,14 @@ def show(as_json: Json = False) -> None:
 def _whole(project: Path | None, profile: str | None) -> Path | None:
     if project is not None and profile is not None:
         raise ConfigInvalid("a budget is of a project or of a profile", hint="name one of them")
-    return None if project is None else project.expanduser().absolute()
+    if profile == "":
+        raise ConfigInvalid("no profile has an empty name", hint="leave --profile out for all")
+    try:
+        return None if project is None else Path(os.path.abspath(project.expanduser()))
+    except RuntimeError as error:
+        raise ConfigInvalid(
+            f"{project} is in the home of a user that there is not", hint="write a whole path"
+        ) from error
 
 
 def _line(status: BudgetStatus, currency: Currency) -> str:
@@ -102,7 +110,7 @@ def _line(status: BudgetStatus, currency: Currency) -> str:
     if status.tokens is not None:
         limits.append(f"{status.tokens:,} tokens")
         spent.append(f"{status.used:,} tokens" if status.used is not None else "")
-        ahead.append(f"{status.tokens_ahead:,} tokens" if status.tokens_ahead else "")
+        ahead.append(f"{status.tokens_ahead:,} tokens" if status.tokens_ahead is not None else "")
     said = f"{whose}: {' and '.join(limits)} per {status.scope}"
     if status.used is not None:
         share = "" if status.share is None else f" ({status.share:.0%})"

@@ -19,6 +19,7 @@ from agentos.usage.ingest import IngestReport
 from agentos.usage.ledger import Ledger
 from agentos.usage.prices import Tokens
 from agentos.usage.questions import PricedCall, priced_calls
+from agentos.usage.reading.entry import Problem
 from agentos.usage.selection import Selection
 
 
@@ -35,6 +36,12 @@ class Findings:
     explanation: Explanation
     calls: list[PricedCall]
     read: IngestReport
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was not counted, and what could not be looked into just now."""
+        found = self.explanation.problems
+        return found + [each for each in self.read.problems if not each.line and each not in found]
 
 
 async def explained(selection: Selection, lines: int, read: bool) -> Findings:
@@ -77,7 +84,7 @@ def show(findings: Findings) -> None:
         line = line_at(priced.call.provenance)
         text = line.decode("utf-8", "replace") if line else "(it is no more there)"
         typer.echo(f"{printable(str(priced.call.provenance))}: {printable(text)}")
-    for problem in found.problems:
+    for problem in findings.problems:
         typer.echo(f"not counted: {printable(str(problem))}")
     for warning in findings.read.warnings:
         typer.echo(f"warning: {printable(warning)}")
@@ -93,7 +100,7 @@ def show_json(findings: Findings) -> None:
             {"identity": each.call.identity, "provenance": asdict(each.call.provenance)}
             for each in findings.calls
         ],
-        "problems": [asdict(problem) for problem in found.problems],
+        "problems": [asdict(problem) for problem in findings.problems],
         "warnings": findings.read.warnings,
     }
     typer.echo(json.dumps(said, indent=2))

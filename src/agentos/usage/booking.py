@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import fields
 from itertools import chain, repeat
 from typing import Any
@@ -21,7 +20,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 
 from agentos.store.tables import USAGE_CALLERS, USAGE_CALLS, USAGE_QUARTERS
 from agentos.usage.conditions import ALL_CALLS
@@ -112,31 +110,52 @@ def _known_callers(connection: Connection, callers: set[Caller]) -> dict[Caller,
 def _insert(connection: Connection, told: Sequence[tuple[int, Calls]]) -> bool:
     """Write calls down, or, if one of them is known, nothing: then it returns False."""
     numbers = _numbers(connection, {caller for _, calls in told for caller in calls.callers})
-    latest = connection.scalar(select(func.max(USAGE_CALLS.c.id))) or 0
-    plain = connection.dialect.name == "sqlite"
-    try:
-        # SQLite's savepoints copy every page that changes; without one, it keeps what it has done.
-        with nullcontext() if plain else connection.begin_nested():
-            for statement, parts in _statements(told, numbers, plain).items():
-                rows = chain.from_iterable(parts)
-                if plain:  # the driver itself asks for no list, which takes longer than the rows
-                    connection.connection.cursor().executemany(statement, rows)  # type: ignore[arg-type]
-                else:
-                    connection.exec_driver_sql(statement, list(rows))
-    except (IntegrityError, sqlite3.IntegrityError):
-        if plain:
-            connection.execute(delete(USAGE_CALLS).where(USAGE_CALLS.c.id > latest))
+    insert_all = _ALL[connection.dialect.name]
+    if not insert_all(connection, told, numbers):
         return False
     _sum_up(connection, told, numbers)
     return True
 
 
+def _all_in_sqlite(
+    connection: Connection, told: Sequence[tuple[int, Calls]], numbers: dict[Caller, int]
+) -> bool:
+    latest = connection.scalar(select(func.max(USAGE_CALLS.c.id))) or 0
+    # The driver itself asks for no list, which takes longer than the rows.
+    cursor: Any = connection.connection.cursor()
+    try:
+        for statement, parts in _statements(told, numbers, "?").items():
+            cursor.executemany(statement, chain.from_iterable(parts))
+    except sqlite3.IntegrityError:
+        # A savepoint would copy every page that changes; without one, it keeps what it has done.
+        connection.execute(delete(USAGE_CALLS).where(USAGE_CALLS.c.id > latest))
+        return False
+    return True
+
+
+def _all_in_postgresql(
+    connection: Connection, told: Sequence[tuple[int, Calls]], numbers: dict[Caller, int]
+) -> bool:
+    done = 0
+    with connection.begin_nested() as savepoint:
+        for statement, parts in _statements(told, numbers, "%s").items():
+            rows = list(chain.from_iterable(parts))
+            done += connection.exec_driver_sql(f"{statement} on conflict do nothing", rows).rowcount
+        if done < sum(len(calls) for _, calls in told):
+            savepoint.rollback()
+            return False
+    return True
+
+
+#: Each inserts calls, or, if one of them is known, none: then it returns False.
+_ALL = {"postgresql": _all_in_postgresql, "sqlite": _all_in_sqlite}
+
+
 def _statements(
-    told: Sequence[tuple[int, Calls]], numbers: dict[Caller, int], plain: bool
+    told: Sequence[tuple[int, Calls]], numbers: dict[Caller, int], mark: str
 ) -> dict[str, list[Iterator[tuple[Any, ...]]]]:
     """Return what inserts calls, each with its rows; what all have alike is in it."""
     found: dict[str, list[Iterator[tuple[Any, ...]]]] = defaultdict(list)
-    mark = "?" if plain else "%s"
     for source, calls in told:
         columns = [*calls.columns, repeat(source, len(calls))]
         columns[1] = calls.callers_as(numbers)

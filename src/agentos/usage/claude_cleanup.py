@@ -25,8 +25,8 @@ def deletion_warnings(found: Sequence[Found], now: float | None = None) -> list[
     now = time.time() if now is None else now
     warnings = []
     for home in dict.fromkeys(each.home for each in found if each.home.source is Source.CLAUDE):
-        days = _kept_days(home.path / "settings.json")
-        if home.session or days is None:
+        days = None if home.session else _kept_days(home.path / "settings.json")
+        if days is None:
             continue
         limit = now - (days - _WARNED_DAYS) * _DAY
         old = sum(1 for each in found if each.home == home and each.seen[3] / 1e9 < limit)
@@ -44,8 +44,8 @@ def _kept_days(settings: object) -> float | None:
     try:
         with open(str(settings), encoding="utf-8") as file:
             days = part(json.load(file)).get("cleanupPeriodDays", _DEFAULT_DAYS)
+        return float(days) if isinstance(days, int | float) else _DEFAULT_DAYS
     except FileNotFoundError:
         return _DEFAULT_DAYS
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError, RecursionError):
         return None
-    return float(days) if isinstance(days, int | float) else _DEFAULT_DAYS

@@ -55,7 +55,7 @@ def find(homes: list[UsageHome]) -> tuple[list[Found], list[Problem]]:
         for below, endings in _PLACES.get(home.source, ()):
             deep = bool(below)
             top = str(home.path / below)
-            for path, status in _files(top, deep, set(), problems):
+            for path, status in _files(top, deep, problems):
                 kind = next((form for end, form in endings.items() if path.endswith(end)), None)
                 if kind is None or not _tells(home.source, path):
                     continue
@@ -81,19 +81,33 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _files(
-    top: str, deep: bool, entered: set[tuple[int, int]], problems: list[Problem]
+def _files(top: str, deep: bool, problems: list[Problem]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the files of a directory, and, if it is deep, those below it, however deep."""
+    entered: set[tuple[int, int]] = set()
+    waiting = [top]
+    while waiting:
+        below = []
+        for path, status in _entries(waiting.pop(), entered, problems):
+            if stat.S_ISREG(status.st_mode):
+                yield path, status
+            elif deep and stat.S_ISDIR(status.st_mode):
+                below.append(path)
+        waiting += reversed(below)
+
+
+def _entries(
+    directory: str, entered: set[tuple[int, int]], problems: list[Problem]
 ) -> Iterator[tuple[str, os.stat_result]]:
     try:
-        status = os.stat(top)
+        status = os.stat(directory)
         if (status.st_dev, status.st_ino) in entered:
             return
         entered.add((status.st_dev, status.st_ino))
-        entries = sorted(os.scandir(top), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        problems.append(Problem(top, 0, "unreadable", error.strerror or str(error)))
+        problems.append(Problem(directory, 0, "unreadable", error.strerror or str(error)))
         return
     for entry in entries:
         try:
@@ -102,8 +116,5 @@ def _files(
             continue  # deleted meanwhile, or a link to nothing
         except OSError as error:
             problems.append(Problem(entry.path, 0, "unreadable", error.strerror or str(error)))
-            continue
-        if stat.S_ISREG(status.st_mode):
+        else:
             yield entry.path, status
-        elif deep and stat.S_ISDIR(status.st_mode):
-            yield from _files(entry.path, deep, entered, problems)

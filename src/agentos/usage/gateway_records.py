@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agentos.store.tables import MODEL_CALLS, SESSIONS
-from agentos.usage.reading.entry import Caller, Entry, word
+from agentos.usage.reading.entry import MOST_TOKENS, Caller, Entry, word
 from agentos.usage.selection import milliseconds
 
 _CLIENTS = ("codex", "claude", "gemini", "opencode", "pi")
@@ -17,6 +17,8 @@ _CLIENTS = ("codex", "claude", "gemini", "opencode", "pi")
 _GIVEN_UP = 499
 #: Processes that write at once may finish in another order than they began.
 _OVERLAP = 1000
+_NAMES = ("input", "cached_input", "cache_write", "cache_write_hour", "output", "reasoning")
+_MOST_DOLLARS = 1e6  # for a call
 
 
 async def gateway_entries(connection: AsyncConnection, after: int) -> list[Entry]:
@@ -47,6 +49,8 @@ async def gateway_sessions(connection: AsyncConnection) -> set[str]:
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     agent = row["agent"] or ""
+    used = _used(row)
+    price = row["price"]
     return Entry(
         identity=word(row["response_id"]) or f"gateway:{row['id']}",
         caller=Caller(
@@ -65,15 +69,29 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         offset=0,
         turn=word(row["turn"]),
         response_id=word(row["response_id"]),
-        metered=int(row["input"] is not None or row["output"] is not None),
-        input=row["input"] or 0,
-        cached_input=row["cached_input"] or 0,
-        cache_write=row["cache_write"] or 0,
-        cache_write_hour=row["cache_write_hour"] or 0,
-        output=row["output"] or 0,
-        reasoning=row["reasoning"] or 0,
-        price=row["price"],
+        metered=int(bool(used)),
+        **used,
+        price=price if price is not None and 0 <= price < _MOST_DOLLARS else None,
     )
+
+
+def _used(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call's tokens; none if the provider told nothing, or what no call can use.
+
+    What is a part of something else is at most all of it.
+    """
+    told = {name: row[name] or 0 for name in _NAMES}
+    known = row["input"] is not None or row["output"] is not None
+    if not known or not all(0 <= number <= MOST_TOKENS for number in told.values()):
+        return {}
+    cached = min(told["cached_input"], told["input"])
+    written = min(told["cache_write"], told["input"] - cached)
+    return told | {
+        "cached_input": cached,
+        "cache_write": written,
+        "cache_write_hour": min(told["cache_write_hour"], written),
+        "reasoning": min(told["reasoning"], told["output"]),
+    }
 
 
 def _client(said: str) -> str:

@@ -51,4 +51,6 @@ def user_homes(environ: Mapping[str, str] | None = None) -> list[UsageHome]:
 
 
 def _several(value: str | None) -> list[Path]:
-    return [Path(part.strip()).expanduser() for part in (value or "").split(",") if part.strip()]
+    return [
+        Path(os.path.expanduser(part.strip())) for part in (value or "").split(",") if part.strip()
+    ]

@@ -192,6 +192,10 @@ async def test_the_ledger_is_kept_up_to_date_while_the_hub_runs(
         "period=eternity",
         "first_day=0001-01-01",
         "last_day=9998-12-31",
+        "after=WyJhIiwgMWU5OTldCg==",
+        "model=%00",
+        "project=a&project=%00",
+        "model_name=%00",
     ],
 )
 async def test_what_cannot_be_understood_is_told(asking: Started, words: str) -> None:
@@ -333,6 +337,9 @@ async def test_budgets_are_set_and_taken_away(asking: Started, tmp_path: Path) -
         {"money": -1},
         {"tokens": 1.5},
         {"money": 1, "project": "site"},
+        {"money": 1, "project": "/srv\0/site"},
+        {"money": 1, "project": "~nobody_such/site"},
+        {"money": 1, "profile": "\0"},
         {"money": 1, "project": "/srv/site", "profile": "cheap"},
         {"money": 1, "per": "session"},
     ],

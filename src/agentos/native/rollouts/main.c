@@ -2,8 +2,11 @@
 #include "rollouts.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -124,8 +127,16 @@ static int next_request(struct place *place) {
     return rollout;
 }
 
+static bool host_has_ended(void) {
+    struct pollfd socket = {.fd = STDIN_FILENO};
+    if (poll(&socket, 1, 0) < 0) fail("look for the host");
+    return socket.revents & POLLHUP;
+}
+
 int main(void) {
     struct place place;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) fail("end with the host's process");
+    if (host_has_ended()) return 0; /* before this */
     buffer.room = BUFFER;
     buffer.data = malloc(BUFFER);
     if (!buffer.data) fail("hold a line");

@@ -2,7 +2,8 @@
  *
  * The host spawns this program with one end of a SOCK_STREAM pair as its stdin. Each request is a
  * `struct place`, with a rollout's descriptor beside it; what is found from there on is written to
- * stdout, one `struct frame` after another. The host ends the program by closing the socket.
+ * stdout, one `struct frame` after another. The host ends the program by closing the socket,
+ * or with its own end.
  *
  * Nothing is judged here. What is exactly as Codex writes it, and is a call, becomes a row of
  * columns; every other line that may count goes to the host as it is (line.c).

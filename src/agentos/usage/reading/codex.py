@@ -282,15 +282,14 @@ class CodexRollout:
     def _settle(self) -> None:
         """Take over the total that the last record has: a fork's begins with its parent's."""
         after, self._after = self._after, b""
-        told = json_value(after) if after else None
-        if isinstance(told, dict):
-            try:
-                total = _counts(told, most=MOST_IN_ALL)
-            except BadLine:
-                pass  # then it is what was added up
-            else:
-                self._unadded.clear()
-                self._thread.total = total
+        try:
+            told = json_value(after) if after else None
+            total = _counts(told, most=MOST_IN_ALL) if isinstance(told, dict) else None
+        except (ValueError, RecursionError):
+            total = None  # then it is what was added up
+        if total is not None:
+            self._unadded.clear()
+            self._thread.total = total
         self._added_up()
 
     def _added_up(self) -> Counts:

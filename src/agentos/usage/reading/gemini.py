@@ -5,7 +5,7 @@ Google counts thoughts beside the answer, and what tools were shown beside the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentos.usage.reading.entry import BadLine, Caller, Entry, count, milliseconds, part, word
@@ -54,27 +54,22 @@ class GeminiChat:
         return [entry for entry in found if entry]
 
 
-def document_entries(document: Any, text: bytes, name: str) -> list[Entry]:
-    """Return the calls of a session that is one JSON document.
+def document_messages(document: Any, text: bytes) -> Iterator[tuple[Mapping[str, Any], Line]]:
+    """Yield the messages of a session that is one JSON document, each with where it is.
 
     Args:
         document: The document.
         text: As it is written.
-        name: The file's name.
-
-    Raises:
-        BadLine: A message of it cannot be counted.
     """
-    data = part(document)
-    session = word(data.get("sessionId")) or name
-    messages = data.get("messages")
-    found = []
+    messages = part(document).get("messages")
+    number, offset = 1, 0
     for message in messages if isinstance(messages, list) else []:
-        offset = max(text.find(word(part(message).get("id")).encode()), 0)
-        line = Line(text.count(b"\n", 0, offset) + 1, offset, b"")
-        if entry := message_entry(part(message), session, line):
-            found.append(entry)
-    return found
+        found = text.find(word(part(message).get("id")).encode(), offset)
+        if found < 0:
+            text = b""  # ids are written otherwise; to look for each of them may take hours
+        else:
+            number, offset = number + text.count(b"\n", offset, found), found
+        yield part(message), Line(number, offset, b"")
 
 
 def message_entry(message: Mapping[str, Any], session: str, line: Line) -> Entry | None:

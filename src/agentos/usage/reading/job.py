@@ -12,6 +12,8 @@ from agentos.usage.reading.entry import Entry, Problem
 _PROBLEMS_SHOWN = 1000
 #: Of a file that could not be read: the next time it is tried again.
 UNSEEN = (0, 0, 0, 0)
+#: How many numbers a database's column can hold.
+_NUMBERS = 1 << 64
 
 
 class Format(StrEnum):
@@ -32,7 +34,7 @@ class Place:
     Attributes:
         offset: The end of the last whole line, in bytes; of a database, the time of the last
             change, in milliseconds since 1970.
-        line: The number of that line.
+        line: The number of that line; of a database, of the last row.
         state: What the reader has to remember.
         head: A fingerprint of the file's beginning.
         tail: A fingerprint of what is before `offset`.
@@ -74,7 +76,8 @@ class Piece:
     Attributes:
         path: The file.
         place: How far it is read now.
-        seen: Device, inode, size and time of change in nanoseconds, from before it was read.
+        seen: Device, inode, size and time of change in nanoseconds, from before it was read; until
+            all of it is read, the last two are 0.
         entries: The calls that were read one by one.
         calls: Those that were read many at once; each has an answer's id.
         problems: What could not be counted.
@@ -101,10 +104,20 @@ class Piece:
         """All calls."""
         return [*self.calls, Calls.of(self.entries)] if self.entries else self.calls
 
+    def following(self) -> Piece:
+        """Return the piece that comes next; who knows only this one has to read on."""
+        seen, self.seen = self.seen, (*self.seen[:2], 0, 0)
+        return Piece(self.path, self.place, seen)
+
     def problem(self, line: int, kind: str, message: str) -> None:
         """Note what cannot be counted; of very many, the first."""
         if len(self.problems) < _PROBLEMS_SHOWN:
             self.problems.append(Problem(self.path, line, kind, message))
+
+    def unreadable(self, error: Exception) -> None:
+        """Note that the file cannot be read, or not further; the next time it is tried again."""
+        self.problem(0, "unreadable", getattr(error, "strerror", None) or str(error))
+        self.seen = UNSEEN
 
 
 def signs(path: str, found: os.stat_result) -> tuple[int, int, int, int]:
@@ -117,4 +130,10 @@ def signs(path: str, found: os.stat_result) -> tuple[int, int, int, int]:
             ahead = None
         if ahead:
             size, changed = size + ahead.st_size, max(changed, ahead.st_mtime_ns)
-    return found.st_dev, found.st_ino, size, changed
+    device, inode, size, changed = map(_kept, (found.st_dev, found.st_ino, size, changed))
+    return device, inode, size, changed
+
+
+def _kept(number: int) -> int:
+    """Return a number that a column can hold: of some file systems' inodes, and of far times."""
+    return (number + _NUMBERS // 2) % _NUMBERS - _NUMBERS // 2

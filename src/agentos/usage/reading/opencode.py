@@ -8,39 +8,50 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agentos.usage.reading.entry import LONGEST_PATH, BadLine, Caller, Entry, count, part, word
+from agentos.usage.reading.lines import LONGEST_LINE
 
-_ROWS = 1000
+#: Whether the messages are a table, and of columns that are stored.
+_KIND = """
+    select type, (select max(hidden) from pragma_table_xinfo('message'))
+    from sqlite_master where name = 'message'
+"""
 _MILLISECONDS = (1_420_070_400_000, 7_258_118_400_000)  # 2015 to 2200
 
 
-def database_rows(path: Path, since: int) -> Iterator[list[tuple[int, str, str, int, str]]]:
-    """Yield some messages at a time that changed since a time, in that order.
+def database_rows(path: Path, since: int, after: int) -> Iterator[tuple[int, Any, Any, Any, Any]]:
+    """Yield the messages that changed since a time, in that order, and those that are new.
 
-    The database is opened for reading only: OpenCode never waits for it.
+    The database is opened for reading only: OpenCode never waits for it. It may be of a machine,
+    and so anything: no view or computed column of it is asked.
 
     Args:
         path: The database.
         since: The time, in milliseconds since 1970.
+        after: The highest row number that is known: clocks may run backwards.
 
     Returns:
-        Of each its row number, id, session, time of change, and JSON.
+        Of each its row number, id, session, time of change, and JSON, if they are what they
+        should be.
 
     Raises:
         sqlite3.Error: It cannot be read, or is none of OpenCode's.
     """
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
     try:
-        found = connection.execute(
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_LINE)
+        if connection.execute(_KIND).fetchone() != ("table", 0):
+            raise sqlite3.DatabaseError("it has no table of messages")
+        yield from connection.execute(
             "select rowid, id, session_id, time_updated, data from message"
-            " where time_updated >= ? order by time_updated",
-            (since,),
+            " where time_updated >= ? or rowid > ? order by time_updated",
+            (since, after),
         )
-        while rows := found.fetchmany(_ROWS):
-            yield rows
     finally:
         connection.close()
 

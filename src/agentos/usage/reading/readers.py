@@ -51,8 +51,8 @@ async def read_all(jobs: Sequence[tuple[Job, int]], deliver: Deliver) -> None:
 
 
 async def _in_a_thread(jobs: Sequence[Job], deliver: Deliver) -> None:
-    pieces = chain.from_iterable(read(job) for job in jobs)
     stopped = threading.Event()
+    pieces = chain.from_iterable(read(job, stopped=stopped.is_set) for job in jobs)
     while True:
         taking = asyncio.ensure_future(asyncio.to_thread(_take, pieces, stopped))
         try:
@@ -144,6 +144,7 @@ async def _worker() -> AsyncIterator[Process]:
         stdin=PIPE,
         stdout=PIPE,
         limit=_PIPED,
+        process_group=0,  # Ctrl-C is for this process, which ends it
         env={**os.environ, "PYTHONPATH": f"{source}:{known}" if known else source},
     )
     try:

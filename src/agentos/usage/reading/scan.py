@@ -1,7 +1,7 @@
 """The program that reads rollouts: it finds the calls, and hands other lines on that count.
 
 See `native/rollouts`. What it finds is what `Lines` and `CodexRollout` find; where it was not
-built, they do without.
+built, or does not run, they do without.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from agentos.errors import AgentOsError
-from agentos.usage.reading.lines import Line
+from agentos.usage.reading.lines import Line, Wanting
 
 PROGRAM = Path(__file__).parents[2] / "native" / "agentos-rollouts"
 
@@ -26,7 +26,9 @@ _PLACE = struct.Struct("=QQ")
 #: Where it begins and ends, its kind, a number, and how many bytes follow.
 _FRAME = struct.Struct("=QQQQIIQ")
 _SIZES = struct.Struct("=QQQQ")
-_LINE, _CALLS, _FAILED = 1, 2, 4
+_KIND = 4
+_LINE, _CALLS, _END, _FAILED = 1, 2, 3, 4
+_LAST = (_END, _FAILED)
 _COLUMNS = 8
 
 
@@ -51,7 +53,7 @@ class Records:
     total: bytes
 
 
-class Marking(Protocol):
+class Marking(Wanting, Protocol):
     """Who reads lines that tell of records to come."""
 
     def mark(self, number: int) -> None:
@@ -88,12 +90,12 @@ class Scan:
                 yield _records(number, data)
             elif kind == _LINE:
                 self._marking.mark(number)
-                yield Line(self.number, begin, data)
+                if not data or self._marking.wants(data):
+                    yield Line(self.number, begin, data)
             elif kind == _FAILED:
                 raise OSError(number, os.strerror(number))
             else:
                 self.rest = data
-                return
 
 
 def _records(size: int, data: bytes) -> Records:
@@ -129,12 +131,23 @@ class Scanner:
         self._requests = requests
 
     def read(self, file: BinaryIO, place: bytes) -> Iterator[tuple[tuple[int, ...], bytes]]:
-        """Yield what a file tells from a place on: heads, and what follows each."""
+        """Yield what a file tells from a place on, to its end: heads, and what follows each."""
         with contextlib.suppress(ConnectionError):  # its silence tells
             socket.send_fds(self._requests, [place], [file.fileno()])
-        while True:
-            frame = _FRAME.unpack(self._exactly(_FRAME.size))
-            yield frame, self._exactly(frame[-1])
+        kind = _LINE
+        while kind not in _LAST:
+            frame, data = self._frame()
+            kind = frame[_KIND]
+            try:
+                yield frame, data
+            except GeneratorExit:
+                while kind not in _LAST:  # they are not the next file's
+                    kind = self._frame()[0][_KIND]
+                raise
+
+    def _frame(self) -> tuple[tuple[int, ...], bytes]:
+        frame = _FRAME.unpack(self._exactly(_FRAME.size))
+        return frame, self._exactly(frame[-1])
 
     def _exactly(self, size: int) -> bytes:
         data = self._found.read(size)
@@ -150,18 +163,15 @@ class Scanner:
 
 @contextlib.contextmanager
 def scanning() -> Iterator[Scanner | None]:
-    """Run the program; without it, None."""
-    if not PROGRAM.exists():
-        yield None
-        return
+    """Run the program; None if it is not there, or does not run here."""
     ours, theirs = socket.socketpair()
-    with (
-        ours,
-        theirs,
-        subprocess.Popen([str(PROGRAM)], stdin=theirs.fileno(), stdout=subprocess.PIPE) as process,
-    ):
-        theirs.close()
+    with ours, theirs, contextlib.ExitStack() as running:
         try:
-            yield Scanner(process, ours)
-        finally:
-            process.kill()
+            process = subprocess.Popen([PROGRAM], stdin=theirs.fileno(), stdout=subprocess.PIPE)
+        except OSError:
+            yield None
+            return
+        running.enter_context(process)
+        running.callback(process.kill)
+        theirs.close()
+        yield Scanner(process, ours)

@@ -7,11 +7,12 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
 from agentos.usage.reading.codex import CodexRollout
-from agentos.usage.reading.entry import BadLine, Entry
+from agentos.usage.reading.entry import BadLine, Entry, part, word
 from agentos.usage.reading.job import UNSEEN, Format, Job, Piece, Place, signs
 from agentos.usage.reading.lines import LONGEST_LINE, Line, Lines, Wanting
 from agentos.usage.reading.scan import Scan, Scanner
@@ -31,12 +32,15 @@ _PIECE = 5000
 _SAMPLE = 1024
 
 
-def read(job: Job, scanner: Scanner | None = None) -> Iterator[Piece]:
+def read(
+    job: Job, scanner: Scanner | None = None, stopped: Callable[[], bool] = bool
+) -> Iterator[Piece]:
     """Read what a file tells that it did not tell before. A piece can be kept without the next.
 
     Args:
         job: The file.
         scanner: Reads rollouts faster.
+        stopped: Tells that nobody waits for more: what then comes means nothing.
     """
     piece = Piece(job.path, job.place)
     try:
@@ -46,14 +50,14 @@ def read(job: Job, scanner: Scanner | None = None) -> Iterator[Piece]:
                 piece.problem(0, "no_file", "it is not a regular file")
                 yield piece
             elif job.format in (Format.CODEX, Format.CLAUDE, Format.GEMINI):
-                yield from _lines(job, file, piece, scanner)
+                yield from _lines(job, file, piece, scanner, stopped)
             elif job.format is Format.OPENCODE_DATABASE:
                 yield from _database(job, piece)
             else:
                 yield _document(job, file, piece)
     except OSError as error:
-        piece.problem(0, "unreadable", error.strerror or str(error))
-        piece.seen = UNSEEN
+        piece = Piece(job.path, job.place)
+        piece.unreadable(error)
         yield piece
 
 
@@ -63,7 +67,27 @@ def _opened(path: str) -> BinaryIO:
     return open(handle, "rb", buffering=_BUFFER)
 
 
-def _lines(job: Job, file: BinaryIO, piece: Piece, scanner: Scanner | None) -> Iterator[Piece]:
+class _Unpacked:
+    """A packed file, which may be short and yet gigabytes: it ends where reading is stopped."""
+
+    def __init__(self, file: BinaryIO, stopped: Callable[[], bool]) -> None:
+        self._plain = zstd.ZstdFile(file)
+        self._stopped = stopped
+
+    def readline(self, size: int, /) -> bytes:
+        return b"" if self._stopped() else self._plain.readline(size)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._plain)
+
+
+def _lines(
+    job: Job,
+    file: BinaryIO,
+    piece: Piece,
+    scanner: Scanner | None,
+    stopped: Callable[[], bool],
+) -> Iterator[Piece]:
     place = piece.place = job.place
     packed = job.path.endswith(".zst")
     if packed or not _goes_on(file, place):
@@ -75,7 +99,7 @@ def _lines(job: Job, file: BinaryIO, piece: Piece, scanner: Scanner | None) -> I
         lines = Scan(scanner, file, rollout, place.offset, place.line)
     else:
         file.seek(place.offset)
-        plain = zstd.ZstdFile(file) if packed else file
+        plain = _Unpacked(file, stopped) if packed else file
         short = not packed and piece.seen[2] < LONGEST_LINE
         lines = Lines(plain, rollout, place.offset, place.line, short=short)
     begun = place.offset
@@ -88,10 +112,13 @@ def _lines(job: Job, file: BinaryIO, piece: Piece, scanner: Scanner | None) -> I
             if piece.size >= _PIECE and not lines.waiting:
                 piece.place = _place(file, lines, rollout.state, packed)
                 piece.read, begun = lines.offset - begun, lines.offset
+                following = piece.following()
                 yield _booked(job, piece)
-                piece = Piece(job.path, piece.place, piece.seen)
+                piece = following
     except (zstd.ZstdError, EOFError) as error:
         piece.problem(lines.number + 1, "corrupt", f"it cannot be unpacked further: {error}")
+    except OSError as error:
+        piece.unreadable(error)
     piece.place = _place(file, lines, rollout.state, packed)
     piece.read = lines.offset - begun
     _last_line(rollout, lines, piece)
@@ -193,9 +220,7 @@ def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
         return piece
     try:
         if job.format is Format.GEMINI_DOCUMENT:
-            from agentos.usage.reading import gemini
-
-            piece.entries = gemini.document_entries(json.loads(text), text, name)
+            _read_document(json.loads(text), text, name, piece)
         else:
             from agentos.usage.reading import opencode
 
@@ -209,32 +234,51 @@ def _document(job: Job, file: BinaryIO, piece: Piece) -> Piece:
     return _booked(job, piece)
 
 
+def _read_document(document: object, text: bytes, name: str, piece: Piece) -> None:
+    from agentos.usage.reading import gemini
+
+    session = word(part(document).get("sessionId")) or name
+    for message, line in gemini.document_messages(document, text):
+        try:
+            if found := gemini.message_entry(message, session, line):
+                piece.entries.append(found)
+        except BadLine as error:
+            piece.problem(line.number, error.kind, str(error))
+
+
 def _database(job: Job, piece: Piece) -> Iterator[Piece]:
     import sqlite3
     from pathlib import Path
 
     from agentos.usage.reading import opencode
 
-    latest = job.place.offset
+    latest, last = job.place.offset, job.place.line
+    now = round(time.time() * 1000)
     try:
-        for rows in opencode.database_rows(Path(job.path), latest):
-            for number, own, session, changed, text in rows:
-                latest = max(latest, changed if isinstance(changed, int) else 0)
+        for number, own, session, changed, text in opencode.database_rows(
+            Path(job.path), latest, last
+        ):
+            # Were a time to come taken for the latest, nothing before it would be read any more.
+            latest = max(latest, min(changed, now) if isinstance(changed, int) else 0)
+            last = max(last, number)
+            try:
                 piece.read += len(text)
-                try:
-                    if found := opencode.message_entry(text, own, session, number):
-                        piece.entries.append(found)
-                except BadLine as error:
-                    piece.problem(number, error.kind, str(error))
-                except (ValueError, TypeError, RecursionError) as error:
-                    piece.problem(number, "invalid_json", f"it is no JSON: {error}")
-            piece.place = Place(latest)
-            yield _booked(job, piece)
-            piece = Piece(job.path, piece.place, piece.seen)
+                if found := opencode.message_entry(text, word(own), word(session), number):
+                    piece.entries.append(found)
+            except BadLine as error:
+                piece.problem(number, error.kind, str(error))
+            except (ValueError, TypeError, RecursionError) as error:
+                piece.problem(number, "invalid_json", f"it is no JSON: {error}")
+            if piece.size >= _PIECE:
+                piece.place = Place(latest, last)
+                following = piece.following()
+                yield _booked(job, piece)
+                piece = following
+        piece.place = Place(latest, last)
     except sqlite3.Error as error:
         piece.problem(0, "unreadable", f"the database cannot be read: {error}")
         piece.seen = UNSEEN
-    yield piece
+    yield _booked(job, piece)
 
 
 def _booked(job: Job, piece: Piece) -> Piece:

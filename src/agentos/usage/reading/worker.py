@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pickle
+import signal
 import sys
 from typing import BinaryIO
 
@@ -22,10 +23,14 @@ _AHEAD = 1 << 20
 
 def main() -> None:
     """Read the jobs that come as one pickle, and write what they tell, piece by piece."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # then nobody takes what is read
     os.nice(_BEHIND)
     with contextlib.suppress(OSError, AttributeError):  # Linux has it, and bounds it for a user
         fcntl.fcntl(sys.stdout, fcntl.F_SETPIPE_SZ, _AHEAD)
-    jobs = pickle.load(sys.stdin.buffer)
+    try:
+        jobs = pickle.load(sys.stdin.buffer)
+    except (EOFError, pickle.UnpicklingError):
+        sys.exit(1)  # whoever began this has ended
     out = sys.stdout.buffer
     try:
         with scanning() as scanner:

@@ -40,9 +40,17 @@ def _day_in_range(day: date) -> date:
     return day
 
 
+def plain(name: str) -> str:
+    """Return a name if there can be such a one: PostgreSQL refuses to look for any other."""
+    if "\0" in name:
+        raise ValueError("no name has a NUL in it")
+    return name
+
+
 Time = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Day = Annotated[date, AfterValidator(_day_in_range)]
-Words = Annotated[list[str] | None, Query(max_length=50)]
+Name = Annotated[str, AfterValidator(plain)]
+Words = Annotated[list[Name] | None, Query(max_length=50)]
 
 
 def _selection(
@@ -56,7 +64,7 @@ def _selection(
     session: Words = None,
     model: Words = None,
     model_name: Annotated[
-        list[str] | None, Query(max_length=50, description="Models as sums name them.")
+        list[Name] | None, Query(max_length=50, description="Models as sums name them.")
     ] = None,
     provider: Words = None,
     client: Words = None,

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
 from agentos.hub.rest.usage.answers import BudgetInfo, BudgetList, CurrencyInfo
-from agentos.hub.rest.usage.asked import Observer, Owner, hub_of
+from agentos.hub.rest.usage.asked import Observer, Owner, hub_of, plain
 from agentos.hub.tagged import tagged
 from agentos.usage import questions
 from agentos.usage.budget import BudgetStatus
@@ -24,13 +24,17 @@ router = APIRouter(prefix="/api/v1/usage/budgets", tags=["usage"])
 
 
 def _whole(said: str) -> str:
-    if not Path(said).expanduser().is_absolute():
+    try:
+        path = Path(plain(said)).expanduser()
+    except RuntimeError as error:  # ~SOMEBODY
+        raise ValueError(str(error)) from error
+    if not path.is_absolute():
         raise ValueError("a project is told by its whole path")
-    return str(Path(said).expanduser())
+    return str(path)
 
 
 Directory = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_whole)]
-Profile = Annotated[str, Field(min_length=1, max_length=200)]
+Profile = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain)]
 
 
 class BudgetChange(BaseModel):

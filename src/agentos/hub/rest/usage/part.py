@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from agentos.errors import StoreError
+from agentos.errors import AgentOsError
 from agentos.hub.background import background
 from agentos.hub.hub import Hub
 from agentos.hub.rest.usage import budgets, calls, sums
@@ -40,7 +40,7 @@ async def _read_on(hub: Hub) -> None:
         await asyncio.sleep(READ_EVERY)
         try:
             report = await Ledger(hub.store).ingest()
-        except (StoreError, OSError) as error:
+        except (AgentOsError, OSError) as error:
             _logger.warning("what is new of usage is read later: %s", error)
             continue
         if report.calls:

@@ -176,7 +176,7 @@ def _read_cursor(said: str) -> tuple[list[str], int]:
     try:
         key, number = json.loads(base64.urlsafe_b64decode(said))
         return list(key), max(int(number), 0)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Refused(
             422, "cursor_invalid", f"{said[:50]!r} is no cursor", hint="take `next` of an answer"
         ) from error
