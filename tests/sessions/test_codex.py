@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +18,7 @@ from agentos.agents import AgentRequest
 from agentos.agents.codex import Codex, CodexAcp
 from agentos.errors import AgentCrashed, AgentError, ModelFailed, SessionClosed
 from agentos.models.rehearsal import McpCall, RehearsalModel, Scenario, Step, When
-from agentos.sessions import McpServer, Session
+from agentos.sessions import McpServer, Session, playing
 from agentos.sessions.create import create_session
 from agentos.software import ensure
 from agentos.testing.host_machine import HostMachine
@@ -205,3 +206,22 @@ async def test_the_model_is_changed(codex: Codex | CodexAcp, open_codex: Any) ->
         assert model.turns[0].body["model"] == "gpt-5.6-sol"
         chosen = {option["id"]: option.get("currentValue") for option in session.options}
         assert chosen["model"] == "gpt-5.6-sol"
+
+
+async def test_a_codex_that_does_not_answer_is_killed_when_it_is_cancelled(
+    machine: HostMachine, open_codex: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playing, "CANCEL_PATIENCE", 0.1)
+    monkeypatch.setattr(playing, "CANCEL_GRACE", 0.1)
+    async with open_codex([Step(run="sleep 1006"), Step(say="Back.")]) as (session, _):
+        turn = session.prompt("go")
+        async for event in turn:
+            if event.type == "tool_call":
+                break
+        for process in await machine.processes():
+            if "sleep" not in str(process.command) and process.ppid != os.getpid():
+                os.kill(process.pid, signal.SIGSTOP)
+        await session.cancel()
+        assert (await turn).stop_reason == "cancelled"
+        assert (await session.prompt("go on")).text == "Back."
+    assert await machine.processes() == []

@@ -12,8 +12,10 @@ import pytest
 
 from agentos.errors import AgentCrashed, AgentError, MachineError, SessionClosed, StoreError
 from agentos.sessions import event_log, playing
+from agentos.sessions.transcripts.kept_files import KeptFiles
 
 from .conftest import history
+from .test_model_route import ONE
 
 if TYPE_CHECKING:
     from agentos.sessions import Session, SessionEvent, Turn
@@ -60,6 +62,17 @@ async def test_cancel_before_the_prompt_was_sent(scripted: Scripted) -> None:
         await session.cancel()
         result = await turn
     assert (result.text, result.stop_reason) == ("", "cancelled")
+
+
+async def test_cancel_at_any_moment_of_the_beginning(scripted: Scripted) -> None:
+    async with scripted([{"hang": 1}]) as session:
+        for steps in range(25):
+            turn = session.prompt("go")
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await session.cancel()
+            assert (await turn).stop_reason == "cancelled"
+    assert "did not stop" not in str([event.data for event in await history(session)])
 
 
 async def test_cancel_without_a_turn_does_nothing(scripted: Scripted) -> None:
@@ -155,6 +168,42 @@ async def test_a_cancelled_close_still_kills(scripted: Scripted, machine: HostMa
         closing.cancel()
         await asyncio.wait({closing})
     assert await machine.processes() == []
+
+
+async def test_a_close_that_is_cancelled_while_it_waits_for_the_store_lets_go_of_the_rest(
+    scripted: Scripted, machine: HostMachine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AGENTOS_STORE_URL", f"sqlite:///{tmp_path}/store.db")
+    async with scripted([{"say": "x"}], provider=ONE) as session:
+        assert machine.network.routes
+        with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+            other.execute("begin immediate")
+            ending = asyncio.create_task(session.close())
+            await asyncio.wait({session._work.running})
+            await asyncio.sleep(0)
+            ending.cancel()
+        await asyncio.wait({ending})
+        assert ending.cancelled()
+        assert machine.network.routes == {}
+
+
+async def test_what_nobody_has_foreseen_is_told_to_whoever_waits(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def put_back(*_: object) -> None:
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(KeptFiles, "put_back", put_back)  # when the agent is started again
+    async with scripted([{"exit": 1}]) as session:
+        first, second = session.prompt("go"), session.prompt("go on")
+        with pytest.raises(AgentCrashed):
+            await first
+        with pytest.raises(AgentError, match="ZeroDivisionError: of all things") as caught:
+            await second
+        assert caught.value.code == "session_broken"
+        with pytest.raises(AgentError, match="of all things"):
+            async for _ in session.events():
+                pass
 
 
 async def test_streams_end_when_the_machine_ends(scripted: Scripted, machine: HostMachine) -> None:

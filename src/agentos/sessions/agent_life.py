@@ -110,6 +110,7 @@ class AgentLife:
             AgentCrashed: It has crashed before, or crashes when it starts again.
             MachineError: The machine has ended.
             AgentOsError: It does not start.
+            OSError: What it needs cannot be written or read.
         """
         connection = self.connection
         await connection.end()
@@ -124,7 +125,7 @@ class AgentLife:
                 raise error
         try:
             await self.wake()
-        except AgentOsError as error:
+        except (AgentOsError, OSError) as error:
             if not self.ending:
                 self._hearing.warn(f"the agent could not be started again: {error}")
             raise
@@ -150,11 +151,13 @@ class AgentLife:
     async def end(self) -> None:
         """End the agent for good; safe to repeat."""
         self.ending = True
-        if self._waking is not None:
-            self._waking.cancel()
-            await asyncio.wait({self._waking})
-        if self._agent is not None:
-            await self._agent.connection.end(self.opened)
+        try:
+            if self._waking is not None:
+                self._waking.cancel()
+                await asyncio.wait({self._waking})
+        finally:
+            if self._agent is not None:
+                await self._agent.connection.end(self.opened)
 
     async def ended(self) -> None:
         """Wait until an agent that is being ended is gone, and note it."""

@@ -67,12 +67,14 @@ class EventLog:
         self._writing = asyncio.create_task(self._keep_writing(keeper)) if keeper else None
 
     def append(self, type: str, data: Mapping[str, Any]) -> SessionEvent:
-        """Number an event; it is stored and then delivered, unless the log has failed."""
-        self.last_seq += 1
-        event = SessionEvent(self.last_seq, self.session_id, time.time(), type, data)
+        """Number an event; it is stored and then delivered, unless the log is closed already."""
+        event = SessionEvent(self.last_seq + 1, self.session_id, time.time(), type, data)
+        if self._closed:
+            return event
+        self.last_seq = event.seq
         if self._writing is None:
             self._deliver([event])
-        elif not self.failed.done():
+        else:
             self._await_storing(event, self._writing)
         return event
 

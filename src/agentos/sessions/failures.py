@@ -39,6 +39,17 @@ def of_a_prompt(agent: str, error: Exception, words: str | None) -> Exception:
     return error
 
 
+def broken_off(error: Exception) -> AgentError:
+    """Make an error of what nobody has foreseen, which ends a session."""
+    failure = AgentError(
+        f"the session broke off: {type(error).__name__}: {error}",
+        code="session_broken",
+        hint="what happened before is kept: resume the session",
+    )
+    failure.__cause__ = error
+    return failure
+
+
 def described(error: Exception) -> dict[str, Any]:
     """Put an error into an event's data."""
     if isinstance(error, AgentOsError):

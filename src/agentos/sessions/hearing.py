@@ -10,6 +10,7 @@ from agentos.sessions.event_log import EventLog
 from agentos.sessions.permissions import Answer, PermissionDesk, PermissionOption
 from agentos.sessions.tool_calls import readable
 from agentos.sessions.turn import Turn
+from agentos.sessions.updates import is_sound
 
 _MOST_GARBAGE = 10
 
@@ -44,19 +45,24 @@ class Hearing:
 
     def on_update(self, update: Mapping[str, Any]) -> None:
         """Note an ACP update."""
+        if not is_sound(update):
+            self.on_garbage(
+                f"{self._definition.name}: it sent an update that is none: {str(update)[:200]}"
+            )
+            return
         notice = self._definition.notice(update)
         if notice:
             self.warn(notice)
             return
         self.updates.append(update)
-        kind = update.get("sessionUpdate")
+        kind: str = update["sessionUpdate"]
         if kind in ("tool_call", "tool_call_update"):
-            self._log.append(str(kind), readable(update))
+            self._log.append(kind, readable(update))
             return
         if kind == "config_option_update":
             self.options = update.get("configOptions") or self.options
         data = {key: value for key, value in update.items() if key != "sessionUpdate"}
-        self._log.append(kind if isinstance(kind, str) and kind else "unknown_update", data)
+        self._log.append(kind, data)
 
     def on_garbage(self, message: str) -> None:
         """Note something that cannot be read; a flood of it only in part."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 from agentos.agents.definition import AgentDefinition
 from agentos.errors import (
-    AgentCrashed,
+    AgentError,
     AgentOsError,
     BudgetExceeded,
     MachineError,
@@ -49,17 +49,18 @@ class TurnPlayer:
         self._life = life
         self._log = log
         self._hearing = hearing
+        self._turn: Turn | None = None
 
     async def play(self, turn: Turn) -> None:
         """Play a turn and settle it, however it ends."""
+        self._turn = turn
         self._hearing.begin(turn)
         first = self._log.append("turn_started", turn.opening)
         error: Exception | None = None
         self.overspent = None
         stop_reason, usage = "cancelled", None
         try:
-            if not turn.cancelling:
-                stop_reason, usage = await self._ask(turn)
+            stop_reason, usage = await self._ask(turn)
         except AgentOsError as failure:
             error = self._why(turn, failure)
             if isinstance(error, ModelFailed):
@@ -87,24 +88,31 @@ class TurnPlayer:
             self._life.note_success()
             turn.succeed(TurnResult(text, stop_reason, usage, events))
 
-    async def tell_to_stop(self) -> None:
-        """Ask the agent to end the turn that it plays."""
-        if self._life.awake.is_set():
-            # An agent that has just ended cannot be told; the turn says so.
-            with suppress(AgentCrashed, MachineError):
-                await self._life.connection.cancel(self._life.opened.session_id)
-
     async def stop(self, turn: Turn) -> None:
         """Wait for the end of a turn that is cancelled, with ever more force."""
-        if await turn.wait(CANCEL_PATIENCE):
-            return
-        await self.kill_commands()
-        if not await turn.wait(CANCEL_GRACE):
-            name = self._definition.name
-            self._hearing.warn(f"{name} did not stop within {CANCEL_GRACE:g} s and is killed")
-            turn.killed = True
-            await self._life.kill()
-            await turn.wait()
+        telling = asyncio.create_task(self._tell_to_stop(turn))  # who hangs does not answer
+        try:
+            if await turn.wait(CANCEL_PATIENCE):
+                return
+            await self.kill_commands()
+            if not await turn.wait(CANCEL_GRACE):
+                name = self._definition.name
+                self._hearing.warn(f"{name} did not stop within {CANCEL_GRACE:g} s and is killed")
+                turn.killed = True
+                await self._life.kill()
+                await turn.wait()
+        finally:
+            telling.cancel()
+            await asyncio.wait({telling})
+
+    async def _tell_to_stop(self, turn: Turn) -> None:
+        """Ask the agent to end a turn, again if it heard that before the turn had begun there."""
+        while not turn.done:
+            if turn is self._turn and self._life.awake.is_set():
+                # An agent that cannot be told, perhaps for it has just ended, is killed in time.
+                with suppress(AgentError, MachineError):
+                    await self._life.connection.cancel(self._life.opened.session_id)
+            await turn.wait(CANCEL_PATIENCE)
 
     async def kill_commands(self) -> None:
         """Kill what the agent left running."""
@@ -115,9 +123,7 @@ class TurnPlayer:
             self._hearing.warn(f"process {info.pid} ({info.executable}) could not be killed")
 
     async def _ask(self, turn: Turn) -> tuple[str, TurnUsage | None]:
-        answer = await self._unless_unstored(
-            self._life.connection.prompt(self._life.opened.session_id, turn.prompt)
-        )
+        answer = await self._unless_unstored(self._prompt(turn))
         reported = answer.get("usage")
         usage = TurnUsage.of(reported) if isinstance(reported, dict) else None
         if usage:
@@ -129,6 +135,11 @@ class TurnPlayer:
         if self._life.ending and stop_reason == "cancelled":
             raise SessionClosed("the session was closed")
         return stop_reason, usage
+
+    async def _prompt(self, turn: Turn) -> Mapping[str, Any]:
+        if turn.cancelling:  # by now: who cancels later finds the agent with the prompt
+            return {"stopReason": "cancelled"}
+        return await self._life.connection.prompt(self._life.opened.session_id, turn.prompt)
 
     async def _unless_unstored(self, asking: Coroutine[Any, Any, T]) -> T:
         """Wait for the agent, unless what it does cannot be kept: then it is ended."""

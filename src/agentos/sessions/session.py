@@ -187,8 +187,6 @@ class Session:
             turn.cancelling = True
             self._desk.call_off()
             self._call_off_tools("the turn was cancelled")
-            if turn is self._queue.current:
-                await self._player.tell_to_stop()
         await self._player.stop(turn)
 
     def respond(self, request_id: str, option: str | None) -> None:
@@ -273,13 +271,12 @@ class Session:
         """End the agent with all that it started; safe to repeat."""
         self._desk.call_off()
         self._call_off_tools("the session was closed")
-        try:
-            await self._life.end()
-        finally:
-            await self._work.end()
-            await self._queue.recalled()
-            await self._log.finish()
-            await self._resources.aclose()
+        async with AsyncExitStack() as ends:  # each of them, whatever happens before
+            ends.push_async_callback(self._resources.aclose)
+            ends.push_async_callback(self._log.finish)
+            ends.push_async_callback(self._queue.recalled)
+            ends.push_async_callback(self._work.end)
+            ends.push_async_callback(self._life.end)
 
     async def __aenter__(self) -> Self:
         return self

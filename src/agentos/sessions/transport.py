@@ -11,6 +11,8 @@ from agentos.sessions.whole_characters import whole_characters
 
 #: How JSON writes half of a character.
 _HALF = b"\\ud"
+#: Lists and objects within each other that a message may have: readers of events go down them.
+MOST_LEVELS = 100
 Notify = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -78,7 +80,7 @@ class Lines:
             message = json.loads(line)
         except (ValueError, RecursionError):
             message = None
-        if isinstance(message, dict) and _is_message(message):
+        if isinstance(message, dict) and _is_message(message) and not _is_deep(message, line):
             return whole_characters(message) if _HALF in line.lower() else message
         shown = line[:200].decode(errors="replace").strip()
         self._on_garbage(f"it wrote a line on its stdout that is no message: {shown}")
@@ -121,6 +123,20 @@ def parameters(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the parameters of a message, empty where it has none."""
     params = message.get("params")
     return params if isinstance(params, dict) else {}
+
+
+def _is_deep(message: Mapping[str, Any], line: bytes) -> bool:
+    if line.count(b"{") + line.count(b"[") <= MOST_LEVELS:
+        return False
+    within: list[Any] = [message]
+    for _ in range(MOST_LEVELS):
+        within = [
+            part
+            for outer in within
+            for part in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(part, dict | list)
+        ]
+    return bool(within)
 
 
 def _is_message(message: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from agentos.errors import AgentOsError, MachineError, SessionClosed
 from agentos.sessions.agent_life import AgentLife
 from agentos.sessions.event_log import EventLog
+from agentos.sessions.failures import broken_off
 from agentos.sessions.hearing import Hearing
 from agentos.sessions.playing import TurnPlayer
 from agentos.sessions.turn_queue import TurnQueue
@@ -79,6 +80,8 @@ class SessionWork:
                     await self._wait()
         except AgentOsError as failure:
             error = failure
+        except Exception as failure:  # noqa: BLE001 - who waits would not learn why
+            error = broken_off(failure)
         finally:
             if self._life.ending:
                 await self._life.ended()

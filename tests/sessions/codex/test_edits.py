@@ -26,6 +26,18 @@ def test_a_last_line_without_its_end() -> None:
     assert undone("one\n2\n", diff) == "one\ntwo"
 
 
+@pytest.mark.parametrize("odd", ["\x0c", "\x0b", "\x1c", "\x85", "\u2028", "\x0c@@ "])
+def test_what_codex_takes_for_no_end_of_a_line(odd: str) -> None:
+    diff = f"@@ -1,2 +1,2 @@\n one{odd}more\n-two\n+2\n"
+    assert undone(f"one{odd}more\n2\n", diff) == f"one{odd}more\ntwo\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_each_end_of_a_line(end: str) -> None:
+    diff = f"@@ -2,2 +2,2 @@\n two{end}-three\n+3{end}"
+    assert undone(f"one{end}two{end}3{end}", diff) == f"one{end}two{end}three\n"
+
+
 def test_a_text_that_something_else_has_changed() -> None:
     with pytest.raises(ValueError, match="not what the diff leads to"):
         undone("other\n", "@@ -1 +1 @@\n-one\n+two\n")

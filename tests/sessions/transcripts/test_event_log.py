@@ -156,3 +156,32 @@ async def test_a_short_wait_for_the_store_loses_nothing(
     assert [event.data["n"] async for event in log.follow()] == list(range(1, 3001))
     await log.finish()
     assert len(await all_of(transcripts)) == 3000
+
+
+async def test_texts_with_nul_are_stored_and_found(
+    transcripts: Transcripts, epoch: int, url: str
+) -> None:
+    log = EventLog("s", StoredSession("s", epoch, url))
+    log.append("turn_started", {"turn": 1, "prompt": [{"type": "text", "text": "one\0two"}]})
+    log.append("tool_call_update", {"full_output": "three\0four"})
+    log.append("session_info_update", {"title": "five\0six"})
+    log.compact()
+    log.close()
+    await log.finish()
+    assert not log.failed.done()
+    assert [hit.seq for hit in await transcripts.search("two")] == [1]
+    assert [hit.seq for hit in await transcripts.search("four")] == [2]
+    assert await transcripts.search("nowhere\0") == []
+    assert (await transcripts.get("s")).title == "five six"
+    assert [event.data async for event in log.follow()][1] == {"full_output": "three\0four"}
+
+
+async def test_what_comes_after_the_end_keeps_nobody_waiting(
+    transcripts: Transcripts, epoch: int, url: str
+) -> None:
+    log = EventLog("s", StoredSession("s", epoch, url))
+    log.append("note", {"n": 1})
+    log.close()
+    await log.finish()
+    log.append("note", {"n": 2})
+    assert [event.seq async for event in log.follow()] == [1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import PurePosixPath
 from typing import Any, cast
@@ -115,8 +115,9 @@ class CodexConnection:
         """Introduce ourselves and start a thread; see `AgentConnection.open`."""
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                hello = await self.introduce()
-                return await self._open(hello, launch, mcp_servers, resume, fork)
+                with self._understanding():
+                    hello = await self.introduce()
+                    return await self._open(hello, launch, mcp_servers, resume, fork)
         except TimeoutError:
             raise AgentError(
                 f"{self.name} did not answer within {START_TIMEOUT:g} s", code="agent_silent"
@@ -184,16 +185,14 @@ class CodexConnection:
                 "model": self._choices.model,
                 "effort": self._choices.effort,
             }
-            started = await self._request("turn/start", params)
-            self._turn.set_result(started["turn"]["id"])
-            turn = await self._answered(self._ended)
+            with self._understanding():
+                started = await self._request("turn/start", params)
+                self._turn.set_result(started["turn"]["id"])
+                return self._result(await self._answered(self._ended))
         finally:
             self._turn.cancel()
             self._turn = self._ended = None
             self._items.forget()
-        if turn["status"] == "failed":
-            raise self._failure(turn.get("error"))
-        return {"stopReason": _STOP_REASONS[turn["status"]], "usage": self._tokens.of_turn}
 
     async def cancel(self, session_id: str) -> None:
         """Interrupt the running turn, if there is one."""
@@ -246,12 +245,30 @@ class CodexConnection:
             await self.process.wait_for_end()
             raise self.process.crash() from None
 
+    def _result(self, turn: Turn) -> dict[str, Any]:
+        if turn["status"] == "failed":
+            raise self._failure(turn.get("error"))
+        return {"stopReason": _STOP_REASONS[turn["status"]], "usage": self._tokens.of_turn}
+
     async def _answered(self, ended: asyncio.Future[Turn]) -> Turn:
-        either: set[asyncio.Future[Any]] = {ended, self.process.ended}
+        either: set[asyncio.Future[Any]] = {ended, self.process.ended, self._reading}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not ended.done():
+            await self.process.wait_for_end()  # it says no more
             raise self.process.crash()
         return ended.result()
+
+    @contextlib.contextmanager
+    def _understanding(self) -> Iterator[None]:
+        """Say whose fault it is when an answer lacks what it has in the Codex that is tested."""
+        try:
+            yield
+        except (KeyError, TypeError, AttributeError) as error:
+            raise AgentError(
+                f"{self.name} and AgentOS do not understand each other: {error!r}",
+                code="protocol_violated",
+                hint=f"tested is {versions_tested()}",
+            ) from error
 
     def _failure(self, error: TurnError | None) -> Exception:
         words = words_of(error) if error else "the turn failed"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from agentos.errors import MachineError
 from agentos.sessions.codex.messages import FileUpdateChange
 
+#: A line as Codex parts them: Python would part at form feeds too.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 ReadText = Callable[[str], Awaitable[str]]
 
 
@@ -31,7 +35,7 @@ async def _diff(change: FileUpdateChange, read: ReadText) -> dict[str, Any]:
     try:
         new = await read(moved or path)
         old = undone(new, change["diff"])
-    except (OSError, ValueError):
+    except (OSError, ValueError, MachineError):
         # Something else has changed it since, or it is no text: the diff itself is what is known.
         return block | {"oldText": None, "newText": change["diff"], "_meta": {"kind": "patch"}}
     return block | {"oldText": old, "newText": new} | ({"path": moved} if moved else {})
@@ -43,7 +47,7 @@ def undone(text: str, diff: str) -> str:
     Raises:
         ValueError: The text is not what the diff leads to.
     """
-    lines = text.splitlines(keepends=True)
+    lines = _LINE.findall(text)
     result: list[str] = []
     position = 0
     for start, removed, added in _hunks(diff):
@@ -58,7 +62,7 @@ def _hunks(diff: str) -> list[tuple[int, list[str], list[str]]]:
     """Return of each hunk where it begins in the new text, its old lines and its new ones."""
     hunks: list[tuple[int, list[str], list[str]]] = []
     sides: tuple[list[str], ...] = ()
-    for line in diff.splitlines(keepends=True):
+    for line in _LINE.findall(diff):
         if line.startswith("@@"):
             hunks.append((_start(line), [], []))
         elif not hunks:

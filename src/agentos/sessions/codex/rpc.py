@@ -15,6 +15,7 @@ Answerer = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 Hearer = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 _METHOD_NOT_FOUND = -32601
+_INVALID_PARAMS = -32602
 
 
 class RpcError(AgentError):
@@ -82,6 +83,7 @@ class Rpc:
                     answering.add(task)
                     task.add_done_callback(answering.discard)
         finally:
+            self._lines.at_end.set()  # also if it was something else that ended the reading
             self._hang_up()
             for task in answering:
                 task.cancel()
@@ -109,4 +111,6 @@ class Rpc:
             answer = {"result": await self._on_request(request["method"], parameters(request))}
         except UnknownMethod as error:
             answer = {"error": {"code": _METHOD_NOT_FOUND, "message": str(error)}}
+        except (KeyError, TypeError, AttributeError) as error:
+            answer = {"error": {"code": _INVALID_PARAMS, "message": f"lacks {error!r}"}}
         await self._lines.send({"id": request["id"], **answer})

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from agentos.sessions.events import SessionEvent
+from agentos.sessions.transcripts.search import stored_text
 from agentos.sessions.transcripts.transcripts import Transcripts
 from agentos.store import Store, default_url
 
@@ -70,7 +71,7 @@ class StoredSession:
             await transcripts.append(self._id, self._epoch, events)
             for event in events:
                 if event.type == "session_info_update" and (title := event.data.get("title")):
-                    await transcripts.change(self._id, self._epoch, title=title)
+                    await transcripts.change(self._id, self._epoch, title=stored_text(title))
 
     async def compact(self) -> None:
         """Put texts together; see `Keeper`."""

@@ -41,13 +41,18 @@ class Found:
 def index(store: Connection, session_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Make what rows say searchable."""
     said = [
-        {"words": words[:_LONGEST], "session_id": session_id, "seq": row["seq"]}
+        {"words": stored_text(words[:_LONGEST]), "session_id": session_id, "seq": row["seq"]}
         for row in rows
         if (words := _words(row))
     ]
     if said:
         statement = "insert into session_text (words, session_id, seq) values "
         store.execute(text(f"{statement} (:words, :session_id, :seq)"), said)
+
+
+def stored_text(words: str) -> str:
+    """Put a space for each NUL: PostgreSQL takes none, and SQLite's index ends there."""
+    return words.replace("\0", " ")
 
 
 def forget(store: Connection, session_id: str) -> None:
@@ -59,6 +64,7 @@ def forget(store: Connection, session_id: str) -> None:
 async def find(connection: AsyncConnection, words: str, limit: int) -> list[Found]:
     """Find rows in which all words are."""
     sqlite = connection.dialect.name == "sqlite"
+    words = stored_text(words)
     query = _quoted(words) if sqlite else words
     if not query.strip():
         return []
