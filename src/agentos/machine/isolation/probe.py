@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import get_args
 
@@ -34,13 +35,14 @@ class Finding:
     required: bool = True
 
 
-async def probe() -> AsyncIterator[Finding]:
+async def probe() -> AsyncGenerator[Finding, None]:
     """Build a machine and try each of its capabilities; findings come as they are made."""
     yield _kernel()
     works = False
-    async for finding in _default():
-        works = works or (finding.name == "machine" and finding.ok)
-        yield finding
+    async with aclosing(_default()) as findings:
+        async for finding in findings:
+            works = works or (finding.name == "machine" and finding.ok)
+            yield finding
     if works:
         yield await _root_inside()
         yield await _attempt("network by name", _network)
@@ -49,7 +51,7 @@ async def probe() -> AsyncIterator[Finding]:
             yield await _kind(kind)
 
 
-async def _default() -> AsyncIterator[Finding]:
+async def _default() -> AsyncGenerator[Finding, None]:
     started = time.perf_counter()
     try:
         async with AgentOs() as vm:
