@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Coroutine
 from typing import Any
 
@@ -25,7 +26,7 @@ def test_an_interrupt_before_it_is_begun_leaves_no_coroutine(
     with pytest.raises(typer.Exit) as ended:
         run_command(command)
     assert ended.value.exit_code == 130
-    assert command.cr_frame is None
+    assert inspect.getcoroutinestate(command) == inspect.CORO_CLOSED
 
 
 def test_a_cancelled_command_was_interrupted() -> None:

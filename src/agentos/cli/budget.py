@@ -11,6 +11,7 @@ import typer
 
 from agentos.cli.event_loop import run_command
 from agentos.cli.options import Json
+from agentos.config import expanded
 from agentos.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def show(as_json: Json = False) -> None:
 def _whole(project: Path | None, profile: str | None) -> Path | None:
     if project is not None and profile is not None:
         raise ConfigInvalid("a budget is of a project or of a profile", hint="name one of them")
-    return None if project is None else project.expanduser().absolute()
+    return None if project is None else expanded(project).absolute()
 
 
 def _line(status: BudgetStatus, currency: Currency) -> str:

@@ -28,6 +28,8 @@ def _open_closed_streams() -> None:
 
 
 def _run() -> None:
+    from agentos.errors import AgentOsError
+
     words = sys.argv[1:]
     if words == ["usage", "statusline"]:
         from agentos.usage import statusline
@@ -43,14 +45,14 @@ def _run() -> None:
 
         try:
             sys.exit(show_status(as_json=len(words) > 1))
-        except OSError:
+        except (AgentOsError, OSError):
             pass  # it comes again below, where every error is told
     if words in (["sync", "check"], ["sync", "check", "--json"], ["check-sync"]):
         from agentos.cli.sync_check import run_check
 
         try:
             sys.exit(run_check(None, as_json=words[-1] == "--json"))
-        except OSError:
+        except (AgentOsError, OSError):
             pass
     from agentos.cli.main import main as parse_and_run
 

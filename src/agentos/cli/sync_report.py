@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentos.config import user_home
 from agentos.errors import AgentOsError, SyncConflict
 from agentos.sync.merge import Moved, Side
 from agentos.sync.plan import Change, Choices, Conflict, Plan
@@ -228,7 +229,7 @@ def _name(each: Change | Conflict) -> str:
 
 
 def _short_name(path: Path, name: str) -> str:
-    home = Path.home()
+    home = user_home()
     short = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
     return f"{short}: {name}" if name else short
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from agentos.config import expanded
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
 from agentos.hub.rest.usage.answers import BudgetInfo, BudgetList, CurrencyInfo
@@ -24,9 +25,9 @@ router = APIRouter(prefix="/api/v1/usage/budgets", tags=["usage"])
 
 
 def _whole(said: str) -> str:
-    if not Path(said).expanduser().is_absolute():
+    if not expanded(said).is_absolute():
         raise ValueError("a project is told by its whole path")
-    return str(Path(said).expanduser())
+    return str(expanded(said))
 
 
 Directory = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_whole)]
