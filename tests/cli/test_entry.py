@@ -6,6 +6,8 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,43 @@ def test_mistakes_in_one_line_and_a_hint(env: dict[str, str], words: str, said: 
     assert ran.returncode == 1
     assert said in ran.stderr
     assert ran.stderr.count(b"\n") == 2
+
+
+@pytest.fixture
+def full(env: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Return the environment of a user whose disk is full."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], check=True)
+    try:
+        names = {name: f"{place}/{name}" for name in ("HOME", "AGENTOS_HOME", "AGENTOS_STATE_DIR")}
+        env |= names | {"AGENTOS_DATA_DIR": f"{place}/data"}
+        assert _shell(f"{AGENTOS} init && {AGENTOS} token show", env).returncode == 0
+        with open(place / "fill", "wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        yield env
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_a_full_disk_is_told_with_the_file(full: dict[str, str]) -> None:
+    for words, place in (
+        ("memory add tone -d How Briefly", "tone.md"),
+        ("skills new ship-it -d Ships", "ship-it/SKILL.md"),
+        ("sync push --yes", "AGENTOS_STATE_DIR/sync"),
+        ("exec -- true", "data/images"),
+    ):
+        ran = _shell(f"{AGENTOS} {words}", full)
+        assert ran.returncode == 1
+        assert b"no space" in ran.stderr.lower()
+        assert place.encode() in ran.stderr, ran.stderr
+    assert not os.listdir(f"{full['AGENTOS_DATA_DIR']}/images")
+    ran = _shell(f"{AGENTOS} doctor", full)
+    assert ran.returncode == 1
+    assert b"MISSING  machine: no space" in ran.stdout
+    assert b"disk: " in ran.stdout
+    Path(full["HOME"]).with_name("fill").unlink()
+    for words in ("memory add tone -d How Briefly", "skills new ship-it -d Ships"):
+        assert _shell(f"{AGENTOS} {words}", full).returncode == 0

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from agentos.errors import AgentOsError, MachineError
@@ -63,8 +63,8 @@ async def _default() -> AsyncGenerator[Finding, None]:
             )
             for attempt in (_lockdown, _files, _programs):
                 yield await attempt(vm)
-    except AgentOsError as error:
-        yield Finding("machine", False, error.message, error.hint)
+    except (AgentOsError, OSError) as error:
+        yield _without("machine", error)
 
 
 async def _kind(kind: Isolation) -> Finding:
@@ -74,10 +74,16 @@ async def _kind(kind: Isolation) -> Finding:
     try:
         async with AgentOs(isolation=kind) as vm:
             await vm.exec(["/bin/true"], check=True)
-    except AgentOsError as error:
-        return Finding(name, False, error.message, error.hint, required=False)
+    except (AgentOsError, OSError) as error:
+        return replace(_without(name, error), required=False)
     took = (time.perf_counter() - started) * 1e3
     return Finding(name, True, f"built, ran a command and ended in {took:.1f} ms", required=False)
+
+
+def _without(name: str, error: AgentOsError | OSError) -> Finding:
+    if isinstance(error, AgentOsError):
+        return Finding(name, False, error.message, error.hint)
+    return Finding(name, False, str(error))
 
 
 def _kernel() -> Finding:
