@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos.home.replacing import replace_file
+from agentos.home.replacing import create_file, replace_file
 
 
 def test_mode_and_owner_stay(tmp_path: Path) -> None:
@@ -51,6 +51,18 @@ def test_on_a_full_disk_the_old_content_stays(tmp_path: Path) -> None:
         assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(file))
         assert file.read_text() == "old"
         assert os.listdir(tmp_path) == ["file"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+def test_on_a_full_disk_none_is_made(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(tmp_path)], check=True)
+    try:
+        with pytest.raises(OSError, match="No space left") as caught:
+            create_file(tmp_path / "file", b"x" * 100_000)
+        assert caught.value.filename == str(tmp_path / "file")
+        assert os.listdir(tmp_path) == []
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 

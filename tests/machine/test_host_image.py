@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from agentos.errors import MachineError
 from agentos.machine.layers.host_image import ETC_TAKEN, HIDDEN, SYSTEM_DIRECTORIES, host_image
 from agentos.machine.machine import AgentOs
 
@@ -151,7 +152,7 @@ def test_a_build_that_fails_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(MachineError, match=r"no space is left in .*images"):
         host_image(host)
     assert list((data / "images").iterdir()) == []
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from agentos.agents.built_in import BUILT_IN, built_in_agent
 from agentos.agents.definition import (
     AgentDefinition,
@@ -14,6 +12,7 @@ from agentos.agents.definition import (
     McpServer,
     ModelAccess,
 )
+from agentos.config import expanded
 from agentos.errors import AgentNotFound, ConfigInvalid
 
 __all__ = [
@@ -51,7 +50,7 @@ def get_agent(name: str) -> AgentDefinition:
     from agentos.agents.agent_file import agent_files, read_agent
 
     if "/" in name:
-        return read_agent(Path(name).expanduser())
+        return read_agent(expanded(name))
     files = agent_files()
     if name in files:
         agent = read_agent(files[name])

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agentos.agents.built_in import BUILT_IN
 from agentos.agents.custom import Agent
 from agentos.agents.definition import AgentDefinition
-from agentos.config import home_dir
+from agentos.config import expanded, home_dir
 from agentos.errors import AgentOsError, ConfigInvalid
 
 SUFFIXES = (".toml", ".json")
@@ -82,7 +82,7 @@ def _of_toml(said: Any, path: Path) -> AgentDefinition:
     table = _AgentTable.model_validate(said)
     given = {name: getattr(table, name) for name in table.model_fields_set}
     if table.home is not None:
-        given["home"] = path.parent / table.home.expanduser()
+        given["home"] = path.parent / expanded(table.home)
     return Agent(**{"name": path.stem, **given})
 
 

@@ -12,6 +12,7 @@ import typer
 
 from agentos.cli.event_loop import run_command
 from agentos.cli.options import Json
+from agentos.config import expanded
 from agentos.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -87,12 +88,7 @@ def _whole(project: Path | None, profile: str | None) -> Path | None:
         raise ConfigInvalid("a budget is of a project or of a profile", hint="name one of them")
     if profile == "":
         raise ConfigInvalid("no profile has an empty name", hint="leave --profile out for all")
-    try:
-        return None if project is None else Path(os.path.abspath(project.expanduser()))
-    except RuntimeError as error:
-        raise ConfigInvalid(
-            f"{project} is in the home of a user that there is not", hint="write a whole path"
-        ) from error
+    return None if project is None else Path(os.path.abspath(expanded(project)))
 
 
 def _line(status: BudgetStatus, currency: Currency) -> str:

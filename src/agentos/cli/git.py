@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentos.cli.confirm import confirm
 from agentos.cli.event_loop import run_command
 
 if TYPE_CHECKING:
+    from agentos.hub.git.registered import WorkTree
     from agentos.hub.git.requests import PushRequest
+    from agentos.hub.git.trust import Setting
 
 app = typer.Typer(no_args_is_help=True, help="Decide what the git tools of agents may do.")
 
@@ -48,7 +51,7 @@ def approve(id: RequestId, yes: Yes = False) -> None:
     inbox = PushRequests()
     _show(inbox.get(id))
     if not yes:
-        typer.confirm("approve this push?", abort=True)
+        confirm("approve this push?")
     inbox.decide(id, approved=True)
     typer.echo(f"approved {id}")
 
@@ -68,25 +71,28 @@ def trust(
     yes: Yes = False,
 ) -> None:
     """Trust the programs that a repository's own configuration names, as it is now."""
-    run_command(_trust(directory.resolve(), yes))
+    from agentos.hub.git.trust import TrustedSettings
 
-
-async def _trust(directory: Path, yes: bool) -> None:
-    from agentos.hub.git.registered import find_work_tree
-    from agentos.hub.git.trust import TrustedSettings, risky_settings
-    from agentos.hub.settings import Repository
-
-    tree = await find_work_tree([Repository(directory)], directory)
-    settings = await risky_settings(tree.git)
+    directory = directory.resolve()
+    tree, settings = run_command(_named_programs(directory))
     if not settings:
         typer.echo(f"the configuration of {directory} names no programs")
         return
     for setting in settings:
         typer.echo(str(setting))
     if not yes:
-        typer.confirm(f"may git start these in {directory}?", abort=True)
-    await TrustedSettings().accept(tree.git, tree.common_dir, settings)
+        confirm(f"may git start these in {directory}?")
+    run_command(TrustedSettings().accept(tree.git, tree.common_dir, settings))
     typer.echo(f"trusted {directory}, until one of them changes")
+
+
+async def _named_programs(directory: Path) -> tuple[WorkTree, list[Setting]]:
+    from agentos.hub.git.registered import find_work_tree
+    from agentos.hub.git.trust import risky_settings
+    from agentos.hub.settings import Repository
+
+    tree = await find_work_tree([Repository(directory)], directory)
+    return tree, await risky_settings(tree.git)
 
 
 def _show(request: PushRequest) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agentos.cli.confirm import confirm
 from agentos.cli.serve import Host, Port
 from agentos.cli.status import show_status, words_of
 from agentos.config import state_dir
@@ -71,7 +72,7 @@ def _ask_about_sessions() -> None:
             code="sessions_live",
             hint="--yes ends it; transcripts stay, and --resume goes on with them",
         )
-    typer.confirm(f"{said[0].upper()}{said[1:]}. End what it holds?", abort=True, err=True)
+    confirm(f"{said[0].upper()}{said[1:]}. End what it holds?")
 
 
 def status(

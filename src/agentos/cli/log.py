@@ -86,7 +86,7 @@ def _moment(since: str) -> datetime:
         return datetime.fromisoformat(since).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ConfigInvalid(
-            f"--since {since}: {error}",
+            f"--since {since}: there is no such time",
             code="time_invalid",
             hint="write 10m, 2h, 7d, or a time such as 2026-05-01T12:00",
         ) from error

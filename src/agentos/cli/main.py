@@ -105,6 +105,21 @@ def main() -> None:
             raise
         _say(error)
         sys.exit(1)
+    except UnicodeEncodeError:
+        words = [word for word in sys.argv[1:] if not _is_text(word)]
+        if "--debug" in sys.argv[1:2] or not words:
+            raise
+        typer.echo(f"agentos: {words[0]!r} is not in UTF-8", err=True)
+        sys.exit(2)
+
+
+def _is_text(word: str) -> bool:
+    """Tell whether an argument is what files and databases take: text, not any bytes."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _say(error: AgentOsError | OSError) -> None:

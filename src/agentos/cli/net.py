@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentos.cli.event_loop import run_command
+from agentos.cli.options import MOST_ROWS
 
 if TYPE_CHECKING:
     from agentos.machine.network.decision_log import StoredDecision
@@ -22,7 +23,9 @@ def log(
         str | None, typer.Option("--machine", "-m", help="Only of this machine.")
     ] = None,
     denied: Annotated[bool, typer.Option("--denied", help="Only what was denied.")] = False,
-    last: Annotated[int, typer.Option("--last", "-n", min=1, help="At most so many.")] = 100,
+    last: Annotated[
+        int, typer.Option("--last", "-n", min=1, max=MOST_ROWS, help="At most so many.")
+    ] = 100,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, for programs.")
     ] = False,

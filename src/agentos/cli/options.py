@@ -29,7 +29,15 @@ Network = Annotated[
     typer.Option("--network", metavar="PRESET", help="Let it reach packages, agents or open."),
 ]
 Workspace = Annotated[
-    Path | None, typer.Option("--workspace", "-w", help="Copy this directory in and work there.")
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        exists=True,
+        file_okay=False,
+        metavar="DIR",
+        help="Copy this directory in and work there.",
+    ),
 ]
 Software = Annotated[list[str] | None, typer.Option("--software", help="Put this on the PATH.")]
 Memory = Annotated[
@@ -46,6 +54,8 @@ Isolation = Annotated[
         "--isolation", metavar="KIND", help="namespace, gvisor, microvm, landlock or strong."
     ),
 ]
+#: As many rows as may be asked for: a database's numbers end somewhere.
+MOST_ROWS = 1_000_000_000
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 
 
@@ -53,11 +63,13 @@ def environment(words: Iterable[str] | None) -> dict[str, str]:
     """Turn `--env` words into variables.
 
     Raises:
-        ConfigInvalid: A name without a value is not set in the caller's environment.
+        ConfigInvalid: There is no name, or one without a value that the caller has not set.
     """
     env: dict[str, str] = {}
     for word in words or ():
         name, given, value = word.partition("=")
+        if not name:
+            raise ConfigInvalid(f"--env {word}: there is no name", hint="--env NAME=VALUE")
         if not given:
             if name not in os.environ:
                 raise ConfigInvalid(

@@ -133,6 +133,8 @@ def run(
     from agentos.cli.asking import permission_policy
     from agentos.cli.render import renderer
 
+    if apply and workspace is None:
+        raise typer.BadParameter("--apply brings changes back to --workspace, and there is none")
     if resume and instructions:
         raise typer.BadParameter("a resumed session keeps its --instructions")
     task = Task(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentos.cli.event_loop import run_command
+from agentos.cli.options import MOST_ROWS
 
 if TYPE_CHECKING:
     from agentos.sessions.transcripts import SessionRecord, Transcripts
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="See, search and export what sessions did.")
 
 SessionId = Annotated[str, typer.Argument(metavar="ID", help="The session, or how its id begins.")]
-Last = Annotated[int, typer.Option("--last", "-n", min=1, help="At most so many.")]
+Last = Annotated[int, typer.Option("--last", "-n", min=1, max=MOST_ROWS, help="At most so many.")]
 
 
 class Format(StrEnum):
@@ -72,7 +73,9 @@ def search(
     words: Annotated[
         list[str], typer.Argument(help='All of them are in what is found; "a phrase" as it is.')
     ],
-    last: Annotated[int, typer.Option("--last", "-n", min=1, help="At most so many.")] = 20,
+    last: Annotated[
+        int, typer.Option("--last", "-n", min=1, max=MOST_ROWS, help="At most so many.")
+    ] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array, for programs.")] = False,
 ) -> None:
     """Find what was said, run or written in any session; the best come first."""

@@ -64,6 +64,8 @@ def exec_(
     isolation: Isolation = "namespace",
 ) -> None:
     """Run a command in a fresh machine, with its exit code as ours."""
+    if timeout is not None and not timeout > 0:
+        raise typer.BadParameter("--timeout is more than 0 seconds")
     bounds = limits(memory, cpus, pids)
     policy = network_policy(network, allow)
     setting = _Setting(
@@ -145,17 +147,24 @@ async def _exec(command: list[str], setting: _Setting, timeout: float | None) ->
 
 
 async def _relay(process: Process) -> int:
-    """Join the command's streams to ours until it ends."""
+    """Join the command's streams to ours until it ends.
+
+    Raises:
+        OSError: Nobody reads what it writes any more, or it cannot be written.
+    """
     import asyncio
 
     assert process.stdin
     assert process.stdout
     assert process.stderr
     _feed(process.stdin)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_pass_on(process.stdout, sys.stdout.fileno()))
-        group.create_task(_pass_on(process.stderr, sys.stderr.fileno()))
-        ended = group.create_task(process.wait())
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_pass_on(process.stdout, sys.stdout.fileno()))
+            group.create_task(_pass_on(process.stderr, sys.stderr.fileno()))
+            ended = group.create_task(process.wait())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
     return ended.result()
 
 

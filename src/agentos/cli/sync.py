@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentos.cli.confirm import confirm
 from agentos.config import home_dir
 
 if TYPE_CHECKING:
@@ -66,11 +67,12 @@ def clean(
     from agentos.cli.sync_report import told_errors
     from agentos.sync.plan import Choices
 
-    if not (yes or dry_run):
-        typer.confirm("remove what AgentOS deployed, and deploy it anew?", abort=True, err=True)
     choices = Choices(_side(ours, theirs))
-    with told_errors(as_json=as_json), current_sync().alone("clean"):
-        _carry_out("clean", client, choices, dry_run=dry_run, as_json=as_json, yes=yes)
+    with told_errors(as_json=as_json):
+        if not (yes or dry_run):
+            confirm("remove what AgentOS deployed, and deploy it anew?")
+        with current_sync().alone("clean"):
+            _carry_out("clean", client, choices, dry_run=dry_run, as_json=as_json, yes=yes)
 
 
 @app.command()
@@ -147,7 +149,7 @@ def undo(
         if not (yes or dry_run) and sync.state.last:
             backup = sync.store.backup(sync.state.last)
             what = f"backup {backup.number} of {backup.at}, {len(backup.files)} files"
-            typer.confirm(f"bring back {what}?", abort=True, err=True)
+            confirm(f"bring back {what}?")
         paths = sync.undo(side=_side(ours, theirs), dry_run=dry_run)
     if as_json:
         found = {"restored": list(map(str, paths)), "dry_run": dry_run}

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentos.config import user_home
 from agentos.errors import AgentOsError, SyncConflict
 from agentos.sync.merge import Moved, Side
 from agentos.sync.plan import Change, Choices, Conflict, Plan
@@ -100,22 +101,27 @@ def ask(plan: Plan, choices: Choices) -> Choices:
     """Have the user choose about each conflict.
 
     Raises:
-        typer.Abort: They would rather not.
+        typer.Exit: They would rather not.
     """
     import typer
+
+    from agentos.cli.confirm import answer
 
     sides: dict[str, Side] = {}
     for conflict in plan.conflicts:
         say(f"\n{_name(conflict)}: {_MOVED[conflict.moved]}")
         say(f"  AgentOS   {_short(conflict.ours)}")
         say(f"  the file  {_short(conflict.theirs)}")
-        answer = ""
-        while answer not in ("o", "t", "q"):
-            question = "take AgentOS's [o]urs, leave [t]heirs, or [q]uit"
-            answer = typer.prompt(question, prompt_suffix="? ").strip().lower()[:1]
-        if answer == "q":
-            raise typer.Abort
-        sides[str(conflict)] = "ours" if answer == "o" else "theirs"
+        said = ""
+        while said not in ("o", "t", "q"):
+            said = answer(
+                "take AgentOS's (o)urs, leave (t)heirs, or (q)uit? ",
+                hint="--ours or --theirs answers for all of them",
+            )[:1]
+        if said == "q":
+            say("agentos: nothing was done", err=True)
+            raise typer.Exit(1)
+        sides[str(conflict)] = "ours" if said == "o" else "theirs"
     return replace(choices, sides=sides)
 
 
@@ -223,7 +229,7 @@ def _name(each: Change | Conflict) -> str:
 
 
 def _short_name(path: Path, name: str) -> str:
-    home = Path.home()
+    home = user_home()
     short = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
     return f"{short}: {name}" if name else short
 

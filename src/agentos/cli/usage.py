@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentos.cli.event_loop import run_command
-from agentos.errors import ConfigInvalid
+from agentos.cli.options import MOST_ROWS
+from agentos.errors import AgentOsError, ConfigInvalid
 
 if TYPE_CHECKING:
     from agentos.usage.calendar import Period
@@ -126,6 +127,12 @@ def live(
 
     from agentos.cli.usage_live import watch
 
+    if not sys.stdout.isatty():
+        raise AgentOsError(
+            "`agentos usage live` draws on a terminal, and this is none",
+            code="no_terminal",
+            hint="`agentos usage today` prints it once; with --json for programs",
+        )
     with contextlib.suppress(KeyboardInterrupt):  # its ordinary end
         asyncio.run(watch(_group(by), tz, every))
 
@@ -134,7 +141,7 @@ def live(
 def session(
     id: Annotated[str, typer.Argument(metavar="ID", help="A session, or the beginning of it.")],
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, help="At most so many calls.")
+        int, typer.Option("--limit", "-n", min=1, max=MOST_ROWS, help="At most so many calls.")
     ] = 1000,
     tz: Zone = None,
     as_json: Annotated[
@@ -166,7 +173,10 @@ def doctor(
     model: Model = None,
     session: Annotated[str | None, typer.Option("--session", help="Only of this session.")] = None,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", min=0, help="Show the lines of so many calls.")
+        int,
+        typer.Option(
+            "--lines", "-n", min=0, max=MOST_ROWS, help="Show the lines of so many calls."
+        ),
     ] = 0,
     as_json: Json = False,
     no_read: Offline = False,
@@ -256,7 +266,7 @@ def _moment(option: str, said: str, tz: str | None) -> datetime:
         return found.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ConfigInvalid(
-            f"{option} {said}: {error}",
+            f"{option} {said}: there is no such time",
             code="time_invalid",
             hint="write 12h, 7d, 4w, or a time such as 2026-05-01 or 2026-05-01T12:00",
         ) from error

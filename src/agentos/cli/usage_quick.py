@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from agentos.config import data_dir, home_dir
+from agentos.errors import AgentOsError
 from agentos.store.migrations import HEAD
 from agentos.usage.plain_store import open_plain
 
@@ -41,7 +42,7 @@ def answer(words: Sequence[str]) -> bool:
         with closing(database):
             database.execute("begin")
             found = _report(asked, database)
-    except (sqlite3.Error, OSError, UnicodeDecodeError):
+    except (AgentOsError, sqlite3.Error, OSError, UnicodeDecodeError):
         return False  # the whole command tells what is wrong
     if found is None:
         return False

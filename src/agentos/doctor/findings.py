@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 
 from agentos.agents.codex_versions import versions_tested
 from agentos.config import data_dir
@@ -17,14 +18,16 @@ from agentos.sync.clients import CLIENTS
 from agentos.sync.clients.codex_health import hindrances
 
 
-async def examine() -> AsyncIterator[Finding]:
+async def examine() -> AsyncGenerator[Finding, None]:
     """Try each capability; findings come as they are made."""
     machine_works = True
-    async for finding in probe():
-        machine_works = machine_works and (finding.name != "machine" or finding.ok)
-        yield finding
-    async for finding in _software(machine_works):
-        yield finding
+    async with aclosing(probe()) as findings:
+        async for finding in findings:
+            machine_works = machine_works and (finding.name != "machine" or finding.ok)
+            yield finding
+    async with aclosing(_software(machine_works)) as findings:
+        async for finding in findings:
+            yield finding
     if machine_works:
         yield await _network()
     yield await _limits()
@@ -33,7 +36,7 @@ async def examine() -> AsyncIterator[Finding]:
         yield finding
 
 
-async def _software(machine_works: bool) -> AsyncIterator[Finding]:
+async def _software(machine_works: bool) -> AsyncGenerator[Finding, None]:
     tested = f"; sessions are tested with {versions_tested()}"
     for name, version_of, more in (("node", "bin/node", ""), ("codex", "bin/codex", tested)):
         version = CATALOG[name].version

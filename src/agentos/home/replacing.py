@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -34,17 +36,15 @@ def replace_file(
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     fd = os.open(fresh, _FRESH, 0o600 if private else mode or 0o666)
     try:
-        with open(fd, "wb") as file:
+        with naming(target), open(fd, "wb") as file:
             if not private:
                 _like(target, fd)
             file.write(content)
             file.flush()
             os.fsync(fd)
         os.replace(fresh, target)
-    except BaseException as error:
+    except BaseException:
         fresh.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:  # as of a disk that is full
-            raise OSError(error.errno, error.strerror, str(target)) from error
         raise
     sync_directory(target.parent)
 
@@ -63,7 +63,7 @@ def create_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(os.open(fresh, _FRESH, mode), "wb") as file:
+        with naming(path), open(os.open(fresh, _FRESH, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -71,6 +71,21 @@ def create_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     finally:
         fresh.unlink(missing_ok=True)
     sync_directory(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have an error of a descriptor, as of a disk that is full, say which file it is about.
+
+    Raises:
+        OSError: With the file's name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def sync_directory(path: Path) -> None:

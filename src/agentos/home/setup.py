@@ -10,6 +10,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from agentos.config import expanded
 from agentos.errors import AgentOsError
 
 #: Package data cannot be called `.gitignore`: the build would obey it.
@@ -42,7 +43,7 @@ def plan_home(home: Path) -> Plan:
         AgentOsError: It cannot become a home: something that is no directory is in the way, or
             it must not be written.
     """
-    home = Path(os.path.abspath(home.expanduser()))
+    home = Path(os.path.abspath(expanded(home)))
     _check_directory(home, home)
     missing, kept = {}, []
     for name, content in template():

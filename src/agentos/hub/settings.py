@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agentos.config import expanded
 from agentos.errors import ConfigInvalid
 from agentos.home.projects import Project
 
@@ -102,7 +103,7 @@ def load_hub_settings(path: Path | None = None) -> HubSettings:
 
 def _environment_roots() -> tuple[Path, ...]:
     named = os.environ.get("AGENTOS_FS_ROOTS", "").split(os.pathsep)
-    roots = tuple(Path(root).expanduser() for root in named if root)
+    roots = tuple(expanded(root) for root in named if root)
     for root in roots:
         if not root.is_absolute():
             raise ConfigInvalid(

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
+from agentos.config import expanded
 from agentos.errors import ConfigInvalid
 from agentos.settings import places
 from agentos.settings.file import read_text, settings_file
@@ -65,13 +66,7 @@ class Document:
         Raises:
             ConfigInvalid: It is in the home of nobody; `at` adds where it stands.
         """
-        try:
-            return self.path.parent.absolute() / Path(said).expanduser()
-        except RuntimeError as error:
-            raise ConfigInvalid(
-                f"{said!r} is in the home of a user that there is not",
-                hint="write ~/... for your own, or a whole path",
-            ) from error
+        return self.path.parent.absolute() / expanded(said)
 
     def refuse(
         self,

@@ -55,5 +55,9 @@ def new_skill(home: Path, name: str, description: str) -> Path:
     quoted = json.dumps(description, ensure_ascii=False)
     title = name.replace("-", " ").capitalize()
     text = _TEXT.format(name=name, description=quoted, title=title)
-    replace_file(place / FILE, text.encode())
+    try:
+        replace_file(place / FILE, text.encode())
+    except BaseException:
+        place.rmdir()  # a folder without it would be no skill, and in the way of the next try
+        raise
     return place / FILE

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agentos.config import expanded
 from agentos.errors import SyncError
 from agentos.home.replacing import replace_file
 from agentos.sync.client import Client, Places
@@ -105,7 +106,7 @@ def _places(
 ) -> Places:
     places = client.places(env)
     if client.name in directories:
-        places = replace(places, directory=Path(directories[client.name]).expanduser())
+        places = replace(places, directory=expanded(directories[client.name]))
     program = shutil.which(client.program, path=env.get("PATH")) if client.program else None
     if program:
         places = replace(places, version=versions.of(client, Path(os.path.realpath(program))))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agentos.config import home_dir, state_dir
+from agentos.config import home_dir, state_dir, user_home
 from agentos.errors import ConfigInvalid
 from agentos.home.reading import read_bytes, read_text
 from agentos.sync.settings import SyncSettings, load_sync_settings
@@ -77,7 +77,7 @@ def hub_entry(home: Path, settings: SyncSettings, env: Mapping[str, str]) -> Hub
     if settings.hub == "none":
         return None
     told = {name: env[name] for name in ("AGENTOS_DATA_DIR", "AGENTOS_STATE_DIR") if env.get(name)}
-    if home != Path.home() / "AgentOS":
+    if home != user_home() / "AgentOS":
         told["AGENTOS_HOME"] = str(home)
     return HubEntry(
         command=bridge_command(),

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agentos.errors import SyncError
+from agentos.home.replacing import naming
 
 
 @contextmanager
@@ -39,7 +40,8 @@ def lock(path: Path, doing: str) -> Iterator[None]:
             ) from error
         since = datetime.now().astimezone().isoformat(" ", "seconds")
         os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{doing}, process {os.getpid()}, since {since}".encode(), 0)
+        with naming(path):
+            os.pwrite(fd, f"{doing}, process {os.getpid()}, since {since}".encode(), 0)
         yield
     finally:
         os.close(fd)

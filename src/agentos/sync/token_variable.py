@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
+from agentos.config import user_home
 from agentos.errors import ConfigInvalid
 from agentos.home.replacing import replace_file
 
@@ -70,7 +71,7 @@ def write_sourced(state: Path, shell: Shell) -> Path:
 
 def systemd_file(env: Mapping[str, str]) -> Path:
     """Return the file of the systemd user environment, which desktop programs get."""
-    config = env.get("XDG_CONFIG_HOME") or f"{env.get('HOME') or Path.home()}/.config"
+    config = env.get("XDG_CONFIG_HOME") or f"{env.get('HOME') or user_home()}/.config"
     return Path(config) / "environment.d" / "60-agentos.conf"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agentos.config import expanded
 from agentos.errors import SyncConflict
 from agentos.home.replacing import replace_file
 from agentos.settings.document import Document
@@ -120,7 +121,7 @@ def _remove(document: Any, project: Path | None, profile: str | None) -> bool:
     for number, table in enumerate(tables):
         what = {name: table[name] for name in ("project", "per", "profile") if name in table}
         if "project" in what:
-            what["project"] = str(Path(what["project"]).expanduser())
+            what["project"] = str(expanded(what["project"]))
         if what == wanted:
             del tables[number]
             if not len(tables):

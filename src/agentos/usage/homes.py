@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentos.config import user_home
 from agentos.usage.call import Source
 
 
@@ -37,7 +38,7 @@ def user_homes(environ: Mapping[str, str] | None = None) -> list[UsageHome]:
             several directories, with commas between them.
     """
     environ = os.environ if environ is None else environ
-    home = Path(environ.get("HOME") or Path.home())
+    home = Path(environ.get("HOME") or user_home())
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     claude = _several(environ.get("CLAUDE_CONFIG_DIR")) or [home / ".claude", config / "claude"]

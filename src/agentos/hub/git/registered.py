@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentos.config import expanded
 from agentos.errors import RepositoryNotRegistered
 from agentos.hub.git.program import Git, last_lines
 from agentos.hub.settings import Repository
@@ -85,7 +86,7 @@ async def _is_linked(root: Path, top: Path, common_dir: Path) -> bool:
 
 
 def _real(directory: str | Path) -> Path:
-    path = Path(directory).expanduser()
+    path = expanded(directory)
     if not path.is_absolute():
         raise RepositoryNotRegistered(
             f"{str(directory)!r} is a relative path", hint="give the absolute path"

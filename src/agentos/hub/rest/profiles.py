@@ -7,13 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentos.config import expanded
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
 from agentos.hub.rest.sync.asking import Owner
@@ -145,5 +145,5 @@ def _info(profile: Profile, enabled: bool, tried: Mapping[str, ProfileTrial]) ->
 def _codex_config(directories: Mapping[str, str]) -> str:
     said = directories.get("codex")
     usual = CLIENTS["codex"].places(os.environ).directory
-    config = (Path(said).expanduser() if said else usual) / "config.toml"
+    config = (expanded(said) if said else usual) / "config.toml"
     return config.read_text() if config.is_file() else ""

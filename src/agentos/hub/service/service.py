@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentos.config import state_dir
+from agentos.config import state_dir, user_home
 from agentos.errors import AgentOsError
 from agentos.hub.service.texts import LABEL, NAME, launchd_plist, systemd_unit, windows_task
 
@@ -95,7 +95,7 @@ def service_here() -> Service:
 
 
 def _systemd(command: Sequence[str], environment: dict[str, str]) -> Service:
-    place = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    place = Path(os.environ.get("XDG_CONFIG_HOME") or user_home() / ".config")
     unit = f"{NAME}.service"
     manager = ("systemctl", "--user")
     return Service(
@@ -108,7 +108,7 @@ def _systemd(command: Sequence[str], environment: dict[str, str]) -> Service:
 
 
 def _launchd(command: Sequence[str], environment: dict[str, str]) -> Service:
-    path = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+    path = user_home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
     domain = f"gui/{os.getuid()}"
     return Service(
         path=path,

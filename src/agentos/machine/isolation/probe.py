@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from agentos.errors import AgentOsError, MachineError
@@ -34,13 +35,14 @@ class Finding:
     required: bool = True
 
 
-async def probe() -> AsyncIterator[Finding]:
+async def probe() -> AsyncGenerator[Finding, None]:
     """Build a machine and try each of its capabilities; findings come as they are made."""
     yield _kernel()
     works = False
-    async for finding in _default():
-        works = works or (finding.name == "machine" and finding.ok)
-        yield finding
+    async with aclosing(_default()) as findings:
+        async for finding in findings:
+            works = works or (finding.name == "machine" and finding.ok)
+            yield finding
     if works:
         yield await _root_inside()
         yield await _attempt("network by name", _network)
@@ -49,7 +51,7 @@ async def probe() -> AsyncIterator[Finding]:
             yield await _kind(kind)
 
 
-async def _default() -> AsyncIterator[Finding]:
+async def _default() -> AsyncGenerator[Finding, None]:
     started = time.perf_counter()
     try:
         async with AgentOs() as vm:
@@ -61,8 +63,8 @@ async def _default() -> AsyncIterator[Finding]:
             )
             for attempt in (_lockdown, _files, _programs):
                 yield await attempt(vm)
-    except AgentOsError as error:
-        yield Finding("machine", False, error.message, error.hint)
+    except (AgentOsError, OSError) as error:
+        yield _without("machine", error)
 
 
 async def _kind(kind: Isolation) -> Finding:
@@ -72,10 +74,16 @@ async def _kind(kind: Isolation) -> Finding:
     try:
         async with AgentOs(isolation=kind) as vm:
             await vm.exec(["/bin/true"], check=True)
-    except AgentOsError as error:
-        return Finding(name, False, error.message, error.hint, required=False)
+    except (AgentOsError, OSError) as error:
+        return replace(_without(name, error), required=False)
     took = (time.perf_counter() - started) * 1e3
     return Finding(name, True, f"built, ran a command and ended in {took:.1f} ms", required=False)
+
+
+def _without(name: str, error: AgentOsError | OSError) -> Finding:
+    if isinstance(error, AgentOsError):
+        return Finding(name, False, error.message, error.hint)
+    return Finding(name, False, str(error))
 
 
 def _kernel() -> Finding:

@@ -9,6 +9,7 @@ written for the machine. All else of the host is absent: `/home`, `/root`, `/var
 from __future__ import annotations
 
 import dataclasses
+import errno
 import fcntl
 import hashlib
 import os
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentos.config import data_dir
+from agentos.errors import MachineError
 from agentos.machine.isolation.id_map import IdMap
 from agentos.machine.layers.config import ImageConfig
 
@@ -217,6 +219,14 @@ def _build(host: Path, path: Path) -> None:
         except OSError:
             if not path.exists():  # another process was first, which is as good
                 raise
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise MachineError(
+            f"no space is left in {path.parent} for the image of this host",
+            code="disk_full",
+            hint="free some space, or let AGENTOS_DATA_DIR name a directory on a larger disk",
+        ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from agentos.config import user_home
 from agentos.errors import ConfigInvalid
 from agentos.home.reading import read_bytes
 from agentos.memories.duplicates import fingerprint
@@ -101,7 +102,7 @@ class Reader:
     @property
     def home(self) -> Path:
         """The user's home."""
-        return Path(self.env.get("HOME") or Path.home())
+        return Path(self.env.get("HOME") or user_home())
 
     def page(self, path: Path) -> Page | None:
         """Read a file; None if there is none, or it cannot be read."""

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import yaml
 
+from agentos.config import expanded
 from agentos.errors import ConfigInvalid
 from agentos.models.rehearsal.scenario import McpCall, Scenario, Step, Usage, When
 
@@ -39,7 +40,7 @@ def load_scenario(source: str | Path) -> Scenario:
     if str(source) in shipped_scenarios():
         path = _SHIPPED / str(source) / _FILE
     else:
-        path = Path(source).expanduser()
+        path = expanded(source)
         path = path / _FILE if path.is_dir() else path
     if not path.is_file():
         raise ConfigInvalid(

@@ -10,6 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from agentos.config import expanded
+from agentos.errors import ConfigInvalid
 from agentos.hub.errors import Refused
 from agentos.hub.hub import Hub
 from agentos.hub.rest.usage.answers import BudgetInfo, BudgetList, CurrencyInfo
@@ -25,9 +27,9 @@ router = APIRouter(prefix="/api/v1/usage/budgets", tags=["usage"])
 
 def _whole(said: str) -> str:
     try:
-        path = Path(plain(said)).expanduser()
-    except RuntimeError as error:  # ~SOMEBODY
-        raise ValueError(str(error)) from error
+        path = expanded(plain(said))
+    except ConfigInvalid as error:  # ~SOMEBODY
+        raise ValueError(error.message) from error
     if not path.is_absolute():
         raise ValueError("a project is told by its whole path")
     return str(path)
