@@ -183,3 +183,21 @@ def test_the_tier_and_provider_of_a_switch_hold_from_the_next_turn(rollout: Path
         ("gpt-5.5", "openai", ""),
         ("gpt-6-luna", "azure", "priority"),
     ]
+
+
+def test_a_call_without_an_id_is_the_same_wherever_reading_begins(rollout: Path) -> None:
+    names = dict.fromkeys(("thread_id", "session_id", "turn_id"), FORK) | {"response_id": ""}
+    text = lines.meta(FORK, forked_from_id=PARENT)
+    places = [Place()]
+    for call in range(1, 5):
+        used, total = (10 * call, 0, 0, 1, 0), (1000 + 5 * call * (call + 1), 0, 0, 500 + call, 0)
+        payload = {"usage": lines.named(used), "thread_token_usage": lines.named(total)}
+        text += lines.line("token_usage_record", {**names, **payload})
+        rollout.write_bytes(text)
+        [piece] = read(Job(str(rollout), Format.CODEX, places[-1]))
+        places.append(piece.place)
+        assert inputs(piece.entries) == [10 * call]
+    whole = [told(rollout, text)[0]]
+    whole += [next(read(Job(str(rollout), Format.CODEX, place))).entries for place in places]
+    last = {entries[-1].identity for entries in whole if entries}
+    assert last == {f"codex:{FORK}:1100:0:0:504:0"}

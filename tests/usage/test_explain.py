@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
+import pytest
 from tests.usage import codex_lines as lines
 from tests.usage.conftest import ROLLOUTS
 
+from agentos.usage.call import Provenance
 from agentos.usage.explain import line_at
 from agentos.usage.homes import UsageHome
 from agentos.usage.ledger import Ledger
@@ -43,6 +46,12 @@ async def test_the_line_of_a_call_can_be_seen(ledger: Ledger, codex: UsageHome) 
     [share] = (await ledger.explain()).files
     assert share.gone
     assert share.tokens.input == 1000
+
+
+def test_no_file_is_taken_for_the_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gateway").write_text("somebody's\n")
+    monkeypatch.chdir(tmp_path)
+    assert line_at(Provenance("gateway", 1)) is None
 
 
 async def test_what_was_not_counted_is_told(ledger: Ledger, codex: UsageHome) -> None:

@@ -15,6 +15,7 @@ import pytest
 from agentos.usage.call import Source
 from agentos.usage.claude_cleanup import deletion_warnings
 from agentos.usage.discovery import find
+from agentos.usage.explain import line_at
 from agentos.usage.homes import UsageHome, user_homes
 from agentos.usage.ledger import Ledger
 from agentos.usage.prices import Tokens
@@ -169,6 +170,7 @@ async def test_an_old_gemini_session_is_one_document(ledger: Ledger, tmp_path: P
     [(_, call)] = await ledger.calls()
     line = (place / "session-a.json").read_text().splitlines()[call.provenance.line - 1]
     assert '"m1"' in line
+    assert line_at(call.provenance) == line.encode()
 
 
 async def test_a_bad_message_of_a_document_leaves_the_others(
@@ -230,6 +232,9 @@ async def test_opencodes_database_is_read_on_while_it_is_open(
         writer.execute("insert into message values (?, ?, ?, ?, ?)", row)
         writer.commit()
         assert len(await told(ledger, found)) == number
+    [_, (_, call), _] = await ledger.calls()
+    line = line_at(call.provenance)
+    assert line == opencode_message().encode()
     writer.execute("insert into message values ('bad', 's', 0, 1795272642000, '{oops')")
     writer.commit()
     report = await ledger.ingest([found])

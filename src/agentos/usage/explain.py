@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import func, select
@@ -14,8 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from agentos.store.tables import USAGE_CALLS, USAGE_PROBLEMS, USAGE_SOURCES
 from agentos.usage.call import Provenance
 from agentos.usage.conditions import ALL_CALLS, selected
+from agentos.usage.known_sources import GATEWAY
 from agentos.usage.prices import Tokens
 from agentos.usage.reading.entry import Problem
+from agentos.usage.reading.opencode import message_text
 from agentos.usage.reading.work import zstd
 from agentos.usage.selection import Selection, tokens_of
 
@@ -110,7 +113,14 @@ async def _problems(connection: AsyncConnection, selection: Selection) -> list[P
 
 
 def line_at(provenance: Provenance) -> bytes | None:
-    """Return the line that a call was read from, its first megabyte; None if it is not there."""
+    """Return the line that a call was read from, its first megabyte; None if it is not there.
+
+    Of a database it is the row.
+    """
+    if provenance.file == GATEWAY:
+        return None
+    if provenance.file.endswith(".db"):
+        return message_text(Path(provenance.file), provenance.line)
     try:
         with _plain(provenance.file) as file:
             file.seek(provenance.offset)

@@ -15,6 +15,7 @@ import pytest
 from tests.hub.conftest import Asking, Started
 from tests.usage.reports.filling import fill, made
 
+from agentos.errors import AgentOsError, StoreError
 from agentos.hub.rest.usage import part
 from agentos.hub.rest.usage.answers import (
     BudgetList,
@@ -26,6 +27,7 @@ from agentos.hub.rest.usage.answers import (
 )
 from agentos.hub.scopes import Scope
 from agentos.usage.call import Source
+from agentos.usage.ingest import IngestReport
 from agentos.usage.ledger import Ledger
 
 ROLLOUT = Path(__file__).parents[2] / "data" / "rollouts" / "codex-0.169-fork.jsonl"
@@ -162,6 +164,14 @@ async def test_the_ledger_is_kept_up_to_date_while_the_hub_runs(
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
     sessions = tmp_path / "codex" / "sessions" / "2026" / "05" / "04"
     sessions.mkdir(parents=True)
+    ingest, failing = Ledger.ingest, [AgentOsError("a process died"), StoreError("it is locked")]
+
+    async def once_in_a_while(ledger: Ledger) -> IngestReport:
+        if failing:
+            raise failing.pop()
+        return await ingest(ledger)
+
+    monkeypatch.setattr(Ledger, "ingest", once_in_a_while)
     async with asking() as hub:
         shutil.copy(ROLLOUT, sessions / f"rollout-2026-05-04T12-00-00-{THREAD}.jsonl")
         async with asyncio.timeout(60):

@@ -248,8 +248,10 @@ class CodexRollout:
         if self._known is None or self._known[0] != names:
             self._known = names, *_whose(self._thread, *names)
         _, caller, turn = self._known
-        response = word(of.response_id)
-        identity = response or f"codex:{caller.thread}:{':'.join(map(str, self._added_up()))}"
+        identity = response = word(of.response_id)
+        if not identity:
+            self._settle()  # the total that it tells itself makes it the same wherever it is read
+            identity = f"codex:{caller.thread}:{':'.join(map(str, self._thread.total or ()))}"
         return _entry(line, milliseconds(record.timestamp), identity, caller, turn, used, response)
 
     def _count(
@@ -290,15 +292,10 @@ class CodexRollout:
         if total is not None:
             self._unadded.clear()
             self._thread.total = total
-        self._added_up()
-
-    def _added_up(self) -> Counts:
-        """Return the running total, with what the records since then used."""
         if self._unadded:
             before = self._thread.total or (0,) * len(self._unadded[0])
             self._thread.total = tuple(map(sum, zip(before, *self._unadded, strict=True)))
             self._unadded.clear()
-        return self._thread.total or ()
 
     def _accounted(self, total: Counts, info: Mapping[str, Any]) -> Counts:
         """Return the total that the next call begins from."""

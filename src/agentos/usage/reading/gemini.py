@@ -69,7 +69,7 @@ def document_messages(document: Any, text: bytes) -> Iterator[tuple[Mapping[str,
             text = b""  # ids are written otherwise; to look for each of them may take hours
         else:
             number, offset = number + text.count(b"\n", offset, found), found
-        yield part(message), Line(number, offset, b"")
+        yield part(message), Line(number, text.rfind(b"\n", 0, offset) + 1, b"")
 
 
 def message_entry(message: Mapping[str, Any], session: str, line: Line) -> Entry | None:

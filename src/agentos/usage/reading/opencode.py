@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,6 @@ _MILLISECONDS = (1_420_070_400_000, 7_258_118_400_000)  # 2015 to 2200
 def database_rows(path: Path, since: int, after: int) -> Iterator[tuple[int, Any, Any, Any, Any]]:
     """Yield the messages that changed since a time, in that order, and those that are new.
 
-    The database is opened for reading only: OpenCode never waits for it. It may be of a machine,
-    and so anything: no view or computed column of it is asked.
-
     Args:
         path: The database.
         since: The time, in milliseconds since 1970.
@@ -41,17 +39,38 @@ def database_rows(path: Path, since: int, after: int) -> Iterator[tuple[int, Any
     Raises:
         sqlite3.Error: It cannot be read, or is none of OpenCode's.
     """
+    with _opened(path) as connection:
+        yield from connection.execute(
+            "select rowid, id, session_id, time_updated, data from message"
+            " where time_updated >= ? or rowid > ? order by time_updated",
+            (since, after),
+        )
+
+
+def message_text(path: Path, number: int) -> bytes | None:
+    """Return the JSON of the message in a row; None if it is not there."""
+    try:
+        with _opened(path) as connection:
+            query = "select data from message where rowid = ?"
+            row = connection.execute(query, (number,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return row[0].encode() if row and isinstance(row[0], str) else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database for reading only: OpenCode never waits for it.
+
+    It may be of a machine, and so anything: no view or computed column of it is asked.
+    """
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
     try:
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_LINE)
         if connection.execute(_KIND).fetchone() != ("table", 0):
             raise sqlite3.DatabaseError("it has no table of messages")
-        yield from connection.execute(
-            "select rowid, id, session_id, time_updated, data from message"
-            " where time_updated >= ? or rowid > ? order by time_updated",
-            (since, after),
-        )
+        yield connection
     finally:
         connection.close()
 
