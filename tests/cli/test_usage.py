@@ -163,13 +163,15 @@ def test_what_could_not_be_looked_into_is_told_each_time(tmp_path: Path) -> None
     sessions = tmp_path / ".codex" / "sessions"
     sessions.mkdir(parents=True)
     (sessions / "circle.jsonl").symlink_to("circle.jsonl")
-    (sessions / "bad.jsonl").write_text("oops\n")
+    (sessions / "bad.jsonl").write_text("oops\n" * 1200)
     for _ in range(2):
         said = agentos("usage", "doctor")
         assert f"not counted: {sessions}/circle.jsonl:0: Too many levels of symbolic links" in said
-        assert said.count(f"not counted: {sessions}/bad.jsonl:1: ") == 1
+        assert said.count(f"not counted: {sessions}/bad.jsonl:") == 1
+        assert f"{sessions}/bad.jsonl:1: it is no JSON object" in said
+        assert "(and 999 lines more)" in said
     found = json.loads(agentos("usage", "doctor", "--json"))
-    assert [problem["line"] for problem in found["problems"]] == [1, 0]
+    assert [problem["line"] for problem in found["problems"]] == [*range(1, 1001), 0]
 
 
 def test_a_controlling_word_in_a_name_does_not_reach_the_terminal() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from tests.usage import codex_lines as lines
 
+from agentos.usage.call import Source
 from agentos.usage.homes import UsageHome
 from agentos.usage.ledger import Ledger
 from agentos.usage.reading import work
@@ -84,11 +86,36 @@ async def test_a_total_that_cannot_be_read_is_added_up(
     assert await counted(ledger, codex) == (2500, [])
 
 
-async def test_lines_of_unknown_types_are_passed_over(ledger: Ledger, codex: UsageHome) -> None:
+async def test_records_of_unknown_types_are_told_and_passed_over(
+    ledger: Ledger, codex: UsageHome
+) -> None:
     odd = lines.line("something_new", {"a": 1}) + lines.line("event_msg", None) + b"{}\n\n"
     odd += lines.line("turn_context", [1]) + lines.line("session_meta", "x")
+    odd += lines.line("response_item_new", {}) + lines.line("response_item", {"type": "new"})
     rollout(codex).write_bytes(begin() + odd + lines.record("one", GOOD))
-    assert await counted(ledger, codex) == (1000, [])
+    assert await counted(ledger, codex) == (1000, [(3, "unknown_type"), (9, "unknown_type")])
+
+
+@pytest.mark.parametrize("client", ["claude", "gemini"])
+async def test_messages_of_unknown_types_that_tell_tokens_are_told(
+    ledger: Ledger, tmp_path: Path, client: str
+) -> None:
+    if client == "claude":
+        home = UsageHome(Source.CLAUDE, tmp_path / "claude")
+        file = home.path / "projects/p/s.jsonl"
+        used = {"input_tokens": 1, "output_tokens": 1}
+        odd = {"type": "oracle", "sessionId": "s", "message": {"id": "m" * 30, "usage": used}}
+        plain: dict[str, Any] = {"type": "oracle", "message": {"content": "of the usage"}}
+    else:
+        home = UsageHome(Source.GEMINI, tmp_path / "gemini")
+        file = home.path / "tmp/p/chats/session-s.jsonl"
+        odd = {"type": "oracle", "id": "m", "tokens": {"input": 1, "output": 1}}
+        plain = {"type": "info", "id": "i", "tokens": None}
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"".join(json.dumps(each).encode() + b"\n" for each in (plain, odd)))
+    [problem] = (await ledger.ingest([home])).problems
+    assert (problem.line, problem.kind) == (2, "unknown_type")
+    assert "'oracle'" in problem.message
 
 
 async def test_words_that_no_database_keeps(ledger: Ledger, codex: UsageHome) -> None:

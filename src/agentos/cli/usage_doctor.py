@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -84,8 +85,12 @@ def show(findings: Findings) -> None:
         line = line_at(priced.call.provenance)
         text = line.decode("utf-8", "replace") if line else "(it is no more there)"
         typer.echo(f"{printable(str(priced.call.provenance))}: {printable(text)}")
+    # A newer client may write thousands of lines that nobody knows: the first of a kind is shown.
+    alike = Counter((each.file, each.message) for each in findings.problems)
     for problem in findings.problems:
-        typer.echo(f"not counted: {printable(str(problem))}")
+        if number := alike.pop((problem.file, problem.message), 0):
+            more = f" (and {number - 1:,} lines more)" if number > 1 else ""
+            typer.echo(f"not counted: {printable(str(problem))}{more}")
     for warning in findings.read.warnings:
         typer.echo(f"warning: {printable(warning)}")
 

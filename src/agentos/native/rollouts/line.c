@@ -6,6 +6,28 @@
 static const char *const WANTED[] = {"\"token_usage_record\"", "\"turn_context\"", "\"session_meta\"",
                                      "\"token_count\"", "\"thread_settings_applied\""};
 
+/* All types of records that there are, the most frequent first; codex.py has the same. */
+static const char *const KNOWN[] = {
+    "response_item\"",
+    "event_msg\"",
+    "token_usage_record\"",
+    "turn_context\"",
+    "world_state\"",
+    "session_meta\"",
+    "compacted\"",
+    "dynamic_tools_updated\"",
+    "security_risk_score\"",
+    "inter_agent_communication\"",
+    "inter_agent_communication_metadata\"",
+    "realtime_item\"",
+};
+
+static bool is_known(struct text type) {
+    for (size_t each = 0; each < sizeof KNOWN / sizeof *KNOWN; each++)
+        if (skip(&type, KNOWN[each], strlen(KNOWN[each]))) return true;
+    return false;
+}
+
 /* Codex begins each line so, and then says what it is. */
 static bool read_beginning(struct text *line, struct text *time) {
     if (!SKIP(line, "{\"timestamp\":\"")) return false;
@@ -64,6 +86,7 @@ static void take_object(struct text line, struct place begin, struct place end) 
         if (may_count(line)) hand_over_in_order(line, begin, end);
         return;
     }
+    if (!is_known(rest)) return hand_over(line, begin, end);
     struct text event = rest;
     if (is_call(rest, time, begin, end)) {
         if (calls_kept() == MOST_CALLS) hand_over_calls(end);

@@ -18,6 +18,7 @@ from agentos.usage.reading.entry import (
     count,
     milliseconds,
     part,
+    unknown_type,
     word,
 )
 from agentos.usage.reading.json_text import json_value
@@ -63,8 +64,10 @@ class ClaudeTranscript:
         said = {**data, **inner} if isinstance(inner, dict) else data
         message = part(said.get("message"))
         usage = message.get("usage")
-        if said.get("type") != "assistant" or not isinstance(usage, dict):
+        if not isinstance(usage, dict):
             return []
+        if said.get("type") != "assistant":
+            raise unknown_type("message with usage", said.get("type"))
         model = word(message.get("model"))
         if model == _NO_MODEL:
             return []

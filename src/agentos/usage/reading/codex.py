@@ -31,6 +31,7 @@ from agentos.usage.reading.entry import (
     count,
     milliseconds,
     part,
+    unknown_type,
     word,
 )
 from agentos.usage.reading.json_text import json_value
@@ -39,10 +40,19 @@ from agentos.usage.reading.scan import Records
 
 # Codex begins each line like this, so its type need not be looked for in all of a long line.
 _BEGINNING = rb'\{"timestamp":"[^"]*",(?:"ordinal":\d+,)?"type":"'
+#: What Codex 0.169 and those before it write; line.c has the same.
+_KNOWN = frozenset(
+    (
+        *("session_meta", "turn_context", "response_item", "event_msg", "token_usage_record"),
+        *("compacted", "world_state", "dynamic_tools_updated", "security_risk_score"),
+        *("inter_agent_communication", "inter_agent_communication_metadata", "realtime_item"),
+    )
+)
 # In quotes, these are never part of a text: there, the quotes would be escaped.
 _WANTED = re.compile(
-    _BEGINNING + rb"(?:token_usage_record|turn_context|session_meta"
+    _BEGINNING + rb"(?:(?:token_usage_record|turn_context|session_meta"
     rb'|event_msg","payload":\{"type":"(?:token_count|thread_settings_applied))"'
+    rb"|(?!(?:" + "|".join(sorted(_KNOWN)).encode() + rb')"))'
     rb"|(?!" + _BEGINNING + rb')(?s:.*?)"(?:token_usage_record|turn_context|session_meta'
     rb'|token_count|thread_settings_applied)"'
 )
@@ -51,9 +61,9 @@ _TYPE = b'"type":"'
 _EVENT = _TYPE + b'event_msg","payload":{"type":"'
 #: Most lines are of these types, which tell of no call.
 _OTHERS = (
-    _TYPE + b"response_item",
+    _TYPE + b'response_item"',
     *(_EVENT + kind for kind in (b"item_", b"task_", b"turn_", b"agent_", b"user_", b"exec_")),
-    *(_TYPE + kind for kind in (b"world_state", b"compacted")),
+    *(_TYPE + kind for kind in (b'world_state"', b'compacted"')),
 )
 _COUNT = _EVENT + b"token_count"
 _RECORD = _TYPE + b'token_usage_record"'
@@ -167,6 +177,8 @@ class CodexRollout:
             case "session_meta":
                 self._known = None
                 self._meta(payload)
+            case other if not isinstance(other, str) or other not in _KNOWN:
+                raise unknown_type("record", other)
         return []
 
     def mark(self, number: int) -> None:

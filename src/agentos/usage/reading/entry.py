@@ -81,6 +81,12 @@ class Problem:
         return f"{self.file}:{self.line}: {self.message}"
 
 
+def unknown_type(what: str, said: object) -> BadLine:
+    """Return the error that something may tell of a call, and is of a type that nobody knows."""
+    told = repr(said) if len(repr(said)) <= 80 else f"{repr(said)[:80]}..."
+    return BadLine("unknown_type", f"what a {what} of the type {told} means is not known")
+
+
 class BadLine(ValueError):
     """A line that cannot be counted.
 

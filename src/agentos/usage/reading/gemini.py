@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentos.usage.reading.entry import BadLine, Caller, Entry, count, milliseconds, part, word
+from agentos.usage.reading.entry import (
+    BadLine,
+    Caller,
+    Entry,
+    count,
+    milliseconds,
+    part,
+    unknown_type,
+    word,
+)
 from agentos.usage.reading.json_text import json_value
 from agentos.usage.reading.lines import Line
 
@@ -79,8 +88,10 @@ def message_entry(message: Mapping[str, Any], session: str, line: Line) -> Entry
         BadLine: It cannot be counted.
     """
     tokens = message.get("tokens")
-    if message.get("type") != "gemini" or not isinstance(tokens, dict):
+    if not isinstance(tokens, dict):
         return None
+    if message.get("type") != "gemini":
+        raise unknown_type("message with tokens", message.get("type"))
     own = word(message.get("id"))
     if not own:
         raise BadLine("no_id", "nothing tells this message from others")

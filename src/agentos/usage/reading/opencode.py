@@ -13,7 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agentos.usage.reading.entry import LONGEST_PATH, BadLine, Caller, Entry, count, part, word
+from agentos.usage.reading.entry import (
+    LONGEST_PATH,
+    BadLine,
+    Caller,
+    Entry,
+    count,
+    part,
+    unknown_type,
+    word,
+)
 from agentos.usage.reading.lines import LONGEST_LINE
 
 #: Whether the messages are a table, and of columns that are stored.
@@ -89,8 +98,10 @@ def message_entry(text: str, own: str, session: str, line: int) -> Entry | None:
     """
     data = part(json.loads(text))
     tokens = data.get("tokens")
-    if data.get("role") != "assistant" or not isinstance(tokens, dict):
+    if not isinstance(tokens, dict):
         return None
+    if data.get("role") != "assistant":
+        raise unknown_type("message with tokens", data.get("role"))
     cache = part(tokens.get("cache"))
     plain, answer = count(tokens.get("input")), count(tokens.get("output"))
     read, written = count(cache.get("read")), count(cache.get("write"))
