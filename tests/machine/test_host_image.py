@@ -152,7 +152,7 @@ def test_a_build_that_fails_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(MachineError, match="no space is left in .*images"):
+    with pytest.raises(MachineError, match=r"no space is left in .*images"):
         host_image(host)
     assert list((data / "images").iterdir()) == []
 

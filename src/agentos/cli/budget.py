@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,9 +45,12 @@ def set_(
 
     if money is None and tokens is None:
         raise ConfigInvalid("the budget limits nothing", hint="give --money or --tokens")
-    if money is not None and money <= 0:
+    if money is not None and not 0 < money < math.inf:
         raise ConfigInvalid(f"--money {money:g} is no limit", hint="give more than 0")
-    set_budget(money=money, tokens=tokens, project=_whole(project, profile), profile=profile)
+    directory = _whole(project, profile)
+    if directory is not None and not directory.is_dir():
+        raise ConfigInvalid(f"there is no directory {directory}", hint="a project is a directory")
+    set_budget(money=money, tokens=tokens, project=directory, profile=profile)
     show()
 
 
@@ -103,7 +107,7 @@ def _line(status: BudgetStatus, currency: Currency) -> str:
     if status.tokens is not None:
         limits.append(f"{status.tokens:,} tokens")
         spent.append(f"{status.used:,} tokens" if status.used is not None else "")
-        ahead.append(f"{status.tokens_ahead:,} tokens" if status.tokens_ahead else "")
+        ahead.append(f"{status.tokens_ahead:,} tokens" if status.tokens_ahead is not None else "")
     said = f"{whose}: {' and '.join(limits)} per {status.scope}"
     if status.used is not None:
         share = "" if status.share is None else f" ({status.share:.0%})"
