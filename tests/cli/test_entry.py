@@ -150,6 +150,18 @@ def test_a_full_disk_is_told_with_the_file(full: dict[str, str]) -> None:
         assert _shell(f"{AGENTOS} {words}", full).returncode == 0
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_has_not_all_signs(env: dict[str, str], encoding: str) -> None:
+    add = f"{AGENTOS} memory add tone -d '\u2588 \U0001f600' 'Briefly'"
+    assert _shell(f"{AGENTOS} init && {add}", env).returncode == 0
+    env = env | {"PYTHONIOENCODING": f"{encoding}:surrogateescape"}
+    for words in ("memory search Briefly", "usage statusline", "sync check", "top --once"):
+        ran = _shell(f"{AGENTOS} {words}", env)
+        assert ran.returncode == int(words == "sync check")
+        assert b"Traceback" not in ran.stderr
+        assert b"can't encode" not in ran.stderr
+
+
 @pytest.mark.parametrize("words", ["token list", "image list", "snapshot list", "memory list"])
 def test_an_empty_list_says_so_beside_what_programs_read(env: dict[str, str], words: str) -> None:
     ran = _shell(f"{AGENTOS} {words}", env | {"AGENTOS_DATA_DIR": env["HOME"]})
