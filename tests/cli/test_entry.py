@@ -101,6 +101,7 @@ def test_wrong_use(env: dict[str, str], words: str) -> None:
         ("usage --until soon", b"--until soon: there is no such time"),
         ("usage live", b"draws on a terminal"),
         ("exec -e =x -- true", b"--env =x: there is no name"),
+        ("exec -e $'\\e[2Kx' -- true", b"--env \xef\xbf\xbd[2Kx: there is no such variable"),
     ],
 )
 def test_mistakes_in_one_line_and_a_hint(env: dict[str, str], words: str, said: bytes) -> None:

@@ -45,6 +45,18 @@ def test_requests_are_shown_with_what_they_push(inbox: PushRequests) -> None:
     assert json.loads(agentos("git", "requests", "--json").stdout)[0]["id"] == id
 
 
+def test_what_an_agent_wrote_moves_no_cursor(inbox: PushRequests) -> None:
+    about = {"repository": "/project", "remote": "origin", "url": "https://example.com/x"}
+    hidden = "1f1f1f1 Add a\x1b[1A\x1b[2K\u202e\rgood\nafter"
+    id = inbox.ask(new_request(**about, target="work", commit="1f" * 20, commits=(hidden,))).id
+    for shown in (
+        agentos("git", "requests").stdout,
+        agentos("git", "approve", id, answer="n\n").stdout,
+    ):
+        assert shown.splitlines()[-1].startswith("    1f1f1f1 Add a\ufffd[1A\ufffd[2K")
+        assert not {"\x1b", "\r", "\u202e"} & set(shown)
+
+
 @pytest.mark.parametrize(
     ("answer", "state"), [("y\n", "approved"), ("n\n", "waiting"), ("", "waiting")]
 )

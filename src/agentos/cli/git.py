@@ -11,6 +11,7 @@ import typer
 
 from agentos.cli.confirm import confirm
 from agentos.cli.event_loop import run_command
+from agentos.cli.printable import printable
 
 if TYPE_CHECKING:
     from agentos.hub.git.registered import WorkTree
@@ -96,8 +97,11 @@ async def _named_programs(directory: Path) -> tuple[WorkTree, list[Setting]]:
 
 
 def _show(request: PushRequest) -> None:
-    typer.echo(f"{request.id}  {request.state}  {request.asked}")
-    typer.echo(f"  {request.repository} -> {request.remote} ({request.url}) {request.target}")
-    typer.echo(f"  commit {request.commit}")
-    for line in request.commits:
-        typer.echo(f"    {line}")
+    lines = (
+        f"{request.id}  {request.state}  {request.asked}",
+        f"  {request.repository} -> {request.remote} ({request.url}) {request.target}",
+        f"  commit {request.commit}",
+        *(f"    {line}" for line in request.commits),
+    )
+    for line in lines:
+        typer.echo(printable(line).replace("\n", " "))
