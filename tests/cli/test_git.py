@@ -101,3 +101,11 @@ def test_trusting_a_repository(inbox: PushRequests, tmp_path: Path) -> None:
     done = agentos("git", "trust", str(top), "--yes")
     assert "core.hookspath = .husky" in done.stdout
     assert len(list((tmp_path / "state/git-trust").iterdir())) == 1
+
+
+def test_trust_is_for_repositories(inbox: PushRequests, tmp_path: Path) -> None:
+    done = agentos("git", "trust", str(tmp_path))
+    assert done.returncode == 1
+    assert f"{tmp_path} is not the top directory of a git repository" in done.stderr
+    assert "registered" not in done.stderr
+    assert "there is no directory" in agentos("git", "trust", str(tmp_path / "none")).stderr

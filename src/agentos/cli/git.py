@@ -12,6 +12,7 @@ import typer
 from agentos.cli.confirm import confirm
 from agentos.cli.event_loop import run_command
 from agentos.cli.printable import printable
+from agentos.errors import GitError, RepositoryNotRegistered
 
 if TYPE_CHECKING:
     from agentos.hub.git.registered import WorkTree
@@ -92,7 +93,15 @@ async def _named_programs(directory: Path) -> tuple[WorkTree, list[Setting]]:
     from agentos.hub.git.trust import risky_settings
     from agentos.hub.settings import Repository
 
-    tree = await find_work_tree([Repository(directory)], directory)
+    try:
+        tree = await find_work_tree([Repository(directory)], directory)
+    except RepositoryNotRegistered as error:
+        if not directory.is_dir():
+            raise
+        raise GitError(
+            f"{directory} is not the top directory of a git repository",
+            hint="name that: agentos git trust DIR",
+        ) from error
     return tree, await risky_settings(tree.git)
 
 
