@@ -101,6 +101,7 @@ def test_wrong_use(env: dict[str, str], words: str) -> None:
         ("usage --until soon", b"--until soon: there is no such time"),
         ("usage live", b"draws on a terminal"),
         ("exec -e =x -- true", b"--env =x: there is no name"),
+        ("exec -e $'\\e[2Kx' -- true", b"--env \xef\xbf\xbd[2Kx: there is no such variable"),
     ],
 )
 def test_mistakes_in_one_line_and_a_hint(env: dict[str, str], words: str, said: bytes) -> None:
@@ -148,3 +149,45 @@ def test_a_full_disk_is_told_with_the_file(full: dict[str, str]) -> None:
     Path(full["HOME"]).with_name("fill").unlink()
     for words in ("memory add tone -d How Briefly", "skills new ship-it -d Ships"):
         assert _shell(f"{AGENTOS} {words}", full).returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_has_not_all_signs(env: dict[str, str], encoding: str) -> None:
+    add = f"{AGENTOS} memory add tone -d '\u2588 \U0001f600' 'Briefly'"
+    assert _shell(f"{AGENTOS} init && {add}", env).returncode == 0
+    env = env | {"PYTHONIOENCODING": f"{encoding}:surrogateescape"}
+    for words in ("memory search Briefly", "usage statusline", "sync check", "top --once"):
+        ran = _shell(f"{AGENTOS} {words}", env)
+        assert ran.returncode == int(words == "sync check")
+        assert b"Traceback" not in ran.stderr
+        assert b"can't encode" not in ran.stderr
+
+
+@pytest.mark.parametrize("words", ["token list", "image list", "snapshot list", "memory list"])
+def test_an_empty_list_says_so_beside_what_programs_read(env: dict[str, str], words: str) -> None:
+    ran = _shell(f"{AGENTOS} {words}", env | {"AGENTOS_DATA_DIR": env["HOME"]})
+    assert (ran.returncode, ran.stdout) == (0, b"")
+    assert ran.stderr.startswith(b"there is no ")
+    assert ran.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("budget set --money nan", b"--money nan is no limit"),
+        ("budget set --money inf", b"--money inf is no limit"),
+        ("budget set --money 1 --project nowhere", b"there is no directory "),
+        ("snapshot import mine /dev/null", b"/dev/null is not a snapshot's tar file: "),
+        ("image import mine /dev/null", b"/dev/null is no image: "),
+    ],
+)
+def test_what_is_wrong_is_named(env: dict[str, str], words: str, said: bytes) -> None:
+    ran = _shell(f"{AGENTOS} init >&- && {AGENTOS} {words}", env)
+    assert ran.returncode == 1
+    assert said in ran.stderr
+    assert b"ReadError" not in ran.stderr
+
+
+def test_a_budget_of_tokens_tells_none_at_this_pace(env: dict[str, str]) -> None:
+    ran = _shell(f"{AGENTOS} init >&- && {AGENTOS} budget set --tokens 9", env)
+    assert b"used 0 tokens (0%); at this pace 0 tokens at the end of the day" in ran.stdout

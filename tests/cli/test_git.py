@@ -45,6 +45,18 @@ def test_requests_are_shown_with_what_they_push(inbox: PushRequests) -> None:
     assert json.loads(agentos("git", "requests", "--json").stdout)[0]["id"] == id
 
 
+def test_what_an_agent_wrote_moves_no_cursor(inbox: PushRequests) -> None:
+    about = {"repository": "/project", "remote": "origin", "url": "https://example.com/x"}
+    hidden = "1f1f1f1 Add a\x1b[1A\x1b[2K\u202e\rgood\nafter"
+    id = inbox.ask(new_request(**about, target="work", commit="1f" * 20, commits=(hidden,))).id
+    for shown in (
+        agentos("git", "requests").stdout,
+        agentos("git", "approve", id, answer="n\n").stdout,
+    ):
+        assert shown.splitlines()[-1].startswith("    1f1f1f1 Add a\ufffd[1A\ufffd[2K")
+        assert not {"\x1b", "\r", "\u202e"} & set(shown)
+
+
 @pytest.mark.parametrize(
     ("answer", "state"), [("y\n", "approved"), ("n\n", "waiting"), ("", "waiting")]
 )
@@ -89,3 +101,11 @@ def test_trusting_a_repository(inbox: PushRequests, tmp_path: Path) -> None:
     done = agentos("git", "trust", str(top), "--yes")
     assert "core.hookspath = .husky" in done.stdout
     assert len(list((tmp_path / "state/git-trust").iterdir())) == 1
+
+
+def test_trust_is_for_repositories(inbox: PushRequests, tmp_path: Path) -> None:
+    done = agentos("git", "trust", str(tmp_path))
+    assert done.returncode == 1
+    assert f"{tmp_path} is not the top directory of a git repository" in done.stderr
+    assert "registered" not in done.stderr
+    assert "there is no directory" in agentos("git", "trust", str(tmp_path / "none")).stderr

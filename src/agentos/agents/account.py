@@ -46,8 +46,8 @@ class Account:
             login = f", or have {self.login} in the home directory" if self.login else ""
             raise AuthenticationRequired(
                 f"{self.agent} has no credentials for a model",
-                hint=f"set {' or '.join(self.keys)} in env={login}, or configure a provider in "
-                "your agentos.toml",
+                hint=f"set {' or '.join(self.keys)} in env= (--env {next(iter(self.keys))})"
+                f"{login}, or configure a provider in your agentos.toml",
             )
         given = env.get(self.base_url, "").strip() if self.base_url else ""
         if given and self.base_url:

@@ -70,8 +70,8 @@ def choose_source(
     raise AuthenticationRequired(
         "codex has no credentials for a model",
         hint=(
-            "set OPENAI_API_KEY or CODEX_API_KEY in env=, or define a model_provider in "
-            f"{home.config_file}, or a provider in your agentos.toml, or pass "
+            "set OPENAI_API_KEY or CODEX_API_KEY in env= (--env OPENAI_API_KEY), or define a "
+            f"model_provider in {home.config_file}, or a provider in your agentos.toml, or pass "
             "provider=RehearsalModel(...) to try it without a key"
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -45,9 +46,12 @@ def set_(
 
     if money is None and tokens is None:
         raise ConfigInvalid("the budget limits nothing", hint="give --money or --tokens")
-    if money is not None and money <= 0:
+    if money is not None and not 0 < money < math.inf:
         raise ConfigInvalid(f"--money {money:g} is no limit", hint="give more than 0")
-    set_budget(money=money, tokens=tokens, project=_whole(project, profile), profile=profile)
+    directory = _whole(project, profile)
+    if directory is not None and not directory.is_dir():
+        raise ConfigInvalid(f"there is no directory {directory}", hint="a project is a directory")
+    set_budget(money=money, tokens=tokens, project=directory, profile=profile)
     show()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
         _open_closed_streams()
+        _write_in_any_encoding()
         _run()
     except KeyboardInterrupt:  # while it was still importing: nobody wants to see where
         sys.exit(130)
@@ -25,6 +27,13 @@ def _open_closed_streams() -> None:
                 os.close(nothing)
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+
+
+def _write_in_any_encoding() -> None:
+    """Have a sign that the terminal's encoding lacks come out as an escape, not as an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run() -> None:

@@ -11,6 +11,8 @@ import typer
 
 from agentos.cli.confirm import confirm
 from agentos.cli.event_loop import run_command
+from agentos.cli.printable import printable
+from agentos.errors import GitError, RepositoryNotRegistered
 
 if TYPE_CHECKING:
     from agentos.hub.git.registered import WorkTree
@@ -91,13 +93,24 @@ async def _named_programs(directory: Path) -> tuple[WorkTree, list[Setting]]:
     from agentos.hub.git.trust import risky_settings
     from agentos.hub.settings import Repository
 
-    tree = await find_work_tree([Repository(directory)], directory)
+    try:
+        tree = await find_work_tree([Repository(directory)], directory)
+    except RepositoryNotRegistered as error:
+        if not directory.is_dir():
+            raise
+        raise GitError(
+            f"{directory} is not the top directory of a git repository",
+            hint="name that: agentos git trust DIR",
+        ) from error
     return tree, await risky_settings(tree.git)
 
 
 def _show(request: PushRequest) -> None:
-    typer.echo(f"{request.id}  {request.state}  {request.asked}")
-    typer.echo(f"  {request.repository} -> {request.remote} ({request.url}) {request.target}")
-    typer.echo(f"  commit {request.commit}")
-    for line in request.commits:
-        typer.echo(f"    {line}")
+    lines = (
+        f"{request.id}  {request.state}  {request.asked}",
+        f"  {request.repository} -> {request.remote} ({request.url}) {request.target}",
+        f"  commit {request.commit}",
+        *(f"    {line}" for line in request.commits),
+    )
+    for line in lines:
+        typer.echo(printable(line).replace("\n", " "))

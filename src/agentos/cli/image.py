@@ -66,6 +66,8 @@ def list_images(
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
+    if not found:
+        typer.echo("there is no image beside host", err=True)
     for image in found:
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(image.created))
         typer.echo(f"{image.name:24}  {created}  {image.size / 1e6:8.1f} MB")

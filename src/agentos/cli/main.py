@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agentos.cli.printable import printable
 from agentos.errors import AgentOsError
 
 #: Each command or group, in the order of the help, and what implements it. Only the module of
@@ -124,9 +125,9 @@ def _is_text(word: str) -> bool:
 
 def _say(error: AgentOsError | OSError) -> None:
     if isinstance(error, AgentOsError):
-        typer.echo(f"agentos: {error.message}", err=True)
+        typer.echo(f"agentos: {printable(error.message)}", err=True)
         if error.hint:
-            typer.echo(f"         {error.hint}", err=True)
+            typer.echo(f"         {printable(error.hint)}", err=True)
     else:
         about = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"agentos: {about}{error.strerror or error}", err=True)
+        typer.echo(printable(f"agentos: {about}{error.strerror or error}"), err=True)

@@ -57,7 +57,10 @@ def list_memories(
     all_: All = False, project: Project = None, client: For = None, as_json: Json = False
 ) -> None:
     """Show the memories, and with --all what clients wrote themselves."""
-    for memory in _memories(project, client):
+    memories, entries = _memories(project, client), _entries() if all_ else ()
+    if not (memories or entries or as_json):
+        typer.echo("there is no memory", err=True)
+    for memory in memories:
         if as_json:
             _show_json(_row(memory))
         else:
@@ -65,7 +68,7 @@ def list_memories(
             typer.echo(
                 f"{_full(memory):<36} {memory.type:<10} {who:<8} {_plain(memory.description)}"
             )
-    for entry in _entries() if all_ else ():
+    for entry in entries:
         if as_json:
             _show_json(_entry_row(entry))
         else:

@@ -57,6 +57,7 @@ Isolation = Annotated[
 #: As many rows as may be asked for: a database's numbers end somewhere.
 MOST_ROWS = 1_000_000_000
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+JsonArray = Annotated[bool, typer.Option("--json", help="One JSON array, for programs.")]
 
 
 def environment(words: Iterable[str] | None) -> dict[str, str]:

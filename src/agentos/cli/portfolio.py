@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentos.cli.event_loop import run_command
-from agentos.cli.options import Json
+from agentos.cli.options import JsonArray
 from agentos.errors import SyncConflict
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ProjectName = Annotated[
 
 
 @app.command("list")
-def list_files(project: ProjectName = None, as_json: Json = False) -> None:
+def list_files(project: ProjectName = None, as_json: JsonArray = False) -> None:
     """Show the pages: how far to trust each, and what it is about."""
     files = run_command(_portfolio(project).files())
     if as_json:
@@ -54,7 +54,7 @@ def search(
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many passages.")] = 20,
     context: Annotated[int, typer.Option("--context", "-C", min=0, help="Lines around.")] = 1,
     project: ProjectName = None,
-    as_json: Json = False,
+    as_json: JsonArray = False,
 ) -> None:
     """Search the pages; exit code 1 if nothing is found."""
     hits = run_command(_portfolio(project).search(query, limit, context))
@@ -68,7 +68,7 @@ def search(
 
 
 @app.command()
-def check(as_json: Json = False) -> None:
+def check(as_json: JsonArray = False) -> None:
     """Find broken front matter and links, and pages grown old; exit code 1 if anything is wrong."""
     findings = run_command(_portfolio().check())
     if as_json:
@@ -82,7 +82,7 @@ def check(as_json: Json = False) -> None:
 
 
 @app.command()
-def inbox(as_json: Json = False) -> None:
+def inbox(as_json: JsonArray = False) -> None:
     """Show what agents propose, the oldest first."""
     proposals = run_command(_portfolio().inbox())
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agentos.cli.event_loop import run_command
-from agentos.cli.options import Json
+from agentos.cli.options import JsonArray
 
 if TYPE_CHECKING:
     from agentos.sync.source import Profile
@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Such as planner.")]
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
+def list_(as_json: JsonArray = False) -> None:
     """Show the profiles, and whether the key of each is there."""
     from agentos.sync.settings import load_sync_settings
 

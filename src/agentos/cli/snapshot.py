@@ -30,6 +30,8 @@ def list_snapshots(
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
+    if not found:
+        typer.echo("there is no snapshot", err=True)
     for snapshot in found:
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(snapshot.created))
         layers = "1 layer" if len(snapshot.layers) == 1 else f"{len(snapshot.layers)} layers"

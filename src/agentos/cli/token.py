@@ -66,7 +66,10 @@ def list_() -> None:
     from agentos.hub.auth.tokens import Tokens
 
     now = datetime.now(UTC).timestamp()
-    for token in Tokens(state_dir()).list():
+    found = Tokens(state_dir()).list()
+    if not found:
+        typer.echo("there is no token beside your own", err=True)
+    for token in found:
         typer.echo(_line(token, now))
 
 

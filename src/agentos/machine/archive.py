@@ -125,12 +125,16 @@ def _check(source: Path, max_size: int) -> _Packed:
     """Look at every member before anything is unpacked."""
     try:
         with tarfile.open(source, ignore_zeros=True, tarinfo=Member) as archive:
-            return _check_members(archive, Inspection(max_size))
+            packed = _check_members(archive, Inspection(max_size))
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise invalid(f"{source} is not a snapshot's tar file", error) from error
+    if packed is None:
+        raise MachineError(f"{source} holds no layers of a snapshot", code="archive_invalid")
+    return packed
 
 
-def _check_members(archive: tarfile.TarFile, inspection: Inspection) -> _Packed:
+def _check_members(archive: tarfile.TarFile, inspection: Inspection) -> _Packed | None:
+    """Look at each; None if they are not the layers of a snapshot."""
     layers: set[str] = set()
     has_owners = False
     config: ImageConfig | None = None
@@ -149,7 +153,7 @@ def _check_members(archive: tarfile.TarFile, inspection: Inspection) -> _Packed:
         layers.add(top)
         has_owners |= (member.uid, member.gid) != (MACHINE_USER, MACHINE_USER)
     if layers != {f"{n:04}" for n in range(len(layers))} or not layers:
-        raise MachineError("the archive holds no layers of a snapshot", code="archive_invalid")
+        return None
     return _Packed(len(layers), config, has_owners)
 
 

@@ -53,7 +53,7 @@ class EnvKey:
         if not key:
             raise AuthenticationRequired(
                 f"the variable {self.variable} with the key is not set on the host",
-                hint=f"export {self.variable}=...",
+                hint=f"export {self.variable}=...; a hub has the variables that `agentos up` had",
             )
         return key
 

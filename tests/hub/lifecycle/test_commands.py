@@ -25,6 +25,10 @@ def test_up_status_and_down(place: Place) -> None:
     assert running["url"] in ran.stdout
     again = place.agentos("up")
     assert f"The hub already runs: process {running['pid']}," in again.stdout
+    assert place.agentos("up", "--port", str(urlsplit(running["url"]).port)).returncode == 0
+    other = place.agentos("up", "--port", "1")
+    assert other.returncode == 1
+    assert f"listens elsewhere: {running['url']}" in other.stderr
     status = place.agentos("status")
     assert (status.returncode, status.stderr) == (0, "")
     assert running["url"] in status.stdout

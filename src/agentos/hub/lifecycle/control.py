@@ -98,10 +98,16 @@ def up(state: Path, *, host: str | None = None, port: int | None = None) -> tupl
         The hub, and whether it is new.
 
     Raises:
-        AgentOsError: It did not become ready; why.
+        AgentOsError: It did not become ready, or one runs that listens elsewhere; why.
     """
     running = read_running(state)
     if running is not None and running.alive:
+        if (host or running.host, port or running.port) != (running.host, running.port):
+            raise AgentOsError(
+                f"the hub runs already, and listens elsewhere: {running.url}",
+                code="hub_elsewhere",
+                hint="`agentos down` ends it; then start it anew",
+            )
         return running, False
     from agentos.hub.lifecycle.daemon import start_daemon
 

@@ -99,4 +99,5 @@ def refused(member: str, why: str) -> MachineError:
 
 def invalid(what: str, why: object) -> MachineError:
     """Return the error of a file that is not what it should be."""
-    return MachineError(f"{what}: {why}", code="archive_invalid")
+    first = str(why).partition("\n")[0].rstrip(":")  # tarfile tells all that it tried
+    return MachineError(f"{what}: {first}", code="archive_invalid")
