@@ -162,6 +162,20 @@ def test_shell_on_a_terminal() -> None:
     assert b"/dev/pts/0" in shown
 
 
+@pytest.mark.filterwarnings("ignore:.*may lead to deadlocks:DeprecationWarning")
+def test_a_shell_whose_terminal_is_gone_ends() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+        os.execv(sys.executable, [*AGENTOS, "shell"])
+    shown = b""
+    while b"agentos:" not in shown:
+        shown += os.read(terminal, 65536)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) in (129, 137)  # hung up, or killed
+
+
 def test_doctor_finds_a_machine_that_works() -> None:
     ran = agentos("doctor", "--json")
     findings = {row["name"]: row for row in map(json.loads, ran.stdout.splitlines())}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 @contextlib.contextmanager
@@ -26,6 +29,7 @@ def cancel_on_interrupt(cancel: Callable[[], Coroutine[Any, Any, object]]) -> It
             return
         typer.echo("\nagentos: cancelling; press Ctrl-C again to end the machine", err=True)
         cancelling.append(loop.create_task(cancel()))
+        cancelling[0].add_done_callback(_say_why_not)
 
     loop.add_signal_handler(signal.SIGINT, interrupted)
     try:
@@ -34,3 +38,8 @@ def cancel_on_interrupt(cancel: Callable[[], Coroutine[Any, Any, object]]) -> It
         loop.remove_signal_handler(signal.SIGINT)
         for task in cancelling:
             task.cancel()
+
+
+def _say_why_not(cancelling: asyncio.Task[object]) -> None:
+    if not cancelling.cancelled() and (error := cancelling.exception()) is not None:
+        typer.echo(f"agentos: the turn could not be cancelled: {error}", err=True)

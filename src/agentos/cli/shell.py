@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -241,13 +242,23 @@ async def _converse(terminal: Terminal) -> int:
         size = shutil.get_terminal_size()
         terminal.resize(size.lines, size.columns)
 
+    def take() -> None:
+        try:
+            data = os.read(0, _CHUNK)
+        except OSError:
+            data = b""
+        if not data:  # whoever sat here is gone, and we were told to stay
+            loop.remove_reader(0)
+        typed.put_nowait(data)
+
     async def type_in() -> None:
-        while True:
-            await terminal.write(await typed.get())
+        while data := await typed.get():
+            await terminal.write(data)
+        await terminal.close()
 
     tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead stays
     loop.add_signal_handler(signal.SIGWINCH, resize)
-    loop.add_reader(0, lambda: typed.put_nowait(os.read(0, _CHUNK)))
+    loop.add_reader(0, take)
     typing = loop.create_task(type_in())
     try:
         while shown := await terminal.read():
@@ -258,4 +269,5 @@ async def _converse(terminal: Terminal) -> int:
         await asyncio.wait({typing})
         loop.remove_reader(0)
         loop.remove_signal_handler(signal.SIGWINCH)
-        termios.tcsetattr(0, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # it may be gone
+            termios.tcsetattr(0, termios.TCSADRAIN, before)

@@ -20,6 +20,7 @@ from agentos.errors import (
 from agentos.sessions.agent_life import AgentLife
 from agentos.sessions.cancellation import kill_commands
 from agentos.sessions.event_log import EventLog
+from agentos.sessions.events import SessionEvent
 from agentos.sessions.failures import described, of_a_prompt, of_the_model
 from agentos.sessions.hearing import Hearing
 from agentos.sessions.turn import Turn, TurnResult, TurnUsage, text_of
@@ -51,8 +52,12 @@ class TurnPlayer:
         self._hearing = hearing
         self._turn: Turn | None = None
 
-    async def play(self, turn: Turn) -> None:
-        """Play a turn and settle it, however it ends."""
+    async def play(self, turn: Turn) -> SessionEvent:
+        """Play a turn and settle it, however it ends.
+
+        Returns:
+            The event that begins it.
+        """
         self._turn = turn
         self._hearing.begin(turn)
         first = self._log.append("turn_started", turn.opening)
@@ -87,6 +92,7 @@ class TurnPlayer:
         else:
             self._life.note_success()
             turn.succeed(TurnResult(text, stop_reason, usage, events))
+        return first
 
     async def stop(self, turn: Turn) -> None:
         """Wait for the end of a turn that is cancelled, with ever more force."""

@@ -104,6 +104,11 @@ class Turn:
         """Whether it has ended."""
         return self._done.done()
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has ended with a result."""
+        return self.done and self._done.exception() is None
+
     def __await__(self) -> Generator[Any, None, TurnResult]:
         return asyncio.shield(self._done).__await__()
 

@@ -6,9 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from agentos.errors import AgentOsError
 from agentos.sessions.event_log import EventLog
+from agentos.sessions.events import SessionEvent
 from agentos.sessions.recalling import settle, turn_of
 from agentos.sessions.turn import Turn
 
@@ -35,6 +37,7 @@ class TurnQueue:
         self._recalling: set[asyncio.Task[None]] = set()
         self._waiting: deque[Turn] = deque()
         self._keyed: dict[str, Turn] = {}
+        self._over: WeakValueDictionary[str, Turn] = WeakValueDictionary()
 
     @property
     def waiting(self) -> tuple[Turn, ...]:
@@ -52,7 +55,7 @@ class TurnQueue:
         Raises:
             AgentOsError: (`idempotency_key_reused`) It had another prompt.
         """
-        turn = self._keyed.get(key) or self._recall(key)
+        turn = self._keyed.get(key) or self._over.get(key) or self._recall(key)
         if turn is not None and list(turn.prompt) != list(prompt):
             raise AgentOsError(
                 f"the idempotency key {key!r} was used for another prompt, that of turn"
@@ -63,11 +66,11 @@ class TurnQueue:
         return turn
 
     def _recall(self, key: str) -> Turn | None:
-        """Return the turn that an earlier process has played."""
-        started = self._kept.pop(key, None)
+        """Return a turn that is over, perhaps played by an earlier process."""
+        started = self._kept.get(key)
         if started is None:
             return None
-        turn = self._keyed[key] = turn_of(started, self._log)
+        turn = self._over[key] = turn_of(started, self._log)
         task = asyncio.create_task(settle(turn, self._log))
         self._recalling.add(task)
         task.add_done_callback(self._recalling.discard)
@@ -91,6 +94,16 @@ class TurnQueue:
         """Make the next turn the current one; None if there is none."""
         self.current = self._waiting.popleft() if self._waiting else None
         return self.current
+
+    def end(self, turn: Turn, started: SessionEvent) -> None:
+        """Let go of the turn that ran, with all its events; what it was can be read again.
+
+        One that failed stays, so that who sends it again gets the same error.
+        """
+        self.current = None
+        if turn.key is not None and turn.succeeded:
+            self._kept[turn.key] = started
+            self._over[turn.key] = self._keyed.pop(turn.key)
 
     def fail(self, error: Exception) -> None:
         """End every turn that has not ended."""

@@ -100,8 +100,7 @@ class SessionWork:
                 return True
             if (turn := self._queue.begin()) is not None:
                 await self._life.wake()
-                await self._player.play(turn)
-                self._queue.current = None
+                self._queue.end(turn, await self._player.play(turn))
                 await self._keep_files()
                 return True
             needed, self._needed = self._needed, False

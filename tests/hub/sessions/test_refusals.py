@@ -165,6 +165,7 @@ async def test_an_agent_that_cannot_begin_leaves_nothing(sessions: Open) -> None
             ({"agent": "codex", "profile": "nobody", "env": hub.env}, 422),
             ({"agent": "codex", "skills": ["/nothing-there"], "env": hub.env}, 422),
             ({"agent": "codex", "surprise": 1}, 422),
+            ({"agent": "codex", "env": {"A": "\0"}}, 422),
         ):
             answer = await hub.ask("POST", "/sessions", body)
             assert answer.status_code == status, answer.text

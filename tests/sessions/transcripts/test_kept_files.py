@@ -46,6 +46,14 @@ async def test_files_are_found_by_their_pattern(machine: HostMachine) -> None:
     assert sorted(await put_back(machine)) == ["a/x/s.jsonl", "a/y/s.jsonl", "map.json"]
 
 
+async def test_a_pattern_of_many_stars_keeps_nobody_busy(machine: HostMachine) -> None:
+    write(machine, "a" * 200, "x")
+    write(machine, "?[a]-1", "y")
+    stars = f"{machine.home}/{'a*' * 40}b"
+    await KeptFiles("s").keep(machine, [stars, f"{machine.home}/?[a]*"])
+    assert await put_back(machine) == {"?[a]-1": "y"}
+
+
 async def test_files_are_found_by_what_they_begin_with(machine: HostMachine) -> None:
     write(machine, "a/mine.jsonl", '{"session":"s"}\n')
     write(machine, "b/other.jsonl", '{"session":"t"}\n')

@@ -6,15 +6,26 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from agentos.hub.machines.models import NewMachine
+from agentos.sessions.whole_characters import whole_characters
 
 #: Of one prompt.
 LONGEST_PROMPT = 1_000_000
 Short = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 HostPath = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^/[^\x00]*$")]
 Variable = Annotated[str, StringConstraints(pattern=r"^[^=\x00]+$", max_length=500)]
+
+
+def _value(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if "\0" in text or text != whole_characters(text):
+        raise ValueError("a variable holds no NUL and no half of a character")
+    return value
+
+
+Environment = dict[Variable, Annotated[SecretStr, AfterValidator(_value)]]
 #: Of the page's session ids; whatever else is asked for is not there.
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
@@ -146,7 +157,7 @@ class Renewal(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    env: dict[Variable, SecretStr] = Field(default_factory=dict)
+    env: Environment = Field(default_factory=dict)
     permission: Literal["ask", "allow", "reject"] | None = None
     workspace: HostPath | None = None
 
@@ -164,7 +175,7 @@ class NewSession(NewMachine):
     profile: Short | None = None
     profile_file: HostPath | None = None
     permission: Literal["ask", "allow", "reject"] = "ask"
-    env: dict[Variable, SecretStr] = Field(default_factory=dict)
+    env: Environment = Field(default_factory=dict)
     budget: NewBudget | None = None
     resume: SessionId | None = None
 

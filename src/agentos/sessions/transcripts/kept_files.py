@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fnmatch
+import glob
 import os
 import re
 import shutil
@@ -115,7 +117,8 @@ async def _matching(machine: AgentMachine, pattern: str) -> list[str]:
         if "*" not in part:
             found = [f"{path}/{part}" for path in found]
             continue
-        wanted = re.compile(".*".join(map(re.escape, part.split("*"))), re.DOTALL)
+        # No expression of our own: an agent's id with many stars would keep it busy for hours.
+        wanted = re.compile(fnmatch.translate("*".join(map(glob.escape, part.split("*")))))
         found = [
             f"{path}/{name}"
             for path in found
