@@ -50,6 +50,11 @@ class Turn(Blocking[AsyncTurn]):
         """Whether it has ended."""
         return self._call(lambda: self._async.done)
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has ended with a result."""
+        return self._call(lambda: self._async.succeeded)
+
     def result(self) -> TurnResult:
         """Wait for its end, and return its result or raise its error."""
         return self._run(self._wait_for_result())
