@@ -74,8 +74,8 @@ def use(place: Place) -> None:
     old, new = "- No frameworks", "- Type hints in every test, too\n- No frameworks"
     place.propose("preferences", old, new, reason="Seen in three reviews.", client="claude")
     book(place, month())
-    for whose in (["--money", "400"], ["--tokens", "900000", "--project", "/home/ada/site"]):
-        place.agentos("budget", "set", *whose)
+    for budget in ({"money": 400}, {"tokens": 900_000, "project": "/home/ada/site"}):
+        place.ask("PUT", "/api/v1/usage/budgets", budget)
     write_memories(place)
     place.agentos("memory", "inbox")
     _sync(place)
