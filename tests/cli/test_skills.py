@@ -48,6 +48,9 @@ def test_a_skill_is_made_shown_and_found_in_order(home: Path) -> None:
     assert "log-command ship-it --client codex" in shown
     assert skills(home, "new", "ship-it", "-d", "Again.").returncode == 1
     assert "small letters" in skills(home, "new", "Ship It", "-d", "x").stderr
+    nowhere = skills(home, "list", "--group", "nowhere")
+    assert (nowhere.returncode, nowhere.stdout) == (1, "")
+    assert "there is no group 'nowhere'" in nowhere.stderr
     assert "did you mean ship-it?" in skills(home, "show", "shipit").stderr
 
 

@@ -42,8 +42,13 @@ def list_skills(
 
     if client is not None and client not in KEYS:
         raise unknown(client, KEYS, "client")
-    settings = load_skill_settings()
-    for skill in _skills():
+    settings, skills = load_skill_settings(), _skills()
+    groups_there = {each for skill in skills for each in skill.groups}
+    if group is not None and group not in groups_there:
+        raise unknown(group, groups_there, "group")
+    if not (skills or as_json):
+        typer.echo("there is no skill; `agentos skills new` begins one", err=True)
+    for skill in skills:
         clients = [each for each in KEYS if is_enabled(skill, each, settings)]
         if (client and client not in clients) or (group and group not in skill.groups):
             continue
