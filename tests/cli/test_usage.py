@@ -181,6 +181,7 @@ def test_a_controlling_word_in_a_name_does_not_reach_the_terminal() -> None:
 
 def test_budgets_are_set_told_and_cleared(tmp_path: Path) -> None:
     site = tmp_path / "site"
+    site.mkdir()
     ledger(made(1, at=NOW, project=str(site)))
     assert "enforced by the gateway" in agentos("budget", "set", "--money", "20")
     said = agentos("budget", "set", "--tokens", "2200", "--project", str(site))
