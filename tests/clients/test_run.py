@@ -174,7 +174,7 @@ async def test_unknown_agent_and_missing_workspace(tmp_path: Path) -> None:
     code, _, err = await agentos("run", "codecs", "do it")
     assert (code, "did you mean 'codex'" in err) == (1, True)
     code, _, err = await agentos("run", "codex", "do it", "-w", str(tmp_path / "nothing"))
-    assert (code, "nothing: Not a directory" in err) == (1, True)
+    assert (code, "nothing' does not exist" in err) == (2, True)
 
 
 async def test_failing_provider_is_one_readable_message(workspace: Path) -> None:
