@@ -166,9 +166,9 @@ def promote(
         found = [each for each in _entries() if each.id.startswith(name)]
         if not found:
             raise error
-        if several := len({each.id for each in found}) - 1:
+        if (several := len({each.id for each in found})) > 1:
             raise ConfigInvalid(
-                f"{several + 1} of the memories that clients wrote begin with {name}",
+                f"{several} of the memories that clients wrote begin with {name}",
                 code="memory_ambiguous",
                 hint="write more of the id",
             ) from None
